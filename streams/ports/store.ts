@@ -1,0 +1,61 @@
+/**
+ * The store: an ordered map of bytes on local disk, one database per task.
+ *
+ * 1. Keys order as unsigned bytes.
+ * 2. A batch is applied whole or not at all, also when the process is killed in the middle.
+ * 3. A read sees every batch written before it was called.
+ * `tests/contracts/store-contract.ts` states this as tests; every adapter passes it.
+ */
+
+export interface StoreProvider {
+  /**
+   * Opens the database with this name, creating it when missing. Names are paths of one or more segments of letters,
+   * digits, `.`, `_` and `-`, joined by `/`.
+   * @throws STATE_DIRECTORY_LOCKED, STATE_DIRECTORY_UNUSABLE, STATE_CORRUPT, STORAGE_FULL
+   */
+  open(name: string): Promise<Store>
+  /** Deletes a database that is not open. Does nothing when there is none. */
+  destroy(name: string): Promise<void>
+  exists(name: string): Promise<boolean>
+}
+
+export interface KeyRange {
+  /** Inclusive. */
+  readonly from?: Uint8Array
+  /** Exclusive. */
+  readonly to?: Uint8Array
+  readonly reverse?: boolean
+  readonly limit?: number
+}
+
+export interface StoreEntry {
+  readonly key: Buffer
+  readonly value: Buffer
+}
+
+/** Writes that belong together, in order; the bytes are copied or written by the time `put` and `delete` return. */
+export interface StoreBatch {
+  put(key: Uint8Array, value: Uint8Array): void
+  delete(key: Uint8Array): void
+  readonly length: number
+}
+
+export interface StoreReader {
+  get(key: Uint8Array): Buffer | undefined
+  /** In the order asked, without blocking the event loop. */
+  getMany(keys: readonly Uint8Array[]): Promise<(Buffer | undefined)[]>
+  /** The entries of a range in key order as of the call, read in slices. Must be run to its end or `return`ed. */
+  range(range: KeyRange): IterableIterator<StoreEntry>
+}
+
+export interface Store extends StoreReader {
+  batch(): StoreBatch
+  /**
+   * Applies a batch made by this store. With `sync` it survives a power failure, without it a kill of the process.
+   * @throws STORAGE_FULL, STATE_CORRUPT
+   */
+  write(batch: StoreBatch, options?: { readonly sync?: boolean }): void
+  /** Bytes on disk and in memory, as an estimate. */
+  size(): { readonly diskBytes: number; readonly memoryBytes: number }
+  close(): Promise<void>
+}
