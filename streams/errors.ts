@@ -22,13 +22,19 @@ interface Entry {
 
 export const errorCatalogue = {
   // One record is at fault.
-  RECORD_NOT_DECODABLE: { recovery: 'dead-letter', summary: 'The bytes of a key or value do not fit its serde.' },
+  RECORD_NOT_DECODABLE: {
+    recovery: 'dead-letter',
+    summary: 'The bytes of a key or value do not fit its serde.',
+  },
   RECORD_NULL_NOT_ALLOWED: {
     recovery: 'dead-letter',
     summary: 'A key or value is null where the topic declares that it never is.',
   },
   RECORD_TOO_LARGE: { recovery: 'dead-letter', summary: 'A record exceeds the largest size the log takes.' },
-  SCHEMA_UNKNOWN: { recovery: 'dead-letter', summary: 'A record names a schema id that the registry does not know.' },
+  SCHEMA_UNKNOWN: {
+    recovery: 'dead-letter',
+    summary: 'A record names a schema id that the registry does not know.',
+  },
   OPERATOR_FAILED: { recovery: 'dead-letter', summary: 'An operator threw while it processed a record.' },
   SINK_ROW_REJECTED: { recovery: 'dead-letter', summary: 'The database rejected a row.' },
 
@@ -45,35 +51,66 @@ export const errorCatalogue = {
     recovery: 'rebuild-task',
     summary: 'A commit was sent but its answer was lost; the committed offsets tell whether it took place.',
   },
-  TRANSACTION_ABORTED: { recovery: 'rebuild-task', summary: 'The log aborted the transaction, for its timeout or an error.' },
-  STATE_CORRUPT: { recovery: 'rebuild-task', summary: 'Local state cannot be read; it is rebuilt from the changelog.' },
+  TRANSACTION_ABORTED: {
+    recovery: 'rebuild-task',
+    summary: 'The log aborted the transaction, for its timeout or an error.',
+  },
+  STATE_CORRUPT: {
+    recovery: 'rebuild-task',
+    summary: 'Local state cannot be read; it is rebuilt from the changelog.',
+  },
   OFFSET_GAP: { recovery: 'rebuild-task', summary: 'A record came at another offset than the one expected.' },
 
   // The outside world is away for now.
   LOG_UNAVAILABLE: { recovery: 'retry', summary: 'The log cannot be reached.' },
   REGISTRY_UNAVAILABLE: { recovery: 'retry', summary: 'The schema registry cannot be reached.' },
-  SINK_UNAVAILABLE: { recovery: 'retry', summary: 'The sink cannot be reached, or chose this transaction as a deadlock victim.' },
+  SINK_UNAVAILABLE: {
+    recovery: 'retry',
+    summary: 'The sink cannot be reached, or chose this transaction as a deadlock victim.',
+  },
 
   // A person has to act.
-  CONFIGURATION_INVALID: { recovery: 'stop', summary: 'A setting has an unknown name or a value out of its range.' },
+  CONFIGURATION_INVALID: {
+    recovery: 'stop',
+    summary: 'A setting has an unknown name or a value out of its range.',
+  },
   TOPOLOGY_INVALID: { recovery: 'stop', summary: 'The topology cannot be built as it is declared.' },
   TOPIC_UNKNOWN: { recovery: 'stop', summary: 'A topic does not exist.' },
-  TOPIC_MISMATCH: { recovery: 'stop', summary: 'A topic exists with other settings than the topology needs.' },
-  PARTITIONS_NOT_ALIKE: { recovery: 'stop', summary: 'Topics that are joined have different partition counts.' },
-  SCHEMA_INCOMPATIBLE: { recovery: 'stop', summary: 'A schema cannot read what was written with the one before it.' },
+  TOPIC_MISMATCH: {
+    recovery: 'stop',
+    summary: 'A topic exists with other settings than the topology needs.',
+  },
+  PARTITIONS_NOT_ALIKE: {
+    recovery: 'stop',
+    summary: 'Topics that are joined have different partition counts.',
+  },
+  SCHEMA_INCOMPATIBLE: {
+    recovery: 'stop',
+    summary: 'A schema cannot read what was written with the one before it.',
+  },
   SCHEMA_INVALID: { recovery: 'stop', summary: 'A schema is not valid Avro.' },
   OFFSET_OUT_OF_RANGE: {
     recovery: 'stop',
-    summary: 'The next record to read was deleted before it was processed, or lies beyond the end of the log.',
+    summary:
+      'The next record to read was deleted before it was processed, or lies beyond the end of the log.',
   },
   STATE_DIRECTORY_LOCKED: { recovery: 'stop', summary: 'Another process uses the data directory.' },
-  STATE_DIRECTORY_UNUSABLE: { recovery: 'stop', summary: 'The data directory cannot be read or written, or is corrupt.' },
-  STATE_FORMAT_UNSUPPORTED: { recovery: 'stop', summary: 'Local state was written in a format of another version.' },
+  STATE_DIRECTORY_UNUSABLE: {
+    recovery: 'stop',
+    summary: 'The data directory cannot be read or written, or is corrupt.',
+  },
+  STATE_FORMAT_UNSUPPORTED: {
+    recovery: 'stop',
+    summary: 'Local state was written in a format of another version.',
+  },
   STORAGE_FULL: { recovery: 'stop', summary: 'No space is left on the device.' },
   SINK_FAILED: { recovery: 'stop', summary: 'The sink refuses the work for a reason that no retry mends.' },
   PROCESSING_STOPPED: { recovery: 'stop', summary: 'A record failed and the policy is to stop.' },
   CLOSED: { recovery: 'stop', summary: 'The component was used after it had been closed.' },
-  INVARIANT_VIOLATED: { recovery: 'stop', summary: 'The engine found itself in a state that cannot be; this is a defect.' },
+  INVARIANT_VIOLATED: {
+    recovery: 'stop',
+    summary: 'The engine found itself in a state that cannot be; this is a defect.',
+  },
 } as const satisfies Record<string, Entry>
 
 export type ErrorCode = keyof typeof errorCatalogue

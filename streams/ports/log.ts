@@ -58,7 +58,10 @@ export interface Log {
 
   /** Appends outside any transaction, each batch once even when retried. Answers the first offset of each batch. */
   append(batches: readonly RecordBatch[]): Promise<number[]>
-  openTransactionalProducer(options: { transactionalId: string; timeoutMs: number }): Promise<TransactionalProducer>
+  openTransactionalProducer(options: {
+    transactionalId: string
+    timeoutMs: number
+  }): Promise<TransactionalProducer>
 
   joinGroup(options: GroupOptions): Promise<GroupMember>
   /** What a group committed, in the order asked; null where it committed nothing. */

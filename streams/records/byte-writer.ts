@@ -44,7 +44,7 @@ export class ByteWriter {
 
   utf8(text: string): void {
     this.ensure(text.length * 3)
-    this.position += this.buffer.utf8Write(text, this.position)
+    this.position += this.buffer.write(text, this.position, 'utf8')
   }
 
   /** A copy of what was written between two positions. */

@@ -26,6 +26,11 @@ export function murmur2(bytes: Uint8Array, start: number, end: number): number {
 }
 
 /** The partition of a key, as Kafka's default partitioner chooses it. */
-export function partitionForKey(bytes: Uint8Array, start: number, end: number, partitionCount: number): number {
+export function partitionForKey(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  partitionCount: number,
+): number {
   return (murmur2(bytes, start, end) & 0x7fffffff) % partitionCount
 }

@@ -99,7 +99,12 @@ export class RecordBatchBuilder {
   }
 
   /** Adds a record from bytes, which are copied. */
-  append(key: Uint8Array | null, value: Uint8Array | null, timestampMs: number, headers: Headers = noHeaders): void {
+  append(
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    timestampMs: number,
+    headers: Headers = noHeaders,
+  ): void {
     const keyStart = key === null ? -1 : this.writer.position
     if (key !== null) this.writer.bytes(key)
     const keyEnd = this.writer.position
