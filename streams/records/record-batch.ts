@@ -38,17 +38,17 @@ export interface RecordBatch {
   readonly nextOffset: number
 }
 
-export function keyOf(batch: RecordBatch, index: number): Buffer | null {
+export function keyAt(batch: RecordBatch, index: number): Buffer | null {
   const start = batch.keyStarts[index]!
   return start < 0 ? null : batch.bytes.subarray(start, batch.keyEnds[index]!)
 }
 
-export function valueOf(batch: RecordBatch, index: number): Buffer | null {
+export function valueAt(batch: RecordBatch, index: number): Buffer | null {
   const start = batch.valueStarts[index]!
   return start < 0 ? null : batch.bytes.subarray(start, batch.valueEnds[index]!)
 }
 
-export function headersOf(batch: RecordBatch, index: number): Headers {
+export function headersAt(batch: RecordBatch, index: number): Headers {
   return batch.headers?.[index] ?? noHeaders
 }
 
