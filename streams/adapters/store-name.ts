@@ -1,0 +1,23 @@
+import { StreamsError } from '../errors.ts'
+
+const segment = /^[A-Za-z0-9._-]+$/
+
+/** The segments of a database's name. @throws CONFIGURATION_INVALID */
+export function storeNameSegments(name: string): string[] {
+  const segments = name.split('/')
+  if (segments.every((part) => segment.test(part) && part !== '.' && part !== '..')) return segments
+  throw new StreamsError(
+    'CONFIGURATION_INVALID',
+    `"${name}" is no name for a database: use segments of letters, digits, ".", "_" and "-", joined by "/"`,
+    { details: { name } },
+  )
+}
+
+/** One database cannot hold another: destroying the outer would destroy the inner. */
+export function nestedStoreName(name: string, existing: string): StreamsError {
+  return new StreamsError(
+    'CONFIGURATION_INVALID',
+    `database "${name}" cannot be created, because its path and that of the database "${existing}" contain one another: choose a name beside it`,
+    { details: { name, existing } },
+  )
+}
