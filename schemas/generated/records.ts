@@ -1,0 +1,682 @@
+// Generated from the .avsc files by `npm run codegen`. Do not edit.
+import type { AvroSchema } from '../../streams/serde/avro-schema.ts'
+
+/** How far an input file has been read into the log. */
+export interface OrderInputProgress {
+  /** Path of the file; the key of the record. */
+  readonly file: string
+  /** Lines read so far. */
+  readonly lines: number
+  /** Bytes of uncompressed text read so far. */
+  readonly bytes: number
+  /** True when the whole file has been read. */
+  readonly done: boolean
+}
+
+/** The Avro schema of {@link OrderInputProgress}. */
+export const orderInputProgressSchema: AvroSchema<OrderInputProgress> = {
+  "type": "record",
+  "name": "OrderInputProgress",
+  "namespace": "orderstreams",
+  "doc": "How far an input file has been read into the log.",
+  "fields": [
+    {
+      "name": "file",
+      "type": "string",
+      "doc": "Path of the file; the key of the record."
+    },
+    {
+      "name": "lines",
+      "type": "long",
+      "doc": "Lines read so far."
+    },
+    {
+      "name": "bytes",
+      "type": "long",
+      "doc": "Bytes of uncompressed text read so far."
+    },
+    {
+      "name": "done",
+      "type": "boolean",
+      "doc": "True when the whole file has been read."
+    }
+  ]
+}
+
+/** The symbols of {@link OrderStatus}, in the order of the schema. */
+export const orderStatusSymbols = [
+  'CREATED',
+  'PAID',
+  'SHIPPED',
+  'DELIVERED',
+  'COMPLETED',
+  'CANCELLED',
+  'REFUNDED',
+] as const
+
+/** Where an order stands. An order may be first seen in any of them. */
+export type OrderStatus = (typeof orderStatusSymbols)[number]
+
+/** A line of a clean order event. */
+export interface OrderLine {
+  /** Order id. */
+  readonly order_id: string
+  /** Number of the line within the order. */
+  readonly line_no: number
+  /** User id; the key of the record. */
+  readonly user_id: string
+  /** Product id. */
+  readonly product_id: string
+  /** Pieces ordered. */
+  readonly quantity: number
+  /** Amount of the line in minor units (hundredths) of the currency. */
+  readonly line_amount: number
+  /** ISO 4217 code in upper case, such as `USD`. */
+  readonly currency: string
+  /** Status that the order has from this event on. */
+  readonly status: OrderStatus
+  /** When the order's event took place, epoch milliseconds UTC. */
+  readonly order_time: number
+  /** Number of the order's event that this line belongs to; 1 is the first seen. */
+  readonly event_number: number
+  /** True when the line is no longer in the order's latest event. */
+  readonly removed: boolean
+}
+
+/** The Avro schema of {@link OrderLine}. */
+export const orderLineSchema: AvroSchema<OrderLine> = {
+  "type": "record",
+  "name": "OrderLine",
+  "namespace": "orderstreams",
+  "doc": "A line of a clean order event.",
+  "fields": [
+    {
+      "name": "order_id",
+      "type": "string",
+      "doc": "Order id."
+    },
+    {
+      "name": "line_no",
+      "type": "int",
+      "doc": "Number of the line within the order."
+    },
+    {
+      "name": "user_id",
+      "type": "string",
+      "doc": "User id; the key of the record."
+    },
+    {
+      "name": "product_id",
+      "type": "string",
+      "doc": "Product id."
+    },
+    {
+      "name": "quantity",
+      "type": "long",
+      "doc": "Pieces ordered."
+    },
+    {
+      "name": "line_amount",
+      "type": "long",
+      "doc": "Amount of the line in minor units (hundredths) of the currency."
+    },
+    {
+      "name": "currency",
+      "type": "string",
+      "doc": "ISO 4217 code in upper case, such as `USD`."
+    },
+    {
+      "name": "status",
+      "type": {
+        "type": "enum",
+        "name": "OrderStatus",
+        "doc": "Where an order stands. An order may be first seen in any of them.",
+        "symbols": [
+          "CREATED",
+          "PAID",
+          "SHIPPED",
+          "DELIVERED",
+          "COMPLETED",
+          "CANCELLED",
+          "REFUNDED"
+        ]
+      },
+      "doc": "Status that the order has from this event on."
+    },
+    {
+      "name": "order_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When the order's event took place, epoch milliseconds UTC."
+    },
+    {
+      "name": "event_number",
+      "type": "int",
+      "doc": "Number of the order's event that this line belongs to; 1 is the first seen."
+    },
+    {
+      "name": "removed",
+      "type": "boolean",
+      "doc": "True when the line is no longer in the order's latest event."
+    }
+  ]
+}
+
+/** An event of the order that was seen. */
+export interface SeenEvent {
+  /** Status in the event. */
+  readonly status: string
+  /** order_time of the event, epoch milliseconds UTC. */
+  readonly time: number
+}
+
+/** What cleanse remembers of an order: the state that tells repeats, late events and removed lines apart. */
+export interface OrderMemory {
+  /** order_time of the latest event of the order, epoch milliseconds UTC. */
+  readonly latest_time: number
+  /** Events of the order so far, repeats not counted. */
+  readonly event_count: number
+  /** Line numbers of the latest event, ascending. */
+  readonly line_numbers: readonly number[]
+  /** Events of the last 7 days, oldest first: a repeat of one of them is dropped. */
+  readonly events: readonly SeenEvent[]
+}
+
+/** The Avro schema of {@link OrderMemory}. */
+export const orderMemorySchema: AvroSchema<OrderMemory> = {
+  "type": "record",
+  "name": "OrderMemory",
+  "namespace": "orderstreams",
+  "doc": "What cleanse remembers of an order: the state that tells repeats, late events and removed lines apart.",
+  "fields": [
+    {
+      "name": "latest_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "order_time of the latest event of the order, epoch milliseconds UTC."
+    },
+    {
+      "name": "event_count",
+      "type": "int",
+      "doc": "Events of the order so far, repeats not counted."
+    },
+    {
+      "name": "line_numbers",
+      "type": {
+        "type": "array",
+        "items": "int"
+      },
+      "doc": "Line numbers of the latest event, ascending."
+    },
+    {
+      "name": "events",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "SeenEvent",
+          "doc": "An event of the order that was seen.",
+          "fields": [
+            {
+              "name": "status",
+              "type": "string",
+              "doc": "Status in the event."
+            },
+            {
+              "name": "time",
+              "type": {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              },
+              "doc": "order_time of the event, epoch milliseconds UTC."
+            }
+          ]
+        }
+      },
+      "doc": "Events of the last 7 days, oldest first: a repeat of one of them is dropped."
+    }
+  ]
+}
+
+/** A line of the order, not yet validated. */
+export interface OrderParsedLine {
+  /** Number of the line within the order. */
+  readonly line_no: number | null
+  /** Product id as sent, as text. */
+  readonly product_id: string | null
+  /** Pieces ordered. */
+  readonly quantity: number | null
+  /** Amount of the line in minor units (hundredths) of the order's currency. */
+  readonly line_amount: number | null
+}
+
+/** A field that was there but could not be converted. */
+export interface ParseProblem {
+  /** Stable code of the problem, such as `AMOUNT_NOT_A_NUMBER`. */
+  readonly code: string
+  /** Path of the field, such as `lines[2].quantity`. */
+  readonly field: string
+  /** What was sent, as JSON, cut to 200 characters. */
+  readonly value: string
+}
+
+/** What ingest makes of an order event: converted to the right types, not yet validated. A field that was missing, null or could not be converted is null. */
+export interface OrderParsed {
+  /** Order id as sent, as text. */
+  readonly order_id: string | null
+  /** User id as sent, as text. */
+  readonly user_id: string | null
+  /** Store id as sent, as text. */
+  readonly store_id: string | null
+  /** Order status as sent, as text; not checked against the known ones. */
+  readonly status: string | null
+  /** Currency as sent, as text; not checked against ISO 4217. */
+  readonly currency: string | null
+  /** When the event took place, epoch milliseconds UTC. */
+  readonly order_time: number | null
+  /** Amount of the whole order in minor units (hundredths) of the currency. */
+  readonly total_amount: number | null
+  /** The lines in the order in which they were sent. */
+  readonly lines: readonly OrderParsedLine[]
+  /** One entry for each field that was there but could not be converted. */
+  readonly problems: readonly ParseProblem[]
+}
+
+/** The Avro schema of {@link OrderParsed}. */
+export const orderParsedSchema: AvroSchema<OrderParsed> = {
+  "type": "record",
+  "name": "OrderParsed",
+  "namespace": "orderstreams",
+  "doc": "What ingest makes of an order event: converted to the right types, not yet validated. A field that was missing, null or could not be converted is null.",
+  "fields": [
+    {
+      "name": "order_id",
+      "type": [
+        "null",
+        "string"
+      ],
+      "default": null,
+      "doc": "Order id as sent, as text."
+    },
+    {
+      "name": "user_id",
+      "type": [
+        "null",
+        "string"
+      ],
+      "default": null,
+      "doc": "User id as sent, as text."
+    },
+    {
+      "name": "store_id",
+      "type": [
+        "null",
+        "string"
+      ],
+      "default": null,
+      "doc": "Store id as sent, as text."
+    },
+    {
+      "name": "status",
+      "type": [
+        "null",
+        "string"
+      ],
+      "default": null,
+      "doc": "Order status as sent, as text; not checked against the known ones."
+    },
+    {
+      "name": "currency",
+      "type": [
+        "null",
+        "string"
+      ],
+      "default": null,
+      "doc": "Currency as sent, as text; not checked against ISO 4217."
+    },
+    {
+      "name": "order_time",
+      "type": [
+        "null",
+        {
+          "type": "long",
+          "logicalType": "timestamp-millis"
+        }
+      ],
+      "default": null,
+      "doc": "When the event took place, epoch milliseconds UTC."
+    },
+    {
+      "name": "total_amount",
+      "type": [
+        "null",
+        "long"
+      ],
+      "default": null,
+      "doc": "Amount of the whole order in minor units (hundredths) of the currency."
+    },
+    {
+      "name": "lines",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "OrderParsedLine",
+          "doc": "A line of the order, not yet validated.",
+          "fields": [
+            {
+              "name": "line_no",
+              "type": [
+                "null",
+                "int"
+              ],
+              "default": null,
+              "doc": "Number of the line within the order."
+            },
+            {
+              "name": "product_id",
+              "type": [
+                "null",
+                "string"
+              ],
+              "default": null,
+              "doc": "Product id as sent, as text."
+            },
+            {
+              "name": "quantity",
+              "type": [
+                "null",
+                "long"
+              ],
+              "default": null,
+              "doc": "Pieces ordered."
+            },
+            {
+              "name": "line_amount",
+              "type": [
+                "null",
+                "long"
+              ],
+              "default": null,
+              "doc": "Amount of the line in minor units (hundredths) of the order's currency."
+            }
+          ]
+        }
+      },
+      "doc": "The lines in the order in which they were sent."
+    },
+    {
+      "name": "problems",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "ParseProblem",
+          "doc": "A field that was there but could not be converted.",
+          "fields": [
+            {
+              "name": "code",
+              "type": "string",
+              "doc": "Stable code of the problem, such as `AMOUNT_NOT_A_NUMBER`."
+            },
+            {
+              "name": "field",
+              "type": "string",
+              "doc": "Path of the field, such as `lines[2].quantity`."
+            },
+            {
+              "name": "value",
+              "type": "string",
+              "doc": "What was sent, as JSON, cut to 200 characters."
+            }
+          ]
+        }
+      },
+      "doc": "One entry for each field that was there but could not be converted."
+    }
+  ]
+}
+
+/** The header of a clean order event. */
+export interface OrderProcessed {
+  /** Order id. */
+  readonly order_id: string
+  /** User id; the key of the record. */
+  readonly user_id: string
+  /** Store id; null when the order names none. */
+  readonly store_id: string | null
+  /** Status that the order has from this event on. */
+  readonly status: OrderStatus
+  /** ISO 4217 code in upper case, such as `USD`. */
+  readonly currency: string
+  /** Amount of the whole order in minor units (hundredths) of the currency. */
+  readonly total_amount: number
+  /** Number of lines of the order. */
+  readonly line_count: number
+  /** When the event took place, epoch milliseconds UTC. */
+  readonly order_time: number
+  /** Counts the events seen of this order; 1 is the first. */
+  readonly event_number: number
+  /** False when an event of the order with a later order_time was seen before this one. */
+  readonly latest: boolean
+  /** Codes of the warnings that cleansing raised. */
+  readonly warnings: readonly string[]
+}
+
+/** The Avro schema of {@link OrderProcessed}. */
+export const orderProcessedSchema: AvroSchema<OrderProcessed> = {
+  "type": "record",
+  "name": "OrderProcessed",
+  "namespace": "orderstreams",
+  "doc": "The header of a clean order event.",
+  "fields": [
+    {
+      "name": "order_id",
+      "type": "string",
+      "doc": "Order id."
+    },
+    {
+      "name": "user_id",
+      "type": "string",
+      "doc": "User id; the key of the record."
+    },
+    {
+      "name": "store_id",
+      "type": [
+        "null",
+        "string"
+      ],
+      "default": null,
+      "doc": "Store id; null when the order names none."
+    },
+    {
+      "name": "status",
+      "type": {
+        "type": "enum",
+        "name": "OrderStatus",
+        "doc": "Where an order stands. An order may be first seen in any of them.",
+        "symbols": [
+          "CREATED",
+          "PAID",
+          "SHIPPED",
+          "DELIVERED",
+          "COMPLETED",
+          "CANCELLED",
+          "REFUNDED"
+        ]
+      },
+      "doc": "Status that the order has from this event on."
+    },
+    {
+      "name": "currency",
+      "type": "string",
+      "doc": "ISO 4217 code in upper case, such as `USD`."
+    },
+    {
+      "name": "total_amount",
+      "type": "long",
+      "doc": "Amount of the whole order in minor units (hundredths) of the currency."
+    },
+    {
+      "name": "line_count",
+      "type": "int",
+      "doc": "Number of lines of the order."
+    },
+    {
+      "name": "order_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When the event took place, epoch milliseconds UTC."
+    },
+    {
+      "name": "event_number",
+      "type": "int",
+      "doc": "Counts the events seen of this order; 1 is the first."
+    },
+    {
+      "name": "latest",
+      "type": "boolean",
+      "doc": "False when an event of the order with a later order_time was seen before this one."
+    },
+    {
+      "name": "warnings",
+      "type": {
+        "type": "array",
+        "items": "string"
+      },
+      "doc": "Codes of the warnings that cleansing raised."
+    }
+  ]
+}
+
+/** One rule that the event broke. */
+export interface RejectionReason {
+  /** Stable code of the rule, such as `AMOUNT_NEGATIVE`. */
+  readonly code: string
+  /** Path of the field at fault, such as `lines[2].quantity`. */
+  readonly field: string
+  /** What is wrong, for people. */
+  readonly message: string
+  /** The value at fault as text; null when it was missing. */
+  readonly value: string | null
+}
+
+/** An order event that failed validation, with every reason. */
+export interface OrderRejected {
+  /** Order id; null when the event has none. */
+  readonly order_id: string | null
+  /** User id; null when the event has none. */
+  readonly user_id: string | null
+  /** Every rule that the event broke, in the order of the rules. */
+  readonly reasons: readonly RejectionReason[]
+  /** The event as JSON, in the form in which the Order API takes it. */
+  readonly payload: string
+  /** Topic of the rejected record. */
+  readonly topic: string
+  /** Partition of the rejected record. */
+  readonly partition: number
+  /** Offset of the rejected record. */
+  readonly offset: number
+  /** When it was rejected, epoch milliseconds UTC. */
+  readonly rejected_time: number
+}
+
+/** The Avro schema of {@link OrderRejected}. */
+export const orderRejectedSchema: AvroSchema<OrderRejected> = {
+  "type": "record",
+  "name": "OrderRejected",
+  "namespace": "orderstreams",
+  "doc": "An order event that failed validation, with every reason.",
+  "fields": [
+    {
+      "name": "order_id",
+      "type": [
+        "null",
+        "string"
+      ],
+      "default": null,
+      "doc": "Order id; null when the event has none."
+    },
+    {
+      "name": "user_id",
+      "type": [
+        "null",
+        "string"
+      ],
+      "default": null,
+      "doc": "User id; null when the event has none."
+    },
+    {
+      "name": "reasons",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "RejectionReason",
+          "doc": "One rule that the event broke.",
+          "fields": [
+            {
+              "name": "code",
+              "type": "string",
+              "doc": "Stable code of the rule, such as `AMOUNT_NEGATIVE`."
+            },
+            {
+              "name": "field",
+              "type": "string",
+              "doc": "Path of the field at fault, such as `lines[2].quantity`."
+            },
+            {
+              "name": "message",
+              "type": "string",
+              "doc": "What is wrong, for people."
+            },
+            {
+              "name": "value",
+              "type": [
+                "null",
+                "string"
+              ],
+              "default": null,
+              "doc": "The value at fault as text; null when it was missing."
+            }
+          ]
+        }
+      },
+      "doc": "Every rule that the event broke, in the order of the rules."
+    },
+    {
+      "name": "payload",
+      "type": "string",
+      "doc": "The event as JSON, in the form in which the Order API takes it."
+    },
+    {
+      "name": "topic",
+      "type": "string",
+      "doc": "Topic of the rejected record."
+    },
+    {
+      "name": "partition",
+      "type": "int",
+      "doc": "Partition of the rejected record."
+    },
+    {
+      "name": "offset",
+      "type": "long",
+      "doc": "Offset of the rejected record."
+    },
+    {
+      "name": "rejected_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When it was rejected, epoch milliseconds UTC."
+    }
+  ]
+}

@@ -1,0 +1,297 @@
+// Generated from the .avsc files by `npm run codegen`. Do not edit.
+import type { AvroSchema } from '../../serde/avro-schema.ts'
+
+/** A position in a partition. */
+export interface PartitionPosition {
+  /** Topic. */
+  readonly topic: string
+  /** Partition. */
+  readonly partition: number
+  /** Offset of the next record. */
+  readonly offset: number
+}
+
+/** A commit of a task: where it stands and what it took. */
+export interface Checkpoint {
+  /** Task: sub-topology and partition; the key of the record. */
+  readonly task: string
+  /** Counts the commits of the task; 1 is the first. */
+  readonly commit_number: number
+  /** Offsets that the task reads on from. */
+  readonly input_offsets: readonly PartitionPosition[]
+  /** Ends of the task's changelog partitions as of this commit. */
+  readonly changelog_offsets: readonly PartitionPosition[]
+  /** Event time up to which the task's input is complete, epoch milliseconds UTC; null before the first record. */
+  readonly watermark: number | null
+  /** Timers that are pending. */
+  readonly timer_count: number
+  /** Bytes that this commit wrote to the log. */
+  readonly bytes: number
+  /** Keys of state that this commit changed. */
+  readonly keys: number
+  /** How long the commit took, in milliseconds. */
+  readonly duration_ms: number
+  /** Instance that ran the task. */
+  readonly instance: string
+  /** When the commit was made, epoch milliseconds UTC. */
+  readonly committed_time: number
+}
+
+/** The Avro schema of {@link Checkpoint}. */
+export const checkpointSchema: AvroSchema<Checkpoint> = {
+  "type": "record",
+  "name": "Checkpoint",
+  "namespace": "orderstreams.engine",
+  "doc": "A commit of a task: where it stands and what it took.",
+  "fields": [
+    {
+      "name": "task",
+      "type": "string",
+      "doc": "Task: sub-topology and partition; the key of the record."
+    },
+    {
+      "name": "commit_number",
+      "type": "long",
+      "doc": "Counts the commits of the task; 1 is the first."
+    },
+    {
+      "name": "input_offsets",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "PartitionPosition",
+          "doc": "A position in a partition.",
+          "fields": [
+            {
+              "name": "topic",
+              "type": "string",
+              "doc": "Topic."
+            },
+            {
+              "name": "partition",
+              "type": "int",
+              "doc": "Partition."
+            },
+            {
+              "name": "offset",
+              "type": "long",
+              "doc": "Offset of the next record."
+            }
+          ]
+        }
+      },
+      "doc": "Offsets that the task reads on from."
+    },
+    {
+      "name": "changelog_offsets",
+      "type": {
+        "type": "array",
+        "items": "PartitionPosition"
+      },
+      "doc": "Ends of the task's changelog partitions as of this commit."
+    },
+    {
+      "name": "watermark",
+      "type": [
+        "null",
+        {
+          "type": "long",
+          "logicalType": "timestamp-millis"
+        }
+      ],
+      "default": null,
+      "doc": "Event time up to which the task's input is complete, epoch milliseconds UTC; null before the first record."
+    },
+    {
+      "name": "timer_count",
+      "type": "long",
+      "doc": "Timers that are pending."
+    },
+    {
+      "name": "bytes",
+      "type": "long",
+      "doc": "Bytes that this commit wrote to the log."
+    },
+    {
+      "name": "keys",
+      "type": "long",
+      "doc": "Keys of state that this commit changed."
+    },
+    {
+      "name": "duration_ms",
+      "type": "double",
+      "doc": "How long the commit took, in milliseconds."
+    },
+    {
+      "name": "instance",
+      "type": "string",
+      "doc": "Instance that ran the task."
+    },
+    {
+      "name": "committed_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When the commit was made, epoch milliseconds UTC."
+    }
+  ]
+}
+
+/** A header of the original record. */
+export interface DeadLetterHeader {
+  /** Name of the header. */
+  readonly key: string
+  /** Value of the header; null when it had none. */
+  readonly value: Uint8Array | null
+}
+
+/** A record that could not be processed: its original bytes and coordinates, and what went wrong. */
+export interface DeadLetter {
+  /** Topic of the original record. */
+  readonly topic: string
+  /** Partition of the original record. */
+  readonly partition: number
+  /** Offset of the original record. */
+  readonly offset: number
+  /** Timestamp of the original record, epoch milliseconds UTC. */
+  readonly timestamp: number
+  /** Key of the original record, byte for byte; null when it had none. */
+  readonly key: Uint8Array | null
+  /** Value of the original record, byte for byte; null when it had none. */
+  readonly value: Uint8Array | null
+  /** Headers of the original record, in their order. */
+  readonly headers: readonly DeadLetterHeader[]
+  /** Topology that failed on the record. */
+  readonly topology: string
+  /** Sub-topology that failed on the record. */
+  readonly sub_topology: string
+  /** Operator, source or sink that failed on the record. */
+  readonly operator: string
+  /** Stable error code, the engine's or the application's own. */
+  readonly code: string
+  /** What went wrong, for people. */
+  readonly message: string
+  /** When it went wrong, epoch milliseconds UTC. */
+  readonly failed_time: number
+  /** Counts the attempts to process the record; 1 is the first, each replay adds one. */
+  readonly attempt: number
+}
+
+/** The Avro schema of {@link DeadLetter}. */
+export const deadLetterSchema: AvroSchema<DeadLetter> = {
+  "type": "record",
+  "name": "DeadLetter",
+  "namespace": "orderstreams.engine",
+  "doc": "A record that could not be processed: its original bytes and coordinates, and what went wrong.",
+  "fields": [
+    {
+      "name": "topic",
+      "type": "string",
+      "doc": "Topic of the original record."
+    },
+    {
+      "name": "partition",
+      "type": "int",
+      "doc": "Partition of the original record."
+    },
+    {
+      "name": "offset",
+      "type": "long",
+      "doc": "Offset of the original record."
+    },
+    {
+      "name": "timestamp",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "Timestamp of the original record, epoch milliseconds UTC."
+    },
+    {
+      "name": "key",
+      "type": [
+        "null",
+        "bytes"
+      ],
+      "default": null,
+      "doc": "Key of the original record, byte for byte; null when it had none."
+    },
+    {
+      "name": "value",
+      "type": [
+        "null",
+        "bytes"
+      ],
+      "default": null,
+      "doc": "Value of the original record, byte for byte; null when it had none."
+    },
+    {
+      "name": "headers",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "DeadLetterHeader",
+          "doc": "A header of the original record.",
+          "fields": [
+            {
+              "name": "key",
+              "type": "string",
+              "doc": "Name of the header."
+            },
+            {
+              "name": "value",
+              "type": [
+                "null",
+                "bytes"
+              ],
+              "default": null,
+              "doc": "Value of the header; null when it had none."
+            }
+          ]
+        }
+      },
+      "doc": "Headers of the original record, in their order."
+    },
+    {
+      "name": "topology",
+      "type": "string",
+      "doc": "Topology that failed on the record."
+    },
+    {
+      "name": "sub_topology",
+      "type": "string",
+      "doc": "Sub-topology that failed on the record."
+    },
+    {
+      "name": "operator",
+      "type": "string",
+      "doc": "Operator, source or sink that failed on the record."
+    },
+    {
+      "name": "code",
+      "type": "string",
+      "doc": "Stable error code, the engine's or the application's own."
+    },
+    {
+      "name": "message",
+      "type": "string",
+      "doc": "What went wrong, for people."
+    },
+    {
+      "name": "failed_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When it went wrong, epoch milliseconds UTC."
+    },
+    {
+      "name": "attempt",
+      "type": "int",
+      "doc": "Counts the attempts to process the record; 1 is the first, each replay adds one."
+    }
+  ]
+}
