@@ -26,6 +26,10 @@ export const errorCatalogue = {
     recovery: 'dead-letter',
     summary: 'The bytes of a key or value do not fit its serde.',
   },
+  RECORD_NOT_ENCODABLE: {
+    recovery: 'dead-letter',
+    summary: 'A key or value to be written does not fit its serde.',
+  },
   RECORD_NULL_NOT_ALLOWED: {
     recovery: 'dead-letter',
     summary: 'A key or value is null where the topic declares that it never is.',
