@@ -116,7 +116,7 @@ function jsonText(value: unknown): string | undefined {
 
 function expectBytes(name: string, expected: number, start: number, end: number): void {
   if (end - start === expected) return
-  throw notDecodable(`${end - start} bytes are not the ${expected} of a ${name}`)
+  throw notDecodable(`a value of ${name} has ${expected} bytes, not ${end - start}`)
 }
 
 function notDecodable(message: string): StreamsError {
