@@ -1,0 +1,172 @@
+/**
+ * Drops what the log need not keep: records below a partition's start, records past their retention, superseded records
+ * of compacted topics. Works in steps of bounded size and gives up its turn between them.
+ *
+ * Invariants:
+ * 1. The start of a partition moves, durably, before rows below it are deleted.
+ * 2. One run at a time; a run that is asked for meanwhile starts afterwards.
+ */
+import { StreamsError } from '../../errors.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { PartitionOffset } from '../../ports/log.ts'
+import { compact } from './compaction.ts'
+import type { Partition } from './partition.ts'
+import { summarizeRow } from './record-rows.ts'
+import type { Topics } from './topics.ts'
+import type { WriteQueue } from './write-queue.ts'
+
+export interface CleaningOptions {
+  /** How long a tombstone stays after compaction first met it, so that readers on their way see it. */
+  readonly deleteRetentionMs: number
+  /** A partition is compacted once this share of its records is new since the last time … */
+  readonly minDirtyRatio: number
+  /** … and it is at least so many. */
+  readonly minDirtyRecords: number
+  /** Bounds the memory of compaction, at about 32 bytes a key; with more keys it goes over the partition repeatedly. */
+  readonly maxKeysPerRound: number
+  /** About how much is read, and written, in one go. */
+  readonly stepBytes: number
+}
+
+export interface CleaningReport {
+  readonly compactedPartitions: number
+  readonly removedRecords: number
+}
+
+const defaults: CleaningOptions = {
+  deleteRetentionMs: 24 * 60 * 60_000,
+  minDirtyRatio: 0.5,
+  minDirtyRecords: 1000,
+  maxKeysPerRound: 1_000_000,
+  stepBytes: 1024 * 1024,
+}
+
+export interface CleanerContext {
+  readonly topics: Topics
+  readonly queue: WriteQueue
+  readonly clock: Clock
+  readonly options: Partial<CleaningOptions>
+}
+
+export class Cleaner {
+  private readonly topics: Topics
+  private readonly queue: WriteQueue
+  private readonly clock: Clock
+  private readonly options: CleaningOptions
+  private lastRun: Promise<unknown> = Promise.resolve()
+  private stopped = false
+
+  constructor({ topics, queue, clock, options }: CleanerContext) {
+    this.topics = topics
+    this.queue = queue
+    this.clock = clock
+    this.options = { ...defaults, ...options }
+  }
+
+  clean(force: boolean): Promise<CleaningReport> {
+    return this.afterLastRun(() => this.run(force))
+  }
+
+  async deleteRecords(before: readonly PartitionOffset[]): Promise<void> {
+    const wanted = before.map(({ topic, partition, offset }) => {
+      const found = this.topics.partition({ topic, partition })
+      if (offset > found.end) throw beyondEnd(found, offset)
+      return { partition: found, start: offset }
+    })
+    const moves = wanted.filter(({ partition, start }) => start > partition.start)
+    this.moveStarts(moves)
+    await this.afterLastRun(async () => {
+      for (const { partition } of moves) await this.dropRowsBelowStart(partition)
+    })
+  }
+
+  /** Breaks off what runs, at its next step. */
+  async close(): Promise<void> {
+    this.stopped = true
+    await this.lastRun
+  }
+
+  private afterLastRun<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.lastRun.then(run)
+    this.lastRun = result.catch(() => {})
+    return result
+  }
+
+  private async run(force: boolean): Promise<CleaningReport> {
+    let compactedPartitions = 0
+    let removedRecords = 0
+    const context = {
+      queue: this.queue,
+      clock: this.clock,
+      options: this.options,
+      stopped: () => this.stopped,
+    }
+    for (const { settings, partitions } of this.topics.all()) {
+      for (const partition of partitions) {
+        if (this.stopped) break
+        if (settings.cleanup !== 'compact' && settings.retentionMs !== undefined) {
+          removedRecords += await this.dropOld(partition, settings.retentionMs)
+        }
+        await this.dropRowsBelowStart(partition)
+        if (settings.cleanup === 'delete' || !(force || this.isDirty(partition))) continue
+        removedRecords += await compact(partition, context)
+        compactedPartitions++
+      }
+    }
+    return { compactedPartitions, removedRecords }
+  }
+
+  private isDirty({ end, progress }: Partition): boolean {
+    const dirty = end - progress.cleanedTo
+    const { minDirtyRatio, minDirtyRecords } = this.options
+    return dirty >= minDirtyRecords && dirty >= minDirtyRatio * (dirty + progress.records)
+  }
+
+  /** Moves the start past the rows whose newest record is too old; answers how many records those had. */
+  private async dropOld(partition: Partition, retentionMs: number): Promise<number> {
+    const keepFromMs = this.clock.now() - retentionMs
+    let start = partition.start
+    let removed = 0
+    for (let old = true; old && !this.stopped; ) {
+      const rows = partition.readStored(start, this.options.stepBytes)
+      for (const row of rows) {
+        old = summarizeRow(row.bytes).maxTimestampMs < keepFromMs
+        if (!old) break
+        start = row.nextOffset
+        removed += row.count
+      }
+      if (rows.length === 0) break
+      await this.clock.yieldTurn()
+    }
+    if (start > partition.start) this.moveStarts([{ partition, start }])
+    return removed
+  }
+
+  private moveStarts(moves: readonly { readonly partition: Partition; readonly start: number }[]): void {
+    if (moves.length === 0) return
+    this.queue.writeNow((batch) => {
+      for (const { partition, start } of moves) partition.writeState(batch, { start })
+    })
+    for (const { partition, start } of moves) partition.changeState({ start })
+  }
+
+  private async dropRowsBelowStart(partition: Partition): Promise<void> {
+    while (!this.stopped) {
+      const rows = partition.rowsBelowStart(this.options.stepBytes)
+      if (rows.length === 0) return
+      this.queue.writeNow((batch) => {
+        for (const row of rows) batch.delete(partition.rowKey(row.offset))
+      })
+      partition.forgetRowsBefore(rows.at(-1)!.nextOffset)
+      await this.clock.yieldTurn()
+    }
+  }
+}
+
+function beyondEnd({ topic, number, end }: Partition, offset: number): StreamsError {
+  return new StreamsError(
+    'OFFSET_OUT_OF_RANGE',
+    `records of ${topic.name}-${number} cannot be deleted up to ${offset}: it ends at ${end}`,
+    { details: { topic: topic.name, partition: number, offset, end } },
+  )
+}

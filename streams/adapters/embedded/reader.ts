@@ -1,0 +1,182 @@
+/**
+ * Follows partitions for one reader.
+ *
+ * Invariants:
+ * 1. `take` reads the store only when nothing is buffered, and then about `readAheadBytes`, never more than the reader's
+ *    bound but for a single larger row.
+ * 2. Callbacks come from a microtask, never from inside a call of the reader.
+ * 3. A partition that failed stays silent until it is followed anew.
+ */
+import { StreamsError } from '../../errors.ts'
+import type { LogReader, ReaderOptions, TopicPartition } from '../../ports/log.ts'
+import type { RecordBatch } from '../../records/record-batch.ts'
+import { emptyBatch, sliceFrom } from './batch-slices.ts'
+import type { Partition, PartitionListener } from './partition.ts'
+import type { StoredRow } from './row-cache.ts'
+import type { Topics } from './topics.ts'
+
+const readAheadBytes = 512 * 1024
+const defaultMaxBufferedBytes = 4 * 1024 * 1024
+
+export class EmbeddedReader implements LogReader {
+  private readonly topics: Topics
+  private readonly options: ReaderOptions
+  private readonly onClosed: () => void
+  private readonly maxReadBytes: number
+  private readonly cursors = new Map<string, Cursor[]>()
+  private wakeScheduled = false
+  private closed = false
+
+  constructor(topics: Topics, options: ReaderOptions, onClosed: () => void) {
+    this.topics = topics
+    this.options = options
+    this.onClosed = onClosed
+    this.maxReadBytes = Math.min(readAheadBytes, options.maxBufferedBytes ?? defaultMaxBufferedBytes)
+  }
+
+  follow(partition: TopicPartition, offset: number): void {
+    this.checkOpen()
+    this.unfollow(partition)
+    const found = this.find(partition)
+    if (found instanceof StreamsError) {
+      this.report(partition, found, () => !this.closed)
+      return
+    }
+    const ofTopic = this.cursors.get(partition.topic) ?? []
+    const cursor = new Cursor(found, offset, this.maxReadBytes, {
+      ready: () => this.wake(),
+      failed: (error) => this.report(partition, error, () => ofTopic[partition.partition] === cursor),
+    })
+    ofTopic[partition.partition] = cursor
+    this.cursors.set(partition.topic, ofTopic)
+    cursor.changed()
+  }
+
+  unfollow({ topic, partition }: TopicPartition): void {
+    const ofTopic = this.cursors.get(topic)
+    ofTopic?.[partition]?.close()
+    if (ofTopic !== undefined) delete ofTopic[partition]
+  }
+
+  take({ topic, partition }: TopicPartition): RecordBatch | null {
+    return this.cursors.get(topic)?.[partition]?.take() ?? null
+  }
+
+  position({ topic, partition }: TopicPartition): number {
+    const cursor = this.cursors.get(topic)?.[partition]
+    if (cursor !== undefined) return cursor.position
+    throw new StreamsError(
+      'INVARIANT_VIOLATED',
+      `${topic}-${partition} is not followed, so it has no position`,
+    )
+  }
+
+  end({ topic, partition }: TopicPartition): number | undefined {
+    return this.cursors.get(topic)?.[partition]?.partition.end
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    for (const ofTopic of this.cursors.values()) for (const cursor of ofTopic) cursor?.close()
+    this.cursors.clear()
+    this.onClosed()
+  }
+
+  private find(partition: TopicPartition): Partition | StreamsError {
+    try {
+      return this.topics.partition(partition)
+    } catch (error) {
+      if (error instanceof StreamsError) return error
+      throw error
+    }
+  }
+
+  private wake(): void {
+    if (this.wakeScheduled) return
+    this.wakeScheduled = true
+    queueMicrotask(() => {
+      this.wakeScheduled = false
+      if (!this.closed) this.options.onReady()
+    })
+  }
+
+  private report(partition: TopicPartition, error: StreamsError, stillWanted: () => boolean): void {
+    queueMicrotask(() => {
+      if (stillWanted()) this.options.onError(partition, error)
+    })
+  }
+
+  private checkOpen(): void {
+    if (this.closed) throw new StreamsError('CLOSED', 'the reader was used after it had been closed')
+  }
+}
+
+/** Where a reader stands in one partition, and what it has read ahead. */
+class Cursor implements PartitionListener {
+  readonly partition: Partition
+  position: number
+  private readonly maxReadBytes: number
+  private readonly events: { ready(): void; failed(error: StreamsError): void }
+  private buffered: StoredRow[] = []
+  private taken = 0
+  private failed = false
+
+  constructor(
+    partition: Partition,
+    offset: number,
+    maxReadBytes: number,
+    events: { ready(): void; failed(error: StreamsError): void },
+  ) {
+    this.partition = partition
+    this.position = offset
+    this.maxReadBytes = maxReadBytes
+    this.events = events
+    partition.listen(this)
+  }
+
+  changed(): void {
+    if (this.checkRange() && this.position < this.partition.end) this.events.ready()
+  }
+
+  take(): RecordBatch | null {
+    const { partition } = this
+    if (!this.checkRange() || this.position >= partition.end) return null
+    if (this.taken === this.buffered.length) {
+      this.buffered = partition.read(this.position, this.maxReadBytes)
+      this.taken = 0
+    }
+    const row = this.buffered[this.taken++]
+    if (row === undefined) {
+      this.position = partition.end
+      return emptyBatch(partition.topic.name, partition.number, partition.end)
+    }
+    const batch = sliceFrom(partition.batchOf(row), this.position)
+    this.position = row.nextOffset
+    return batch
+  }
+
+  close(): void {
+    this.partition.unlisten(this)
+    this.buffered = []
+    this.failed = true
+  }
+
+  private checkRange(): boolean {
+    if (this.failed) return false
+    const { start, next, topic, number } = this.partition
+    if (this.position >= start && this.position <= next) return true
+    this.failed = true
+    this.buffered = []
+    this.events.failed(
+      new StreamsError(
+        'OFFSET_OUT_OF_RANGE',
+        `offset ${this.position} of ${topic.name}-${number} is not in the log, which holds ${start} to ${next}: ` +
+          (this.position < start
+            ? 'the records were deleted before they were read'
+            : 'the log was replaced or cut'),
+        { details: { topic: topic.name, partition: number, offset: this.position, start, end: next } },
+      ),
+    )
+    return false
+  }
+}

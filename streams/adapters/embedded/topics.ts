@@ -1,0 +1,122 @@
+/** The topics of the embedded log: their settings, kept in the store, and their partitions. */
+import { StreamsError } from '../../errors.ts'
+import type { TopicPartition, TopicSettings } from '../../ports/log.ts'
+import type { Store } from '../../ports/store.ts'
+import { topicKey, topicOfKey, topicRows } from './log-keys.ts'
+import { Partition } from './partition.ts'
+import type { RowCache } from './row-cache.ts'
+import type { WriteQueue } from './write-queue.ts'
+
+export interface Topic {
+  readonly id: number
+  readonly name: string
+  readonly settings: TopicSettings
+  readonly partitions: readonly Partition[]
+}
+
+const comparedSettings = ['partitions', 'cleanup', 'retentionMs', 'timestampType'] as const
+
+export class Topics {
+  private readonly store: Store
+  private readonly cache: RowCache
+  private readonly byName = new Map<string, Topic>()
+  private nextId = 1
+
+  constructor(store: Store, cache: RowCache) {
+    this.store = store
+    this.cache = cache
+    for (const { key, value } of store.range(topicRows)) {
+      const { id, ...settings }: { id: number } & Omit<TopicSettings, 'name'> = JSON.parse(
+        value.toString('utf8'),
+      )
+      this.add(id, { name: topicOfKey(key), ...settings })
+    }
+  }
+
+  /** In the order of their names. */
+  all(): Topic[] {
+    return [...this.byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  get(name: string): Topic {
+    const topic = this.byName.get(name)
+    if (topic !== undefined) return topic
+    throw new StreamsError('TOPIC_UNKNOWN', `topic "${name}" does not exist: create it first`, {
+      details: { topic: name },
+    })
+  }
+
+  partition({ topic: name, partition }: TopicPartition): Partition {
+    const topic = this.get(name)
+    const found = topic.partitions[partition]
+    if (found !== undefined) return found
+    throw new StreamsError(
+      'TOPIC_UNKNOWN',
+      `topic "${name}" has no partition ${partition}, it has ${topic.partitions.length} from 0`,
+      { details: { topic: name, partition } },
+    )
+  }
+
+  /** Creates all that are missing, or none when one of them cannot be. */
+  create(wanted: readonly TopicSettings[], queue: WriteQueue): void {
+    const missing = new Map<string, TopicSettings>()
+    for (const settings of wanted) {
+      checkSettings(settings)
+      const existing = this.byName.get(settings.name)?.settings ?? missing.get(settings.name)
+      if (existing === undefined) missing.set(settings.name, settings)
+      else checkSame(existing, settings)
+    }
+    if (missing.size === 0) return
+    const firstId = this.nextId
+    queue.writeNow((batch) => {
+      let id = firstId
+      for (const { name, ...settings } of missing.values()) {
+        batch.put(topicKey(name), Buffer.from(JSON.stringify({ id: id++, ...settings })))
+      }
+    })
+    let id = firstId
+    for (const settings of missing.values()) this.add(id++, settings)
+  }
+
+  private add(id: number, settings: TopicSettings): void {
+    const partitions: Partition[] = []
+    const topic: Topic = { id, name: settings.name, settings, partitions }
+    for (let number = 0; number < settings.partitions; number++) {
+      partitions.push(new Partition(topic, number, this.store, this.cache))
+    }
+    this.byName.set(settings.name, topic)
+    this.nextId = Math.max(this.nextId, id + 1)
+  }
+}
+
+function checkSettings({ name, partitions, retentionMs }: TopicSettings): void {
+  if (!/^[A-Za-z0-9._-]{1,249}$/.test(name) || name === '.' || name === '..') {
+    throw invalid(`topic name "${name}" must be 1 to 249 letters, digits, ".", "_" or "-"`)
+  }
+  if (!Number.isInteger(partitions) || partitions < 1 || partitions > 10_000) {
+    throw invalid(`topic "${name}": partitions is ${partitions}, it must be a whole number from 1 to 10000`)
+  }
+  if (retentionMs !== undefined && !(retentionMs > 0)) {
+    throw invalid(
+      `topic "${name}": retentionMs is ${retentionMs}, it must be above 0, or left out to keep records for ever`,
+    )
+  }
+}
+
+function invalid(message: string): StreamsError {
+  return new StreamsError('CONFIGURATION_INVALID', message)
+}
+
+function checkSame(existing: TopicSettings, wanted: TopicSettings): void {
+  for (const setting of comparedSettings) {
+    const is = existing[setting] ?? null
+    const shouldBe = wanted[setting] ?? null
+    if (is === shouldBe) continue
+    throw new StreamsError(
+      'TOPIC_MISMATCH',
+      `topic "${wanted.name}": ${setting} is ${is ?? 'not set'}, it should be ${shouldBe ?? 'not set'}: ` +
+        'use a topic of another name, or change the declaration to what exists',
+      { details: { topic: wanted.name, setting, is, shouldBe } },
+    )
+  }
+}

@@ -1,0 +1,111 @@
+import { expect, it } from 'vitest'
+import type { Log } from '../../streams/ports/log.ts'
+import { newTopic, settled, TestMember, uniqueName, waitFor } from './log-fixture.ts'
+
+/** The log contract's part on consumer groups. */
+export function groupContract(log: () => Log): void {
+  it('should give a single member everything', async () => {
+    const [topic, other] = [await newTopic(log(), { partitions: 3 }), await newTopic(log())]
+    const member = await new TestMember().join(log(), uniqueName('group'), [topic, other])
+    const [partitions] = await settled([member])
+    expect(partitions).toEqual([`${topic}-0`, `${topic}-1`, `${topic}-2`, `${other}-0`].sort())
+    expect(member.assigned!.memberId).toBe(member.memberId)
+    await member.leave()
+  })
+
+  it('should share partitions out: each to one member, none left over', async () => {
+    const topic = await newTopic(log(), { partitions: 5 })
+    const groupId = uniqueName('group')
+    const members: TestMember[] = []
+    for (let i = 0; i < 3; i++) members.push(await new TestMember().join(log(), groupId, [topic]))
+    const shares = await settled(members)
+    expect(shares.flat().sort()).toEqual([0, 1, 2, 3, 4].map((partition) => `${topic}-${partition}`))
+    expect(shares.map((share) => share.length).sort()).toEqual([1, 2, 2])
+    expect(new Set(members.map((member) => member.memberId)).size).toBe(3)
+    for (const member of members) await member.leave()
+  })
+
+  it('should tell members of a rebalance before it assigns anew, in a later generation', async () => {
+    const topic = await newTopic(log(), { partitions: 2 })
+    const groupId = uniqueName('group')
+    const first = await new TestMember().join(log(), groupId, [topic])
+    await settled([first])
+    const alone = first.assigned!.generation
+
+    const second = await new TestMember().join(log(), groupId, [topic])
+    const shares = await settled([first, second], alone)
+    expect(shares.flat().sort()).toEqual([`${topic}-0`, `${topic}-1`])
+    const together = first.assigned!.generation
+
+    await second.leave()
+    const [partitions] = await settled([first], together)
+    expect(partitions).toEqual([`${topic}-0`, `${topic}-1`])
+    expectRebalancingBeforeEachAssignment(first)
+    expect(second.lost).toEqual([])
+    await first.leave()
+  })
+
+  it('should pass user data to the assignor afresh and its answer to the members', async () => {
+    const topic = await newTopic(log(), { partitions: 2 })
+    const groupId = uniqueName('group')
+    const first = await new TestMember().join(log(), groupId, [topic], 'a')
+    await settled([first])
+    expect(Buffer.from(first.assigned!.userData).toString()).toBe('a')
+    const alone = first.assigned!.generation
+    first.userData = 'a2'
+    const second = await new TestMember().join(log(), groupId, [topic], 'b')
+    await settled([first, second], alone)
+    for (const member of [first, second])
+      expect(Buffer.from(member.assigned!.userData).toString()).toBe('a2,b')
+    await first.leave()
+    await second.leave()
+  })
+
+  it('should give members only partitions of topics that they asked for', async () => {
+    const [left, right] = [await newTopic(log(), { partitions: 2 }), await newTopic(log(), { partitions: 2 })]
+    const groupId = uniqueName('group')
+    const one = await new TestMember().join(log(), groupId, [left])
+    const two = await new TestMember().join(log(), groupId, [right])
+    expect(await settled([one, two])).toEqual([
+      [`${left}-0`, `${left}-1`],
+      [`${right}-0`, `${right}-1`],
+    ])
+    await one.leave()
+    await two.leave()
+  })
+
+  it('should keep groups apart', async () => {
+    const topic = await newTopic(log(), { partitions: 2 })
+    const one = await new TestMember().join(log(), uniqueName('group'), [topic])
+    const two = await new TestMember().join(log(), uniqueName('group'), [topic])
+    const everything = [`${topic}-0`, `${topic}-1`]
+    expect([...(await settled([one])), ...(await settled([two]))]).toEqual([everything, everything])
+    await one.leave()
+    await two.leave()
+  })
+
+  it('should forget a member that leaves, whoever it was', async () => {
+    const topic = await newTopic(log(), { partitions: 3 })
+    const groupId = uniqueName('group')
+    const eldest = await new TestMember().join(log(), groupId, [topic])
+    const younger = await new TestMember().join(log(), groupId, [topic])
+    await settled([eldest, younger])
+    const together = younger.assigned!.generation
+    await eldest.leave()
+    const [partitions] = await settled([younger], together)
+    expect(partitions).toHaveLength(3)
+    const eventCount = eldest.events.length
+    await younger.leave()
+    const last = await new TestMember().join(log(), groupId, [topic])
+    await waitFor('the last member', () => last.assigned)
+    expect(eldest.events).toHaveLength(eventCount)
+    await last.leave()
+  })
+}
+
+function expectRebalancingBeforeEachAssignment(member: TestMember): void {
+  const assignments = member.events.flatMap((event, i) => (event === 'rebalancing' ? [] : [i]))
+  for (const index of assignments.slice(1)) expect(member.events[index - 1]).toBe('rebalancing')
+  const { generations } = member
+  for (let i = 1; i < generations.length; i++) expect(generations[i]).toBeGreaterThan(generations[i - 1]!)
+}
