@@ -12,12 +12,3 @@ export function storeNameSegments(name: string): string[] {
     { details: { name } },
   )
 }
-
-/** One database cannot hold another: destroying the outer would destroy the inner. */
-export function nestedStoreName(name: string, existing: string): StreamsError {
-  return new StreamsError(
-    'CONFIGURATION_INVALID',
-    `database "${name}" cannot be created, because its path and that of the database "${existing}" contain one another: choose a name beside it`,
-    { details: { name, existing } },
-  )
-}

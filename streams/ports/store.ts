@@ -10,8 +10,8 @@
 export interface StoreProvider {
   /**
    * Opens the database with this name, creating it when missing. Names are paths of one or more segments of letters,
-   * digits, `.`, `_` and `-`, joined by `/`.
-   * @throws STATE_DIRECTORY_LOCKED, STATE_DIRECTORY_UNUSABLE, STATE_CORRUPT, STORAGE_FULL
+   * digits, `.`, `_` and `-`, joined by `/`. No name may lie below another's: not `a/b` where `a` is a database.
+   * @throws CONFIGURATION_INVALID, STATE_DIRECTORY_LOCKED, STATE_DIRECTORY_UNUSABLE, STATE_CORRUPT, STORAGE_FULL
    */
   open(name: string): Promise<Store>
   /** Deletes a database that is not open. Does nothing when there is none. */
@@ -51,11 +51,13 @@ export interface StoreReader {
 export interface Store extends StoreReader {
   batch(): StoreBatch
   /**
-   * Applies a batch made by this store. With `sync` it survives a power failure, without it a kill of the process.
+   * Applies a batch made by this store, which is spent then; one that could not be written can be tried again. With
+   * `sync` it survives a power failure, without it a kill of the process.
    * @throws STORAGE_FULL, STATE_CORRUPT
    */
   write(batch: StoreBatch, options?: { readonly sync?: boolean }): void
   /** Bytes on disk and in memory, as an estimate. */
   size(): { readonly diskBytes: number; readonly memoryBytes: number }
+  /** @throws INVARIANT_VIOLATED, after it has closed, when ranges were left open. */
   close(): Promise<void>
 }

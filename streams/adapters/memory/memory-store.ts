@@ -1,12 +1,15 @@
 import { StreamsError } from '../../errors.ts'
 import type { KeyRange, Store, StoreBatch, StoreEntry, StoreProvider } from '../../ports/store.ts'
-import { nestedStoreName, storeNameSegments } from '../store-name.ts'
+import { batchSpent, nestedStoreName, rangesLeftOpen, storeClosed } from '../store-errors.ts'
+import { storeNameSegments } from '../store-name.ts'
+import { type EntrySource, OpenRanges } from '../store-ranges.ts'
 import { SortedBytes } from './sorted-bytes.ts'
 
 /** A write as `beforeWrite` sees it. */
 export interface MemoryWrite {
   readonly name: string
-  readonly batch: StoreBatch
+  /** In order; a value of undefined deletes. */
+  readonly writes: readonly { readonly key: Buffer; readonly value: Buffer | undefined }[]
   readonly sync: boolean
 }
 
@@ -88,13 +91,15 @@ function openAlready(name: string): StreamsError {
 }
 
 class MemoryStore implements Store {
-  private readonly name: string
+  readonly name: string
   private readonly database: Database
   private readonly options: MemoryStoreOptions
+  private readonly ranges: OpenRanges
   private closed = false
 
   constructor(name: string, database: Database, options: MemoryStoreOptions) {
     this.name = name
+    this.ranges = new OpenRanges(name)
     this.database = database
     this.options = options
   }
@@ -109,7 +114,7 @@ class MemoryStore implements Store {
   }
 
   range(range: KeyRange): IterableIterator<StoreEntry> {
-    return copies(this.content().fork().entries(range))
+    return this.ranges.open(new MemoryRange(this.content().fork(), range))
   }
 
   batch(): StoreBatch {
@@ -119,14 +124,9 @@ class MemoryStore implements Store {
 
   write(batch: StoreBatch, options: { readonly sync?: boolean } = {}): void {
     const content = this.content()
-    if (!(batch instanceof MemoryBatch) || batch.store !== this || batch.written) {
-      throw new StreamsError(
-        'INVARIANT_VIOLATED',
-        `a batch was written to "${this.name}" twice, or was made by another store: make a new one with batch()`,
-      )
-    }
+    if (!(batch instanceof MemoryBatch) || batch.store !== this || batch.written) throw batchSpent(this.name)
     const sync = options.sync === true
-    this.options.beforeWrite?.({ name: this.name, batch, sync })
+    this.options.beforeWrite?.({ name: this.name, writes: batch.writes, sync })
     batch.written = true
     for (const { key, value } of batch.writes) {
       if (value === undefined) content.delete(key)
@@ -143,22 +143,22 @@ class MemoryStore implements Store {
     if (this.closed) return
     this.closed = true
     this.database.open = false
+    const leftOpen = this.ranges.closeAll()
+    if (leftOpen > 0) throw rangesLeftOpen(this.name, leftOpen)
   }
 
   private content(): SortedBytes {
     if (!this.closed) return this.database.content
-    throw new StreamsError('CLOSED', `database "${this.name}" was used after it had been closed`, {
-      details: { name: this.name },
-    })
+    throw storeClosed(this.name)
   }
 }
 
 class MemoryBatch implements StoreBatch {
-  readonly store: Store
+  readonly store: MemoryStore
   readonly writes: { readonly key: Buffer; readonly value: Buffer | undefined }[] = []
   written = false
 
-  constructor(store: Store) {
+  constructor(store: MemoryStore) {
     this.store = store
   }
 
@@ -167,15 +167,31 @@ class MemoryBatch implements StoreBatch {
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    this.writes.push({ key: Buffer.from(key), value: Buffer.from(value) })
+    this.add(key, Buffer.from(value))
   }
 
   delete(key: Uint8Array): void {
-    this.writes.push({ key: Buffer.from(key), value: undefined })
+    this.add(key, undefined)
+  }
+
+  private add(key: Uint8Array, value: Buffer | undefined): void {
+    if (this.written) throw batchSpent(this.store.name)
+    this.writes.push({ key: Buffer.from(key), value })
   }
 }
 
 /** What is read is the reader's own, as it is when it comes from a disk. */
-function* copies(entries: Iterable<StoreEntry>): Generator<StoreEntry, void, undefined> {
-  for (const { key, value } of entries) yield { key: Buffer.from(key), value: Buffer.from(value) }
+class MemoryRange implements EntrySource {
+  private readonly entries: Iterator<StoreEntry>
+
+  constructor(content: SortedBytes, range: KeyRange) {
+    this.entries = content.entries(range)
+  }
+
+  next(): StoreEntry | undefined {
+    const { done, value } = this.entries.next()
+    return done === true ? undefined : { key: Buffer.from(value.key), value: Buffer.from(value.value) }
+  }
+
+  close(): void {}
 }
