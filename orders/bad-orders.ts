@@ -65,7 +65,7 @@ export const badOrders: readonly BadOrder[] = [
   deadLetter('a list of orders', 'ORDER_NOT_OBJECT', (text) => bytes(`[${text}]`)),
   deadLetter('a null', 'ORDER_NOT_OBJECT', () => bytes('null')),
   deadLetter('more than a megabyte', 'ORDER_TOO_LARGE', (text) =>
-    bytes(text.replace('{', `{"note":"${'x'.repeat(1024 * 1024)}",`)),
+    bytes(text.replace('{', `{"note":"${'x'.repeat(1_000_000)}",`)),
   ),
 
   withField('no order id', 'ORDER_ID_MISSING', 'order_id', undefined),

@@ -19,7 +19,8 @@ export interface ParseLimits {
   readonly maxLines: number
 }
 
-export const defaultParseLimits: ParseLimits = { maxOrderBytes: 1024 * 1024, maxLines: 10_000 }
+/** An order of a megabyte, and the dead letter about one slightly larger, fit into a record of Kafka's default size. */
+export const defaultParseLimits: ParseLimits = { maxOrderBytes: 1_000_000, maxLines: 10_000 }
 
 const maxProblems = 100
 const maxValueCharacters = 200
@@ -38,17 +39,24 @@ export function parseJsonObject(bytes: Buffer, limits: ParseLimits = defaultPars
     const size = `the order has ${bytes.length} bytes, more than the ${limits.maxOrderBytes} that are taken`
     throw new RecordError('ORDER_TOO_LARGE', size)
   }
+  const value = parseJson(bytes)
+  if (isJsonObject(value)) return value
+  throw new RecordError('ORDER_NOT_OBJECT', `the order is not a JSON object but ${shortJson(value)}`)
+}
+
+/**
+ * Whatever JSON the bytes hold.
+ * @throws RecordError ORDER_EMPTY, ORDER_NOT_UTF8, ORDER_NOT_JSON
+ */
+export function parseJson(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) throw new RecordError('ORDER_NOT_UTF8', 'the order is not valid UTF-8')
   const text = withoutByteOrderMark(bytes.toString('utf8'))
-  let value: unknown
   try {
-    value = JSON.parse(text)
+    return JSON.parse(text)
   } catch (error) {
     if (text.trim() === '') throw new RecordError('ORDER_EMPTY', 'the order is empty')
     throw new RecordError('ORDER_NOT_JSON', `the order is not JSON: ${messageOf(error)}`, { cause: error })
   }
-  if (isJsonObject(value)) return value
-  throw new RecordError('ORDER_NOT_OBJECT', `the order is not a JSON object but ${shortJson(value)}`)
 }
 
 export type JsonObject = Readonly<Record<string, unknown>>

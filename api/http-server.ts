@@ -1,0 +1,170 @@
+/** The Order API over HTTP. What it answers is described in `openapi.ts`. */
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import { defaultParseLimits } from '../orders/parse-order.ts'
+import { defaultOrderLimits } from '../orders/rule.ts'
+import { messageOf, StreamsError } from '../streams/errors.ts'
+import type { Clock } from '../streams/ports/clock.ts'
+import { type Logger, silentLogger } from '../streams/ports/observability.ts'
+import { OrderApiError, systemCodeOf } from './errors.ts'
+import type { OrderIngestion } from './ingestion.ts'
+import { openApiDocument } from './openapi.ts'
+import { type RequestLimits, readOrderRequest } from './order-request.ts'
+
+export interface OrderApiOptions {
+  readonly ingestion: Pick<OrderIngestion, 'accept'>
+  readonly clock: Clock
+  /** The address to listen on; 127.0.0.1 by default. */
+  readonly host?: string
+  /** 0 takes any that is free. */
+  readonly port: number
+  readonly logger?: Logger
+  readonly maxBodyBytes?: number
+  readonly limits?: Partial<RequestLimits>
+}
+
+export interface OrderApi {
+  /** Where it listens, such as `http://127.0.0.1:8080`. */
+  readonly url: string
+  readonly port: number
+  /** Takes no more requests, and ends when those under way are answered. */
+  close(): Promise<void>
+}
+
+const defaultMaxBodyBytes = 8 * 1024 * 1024
+
+/** @throws PORT_UNUSABLE */
+export async function startOrderApi(options: OrderApiOptions): Promise<OrderApi> {
+  const host = options.host ?? '127.0.0.1'
+  const server = createServer(options)
+  try {
+    await server.listen({ host, port: options.port })
+  } catch (error) {
+    await server.close()
+    throw listenError(error, host, options.port)
+  }
+  const address = server.server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : options.port
+  const name = host.includes(':') ? `[${host}]` : host
+  return { url: `http://${name}:${port}`, port, close: () => server.close() }
+}
+
+function createServer(options: OrderApiOptions): FastifyInstance {
+  const { ingestion, clock, limits } = options
+  const maxBodyBytes = options.maxBodyBytes ?? defaultMaxBodyBytes
+  const requestLimits = { maxOrders: 1000, parse: defaultParseLimits, order: defaultOrderLimits, ...limits }
+  const server = fastify({ bodyLimit: maxBodyBytes, logger: false })
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  )
+
+  server.get('/healthz', () => ({ status: 'ok' }))
+  server.get('/v1/openapi.json', () => openApiDocument)
+  server.post('/v1/orders', async (request, reply) => {
+    const nowMs = clock.now()
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    const orders = readOrderRequest(body, nowMs, requestLimits)
+    switch (orders.kind) {
+      case 'valid':
+        return reply.code(202).send(await ingestion.accept(orders.events, nowMs))
+      case 'too-many': {
+        const message = `the request has ${orders.count} orders, more than the ${requestLimits.maxOrders} that are taken`
+        return fail(reply, 413, {
+          error: 'TOO_MANY_ORDERS',
+          message,
+          remedy: 'send them in several requests',
+        })
+      }
+      case 'invalid': {
+        const { problems } = orders
+        const message = `nothing was accepted; problems found: ${problems.length}`
+        const remedy = 'mend the fields that `problems` lists, and send all orders again'
+        return fail(reply, 400, { error: 'ORDERS_INVALID', message, remedy, problems })
+      }
+    }
+  })
+
+  server.setNotFoundHandler((request, reply) =>
+    fail(reply, 404, {
+      error: 'NOT_FOUND',
+      message: `there is no ${request.method} ${request.url}`,
+      remedy: 'orders go to POST /v1/orders; GET /v1/openapi.json describes the API',
+    }),
+  )
+  server.setErrorHandler((error, _request, reply) => {
+    const { status, ...failure } = failureOf(error, maxBodyBytes)
+    if (status >= 500)
+      (options.logger ?? silentLogger).error({ err: error }, 'a request to the Order API failed')
+    return fail(reply, status, failure)
+  })
+  return server
+}
+
+interface Failure {
+  readonly error: string
+  readonly message: string
+  readonly remedy: string
+  readonly problems?: readonly object[]
+}
+
+function fail(reply: FastifyReply, status: number, failure: Failure): FastifyReply {
+  return reply.code(status).send({ problems: [], ...failure })
+}
+
+function failureOf(error: unknown, maxBodyBytes: number): Failure & { readonly status: number } {
+  if (error instanceof StreamsError) {
+    const remedy =
+      error.recovery === 'retry' ? 'send the request again' : 'ask whoever runs the server to look at its log'
+    return {
+      status: 503,
+      error: error.code,
+      message: `the log does not take orders: ${error.message}`,
+      remedy,
+    }
+  }
+  switch (systemCodeOf(error)) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE': {
+      const message = `the request has more than ${maxBodyBytes} bytes`
+      return { status: 413, error: 'BODY_TOO_LARGE', message, remedy: 'send the orders in several requests' }
+    }
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': {
+      const message = 'the request is not of the type application/json'
+      return {
+        status: 415,
+        error: 'NOT_JSON_TYPE',
+        message,
+        remedy: 'send JSON with the header `content-type: application/json`',
+      }
+    }
+  }
+  const status = clientErrorOf(error)
+  if (status !== undefined) {
+    return { status, error: 'REQUEST_INVALID', message: messageOf(error), remedy: 'mend the request' }
+  }
+  const message = 'the server failed to handle the request'
+  return {
+    status: 500,
+    error: 'SERVER_FAILED',
+    message,
+    remedy: 'ask whoever runs the server to look at its log',
+  }
+}
+
+/** The status that fastify gives an error that is the client's. */
+function clientErrorOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('statusCode' in error) || typeof error.statusCode !== 'number')
+    return undefined
+  return error.statusCode >= 400 && error.statusCode < 500 ? error.statusCode : undefined
+}
+
+function listenError(error: unknown, host: string, port: number): OrderApiError {
+  const at = `port ${port} on ${host}`
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: `${at} is in use: stop what listens there, or choose another with --port`,
+    EACCES: `${at} may not be used by this user: choose one above 1023 with --port`,
+    EADDRNOTAVAIL: `${at} cannot be used: this machine has no such address`,
+    ENOTFOUND: `${at} cannot be used: the host name is not known`,
+  }
+  const message = reasons[systemCodeOf(error) ?? ''] ?? `${at} cannot be used: ${messageOf(error)}`
+  return new OrderApiError('PORT_UNUSABLE', message, { cause: error })
+}

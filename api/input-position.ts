@@ -1,0 +1,126 @@
+/** How far an input file has been read, as the log remembers it: the newest record with the file's key. */
+import type { OrderInputProgress } from '../schemas/generated/records.ts'
+import type { Log, TopicPartition } from '../streams/ports/log.ts'
+import type { SchemaRegistry } from '../streams/ports/registry.ts'
+import { partitionForKey } from '../streams/records/murmur2.ts'
+import { type RecordBatch, RecordBatchBuilder } from '../streams/records/record-batch.ts'
+import { type Codec, SchemaNotLoaded } from '../streams/serde/serde.ts'
+import type { Topic } from '../streams/serde/topic.ts'
+
+export interface InputPosition {
+  readonly lines: number
+  /** Of unpacked text. */
+  readonly bytes: number
+  readonly done: boolean
+  /** The time of the last line that had one; 0 when none had. Kept as the record's timestamp. */
+  readonly timeMs: number
+}
+
+const beginning: InputPosition = { lines: 0, bytes: 0, done: false, timeMs: 0 }
+
+export class InputPositions {
+  private readonly log: Log
+  private readonly partition: TopicPartition
+  private readonly key: Buffer
+  private readonly file: string
+  private readonly codec: Codec<OrderInputProgress>
+
+  private constructor(
+    log: Log,
+    partition: TopicPartition,
+    key: Buffer,
+    file: string,
+    codec: Codec<OrderInputProgress>,
+  ) {
+    this.log = log
+    this.partition = partition
+    this.key = key
+    this.file = file
+    this.codec = codec
+  }
+
+  static async open(options: {
+    readonly log: Log
+    readonly registry: SchemaRegistry
+    readonly topic: Topic<string, OrderInputProgress>
+    readonly key: string
+    readonly file: string
+  }): Promise<InputPositions> {
+    const { log, registry, topic } = options
+    const codec = await topic.value.open({ registry, subject: `${topic.name}-value` })
+    const [settings] = await log.describeTopics([topic.name])
+    const key = Buffer.from(options.key)
+    const partition = partitionForKey(key, 0, key.length, settings!.partitions)
+    return new InputPositions(log, { topic: topic.name, partition }, key, options.file, codec)
+  }
+
+  /** The record that says so, to be appended with what was read. */
+  encode(position: InputPosition): RecordBatch {
+    const { lines, bytes, done, timeMs } = position
+    const builder = new RecordBatchBuilder(this.partition.topic, this.partition.partition)
+    builder.writer.bytes(this.key)
+    const keyEnd = builder.writer.position
+    this.codec.encode({ file: this.file, lines, bytes, done }, builder.writer)
+    builder.add(timeMs, 0, keyEnd, keyEnd, builder.writer.position)
+    return builder.build()
+  }
+
+  /** @throws LOG_UNAVAILABLE, TOPIC_UNKNOWN, REGISTRY_UNAVAILABLE */
+  async latest(): Promise<InputPosition> {
+    const [range] = await this.log.offsetRanges([this.partition])
+    let latest = beginning
+    for await (const batch of readRange(this.log, this.partition, range!.start, range!.end)) {
+      for (let i = 0; i < batch.length; i++) {
+        const key = batch.bytes.subarray(batch.keyStarts[i]!, batch.keyEnds[i]!)
+        if (batch.keyStarts[i]! < 0 || batch.valueStarts[i]! < 0 || !key.equals(this.key)) continue
+        const { lines, bytes, done } = await this.decode(batch, i)
+        latest = { lines, bytes, done, timeMs: batch.timestampsMs[i]! }
+      }
+    }
+    return latest
+  }
+
+  private async decode(batch: RecordBatch, index: number): Promise<OrderInputProgress> {
+    const decode = () => this.codec.decode(batch.bytes, batch.valueStarts[index]!, batch.valueEnds[index]!)
+    try {
+      return decode()
+    } catch (error) {
+      if (!(error instanceof SchemaNotLoaded)) throw error
+      await this.codec.loadSchema?.(error.schemaId)
+      return decode()
+    }
+  }
+}
+
+/** The committed batches of a partition from one offset to another. */
+async function* readRange(
+  log: Log,
+  partition: TopicPartition,
+  start: number,
+  end: number,
+): AsyncGenerator<RecordBatch> {
+  let wake = () => {}
+  let failure: unknown
+  const reader = log.openReader({
+    onReady: () => wake(),
+    onError: (_, error) => {
+      failure = error
+      wake()
+    },
+  })
+  try {
+    reader.follow(partition, start)
+    while (reader.position(partition) < end) {
+      // Made before `take`, so that no call of `onReady` in between is lost.
+      const ready = new Promise<void>((resolve) => {
+        wake = resolve
+      })
+      const batch = reader.take(partition)
+      if (batch !== null) yield batch
+      else if (failure === undefined) await ready
+      if (failure !== undefined) throw failure
+    }
+  } finally {
+    await reader.close()
+  }
+}

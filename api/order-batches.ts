@@ -1,0 +1,43 @@
+/** Sorts raw order events into batches, one a partition. */
+import { murmur2, partitionForKey } from '../streams/records/murmur2.ts'
+import { type RecordBatch, RecordBatchBuilder } from '../streams/records/record-batch.ts'
+
+export class OrderBatches {
+  private readonly topic: string
+  private readonly partitionCount: number
+  private builders = new Map<number, RecordBatchBuilder>()
+  /** Events added since the batches were last taken. */
+  length = 0
+  byteLength = 0
+
+  constructor(topic: string, partitionCount: number) {
+    this.topic = topic
+    this.partitionCount = partitionCount
+  }
+
+  /** An event without a key is placed by its content, so that the same input always fills the same partitions. */
+  add(event: Uint8Array, key: string | null, timestampMs: number): void {
+    const keyBytes = key === null ? null : Buffer.from(key)
+    const partition =
+      keyBytes === null
+        ? (murmur2(event, 0, event.length) & 0x7fffffff) % this.partitionCount
+        : partitionForKey(keyBytes, 0, keyBytes.length, this.partitionCount)
+    let builder = this.builders.get(partition)
+    if (builder === undefined) {
+      builder = new RecordBatchBuilder(this.topic, partition, 64 * 1024)
+      this.builders.set(partition, builder)
+    }
+    builder.append(keyBytes, event, timestampMs)
+    this.length++
+    this.byteLength += event.length
+  }
+
+  /** The batches so far; goes on empty. */
+  take(): RecordBatch[] {
+    const batches = Array.from(this.builders.values(), (builder) => builder.build())
+    this.builders = new Map()
+    this.length = 0
+    this.byteLength = 0
+    return batches
+  }
+}

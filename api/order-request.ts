@@ -1,0 +1,88 @@
+/** What a request to the Order API asks for: from its body to the events to append, or to everything that is wrong. */
+import { assessOrder } from '../orders/assess-order.ts'
+import { isJsonObject, orderFromJson, type ParseLimits, parseJson, shortJson } from '../orders/parse-order.ts'
+import type { OrderLimits } from '../orders/rule.ts'
+import { RecordError } from '../streams/errors.ts'
+
+export interface RequestLimits {
+  /** Orders in one request. */
+  readonly maxOrders: number
+  readonly parse: ParseLimits
+  readonly order: OrderLimits
+}
+
+export interface RequestProblem {
+  /** Place of the order in the request, from 0. */
+  readonly index: number
+  /** Path of the field within the order; empty for the order itself. */
+  readonly field: string
+  readonly code: string
+  readonly value: string | null
+  readonly problem: string
+  readonly remedy: string
+}
+
+export type OrderRequest =
+  | { readonly kind: 'valid'; readonly events: readonly Buffer[] }
+  | { readonly kind: 'too-many'; readonly count: number }
+  | { readonly kind: 'invalid'; readonly problems: readonly RequestProblem[] }
+
+const maxProblems = 1000
+const orderRemedy = 'send an order as a JSON object, or several as an array of objects'
+
+/** @param receivedTimeMs epoch milliseconds; an event may not lie too far after it */
+export function readOrderRequest(body: Buffer, receivedTimeMs: number, limits: RequestLimits): OrderRequest {
+  let value: unknown
+  try {
+    value = parseJson(body)
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error
+    return { kind: 'invalid', problems: [orderProblem(0, error.code, null, error.message)] }
+  }
+  if (!Array.isArray(value)) return read([value], receivedTimeMs, limits, body)
+  if (value.length === 0) {
+    return { kind: 'invalid', problems: [orderProblem(0, 'ORDER_EMPTY', '[]', 'the array is empty')] }
+  }
+  if (value.length > limits.maxOrders) return { kind: 'too-many', count: value.length }
+  return read(value, receivedTimeMs, limits)
+}
+
+function read(
+  values: readonly unknown[],
+  receivedTimeMs: number,
+  limits: RequestLimits,
+  body?: Buffer,
+): OrderRequest {
+  const problems: RequestProblem[] = []
+  const events: Buffer[] = []
+  for (const [index, value] of values.entries()) {
+    if (!isJsonObject(value)) {
+      problems.push(
+        orderProblem(index, 'ORDER_NOT_OBJECT', shortJson(value), 'the order is not a JSON object'),
+      )
+      continue
+    }
+    // A single order is appended as it was sent; one of several is cut out by writing it again.
+    const event = body ?? Buffer.from(JSON.stringify(value))
+    if (event.length > limits.parse.maxOrderBytes) {
+      const message = `the order has ${event.length} bytes, more than the ${limits.parse.maxOrderBytes} that are taken`
+      problems.push(orderProblem(index, 'ORDER_TOO_LARGE', null, message))
+      continue
+    }
+    const assessment = assessOrder(orderFromJson(value, limits.parse), receivedTimeMs, {
+      limits: limits.order,
+    })
+    if (assessment.accepted) events.push(event)
+    else {
+      for (const { field, code, value: sent, message, remedy } of assessment.findings) {
+        problems.push({ index, field, code, value: sent, problem: message, remedy })
+      }
+    }
+    if (problems.length >= maxProblems) break
+  }
+  return problems.length > 0 ? { kind: 'invalid', problems } : { kind: 'valid', events }
+}
+
+function orderProblem(index: number, code: string, value: string | null, problem: string): RequestProblem {
+  return { index, field: '', code, value, problem, remedy: orderRemedy }
+}
