@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest'
+import { systemClock } from './system-clock.ts'
+
+describe('systemClock', () => {
+  it('should tell epoch milliseconds', () => {
+    const before = Date.now()
+    expect(systemClock.now()).toBeGreaterThanOrEqual(before)
+    expect(systemClock.now()).toBeLessThanOrEqual(Date.now())
+  })
+
+  it('should fire a timer, and not one that was cancelled', async () => {
+    let cancelledFired = false
+    const cancelled = systemClock.setTimer(1, () => {
+      cancelledFired = true
+    })
+    cancelled.cancel()
+    const keepsAlive = setInterval(() => {}, 1_000)
+    await new Promise<void>((resolve) => systemClock.setTimer(5, resolve))
+    clearInterval(keepsAlive)
+    expect(cancelledFired).toBe(false)
+  })
+
+  it('should let sockets and timers have their turn when it yields', async () => {
+    const order: string[] = []
+    setImmediate(() => order.push('other work'))
+    await systemClock.yieldTurn()
+    order.push('after the turn')
+    expect(order).toEqual(['other work', 'after the turn'])
+  })
+})
