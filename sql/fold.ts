@@ -1,0 +1,137 @@
+/**
+ * Rows of one table, folded per key: what is left has the effect of all of them in order, whatever row is stored.
+ *
+ * Any sequence of upserts and removals of a key comes down to at most one removal followed by at most one upsert:
+ * 1. Of two upserts the newer stays, of equals the later.
+ * 2. A removal swallows upserts before it that are not newer than its bound, and stands back behind a newer one.
+ * 3. An upsert swallows a removal before it whose bound it reaches.
+ * Without a guard every row is as new as can be, so the last one wins.
+ */
+import type { RowRejection } from '../streams/ports/sink.ts'
+import { type SqlRow, type SqlValue, type Table, ValueError } from './table.ts'
+
+/** A row as statements take it. */
+export interface WritableRow {
+  readonly kind: SqlRow['kind']
+  /** Index into the rows given to the sink. */
+  readonly index: number
+  /** Of an upsert the columns' values, of a removal the key's. */
+  readonly values: readonly SqlValue[]
+  /** How new: the guard's value of an upsert, the bound of a removal. */
+  readonly newness: number
+  /** The bound as the guard column stores it; null: none. */
+  readonly bound: SqlValue
+  readonly sizeBytes: number
+}
+
+export interface KeyFold {
+  removal: WritableRow | undefined
+  upsert: WritableRow | undefined
+  /** All rows of the key in order, once there are several. */
+  all: WritableRow[] | undefined
+}
+
+/** Converts a row's values. @throws ValueError naming the column */
+export function writableRow(row: SqlRow, index: number): WritableRow {
+  const { table } = row
+  const names = row.kind === 'upsert' ? table.columnNames : table.key
+  const values = new Array<SqlValue>(names.length)
+  let sizeBytes = 0
+  for (let i = 0; i < names.length; i++) {
+    const value = columnValue(table, names[i]!, row.values[names[i]!])
+    values[i] = value
+    // Three bytes at most for a UTF-16 unit.
+    sizeBytes += typeof value === 'string' ? value.length * 3 : 8
+  }
+  const guard = table.newerWins
+  if (row.kind === 'remove') {
+    const bounded = guard !== null && row.ifNotNewerThan !== undefined
+    return {
+      kind: 'remove',
+      index,
+      values,
+      newness: bounded ? row.ifNotNewerThan : Number.POSITIVE_INFINITY,
+      bound: bounded ? columnValue(table, guard, row.ifNotNewerThan) : null,
+      sizeBytes,
+    }
+  }
+  const newness = guard === null ? Number.POSITIVE_INFINITY : Number(row.values[guard])
+  return { kind: 'upsert', index, values, newness, bound: null, sizeBytes }
+}
+
+/** Folds rows of one table; those that their columns cannot hold are left out and added to `rejections`. */
+export function foldRows(
+  table: Table,
+  rows: readonly SqlRow[],
+  indexes: readonly number[],
+  rowLimitBytes: number,
+  rejections: RowRejection[],
+): Map<string, KeyFold> {
+  const folds = new Map<string, KeyFold>()
+  const keyColumns = table.key.map((column) => table.columnNames.indexOf(column))
+  for (const index of indexes) {
+    let row: WritableRow
+    try {
+      row = writableRow(rows[index]!, index)
+      // The exact size is only worth counting for what looks too large.
+      if (row.sizeBytes > rowLimitBytes) checkSize(row, rowLimitBytes)
+    } catch (error) {
+      if (!(error instanceof ValueError)) throw error
+      rejections.push({ index, code: error.code, message: error.message })
+      continue
+    }
+    const key = keyOf(row, keyColumns)
+    const fold = folds.get(key)
+    if (fold === undefined) {
+      folds.set(key, {
+        removal: row.kind === 'remove' ? row : undefined,
+        upsert: row.kind === 'upsert' ? row : undefined,
+        all: undefined,
+      })
+    } else add(fold, row)
+  }
+  return folds
+}
+
+function add(fold: KeyFold, row: WritableRow): void {
+  fold.all ??= [(fold.removal ?? fold.upsert)!]
+  fold.all.push(row)
+  const { upsert, removal } = fold
+  if (row.kind === 'upsert') {
+    if (upsert === undefined || row.newness >= upsert.newness) fold.upsert = row
+    if (removal !== undefined && fold.upsert!.newness >= removal.newness) fold.removal = undefined
+  } else if (upsert === undefined || row.newness >= upsert.newness) {
+    fold.upsert = undefined
+    if (removal === undefined || row.newness >= removal.newness) fold.removal = row
+  }
+}
+
+function checkSize(row: WritableRow, limitBytes: number): void {
+  const sizeBytes = row.values.reduce<number>((sum, value) => sum + Buffer.byteLength(String(value)), 0)
+  if (sizeBytes > limitBytes) {
+    throw new ValueError(
+      `the row has ${sizeBytes} bytes, and the database takes ${limitBytes} in a statement`,
+    )
+  }
+}
+
+function columnValue(table: Table, name: string, value: unknown): SqlValue {
+  const column = table.columns[name]!
+  try {
+    if (value === null && !column.nullable) throw new ValueError('it may not be null')
+    return column.toSql(value)
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error
+    throw new ValueError(`${table.name}.${name}: ${error.message}`)
+  }
+}
+
+function keyOf(row: WritableRow, keyColumns: readonly number[]): string {
+  if (keyColumns.length === 1) return String(row.values[row.kind === 'upsert' ? keyColumns[0]! : 0])
+  let key = ''
+  for (let i = 0; i < keyColumns.length; i++) {
+    const value = row.values[row.kind === 'upsert' ? keyColumns[i]! : i]!
+    key += typeof value === 'string' ? `${value.length}:${value}` : `${value};`
+  }
+  return key
+}

@@ -1,0 +1,28 @@
+/** SQL: databases, their migrations, typed tables and the transactional sink. */
+export type { Database, DatabaseOptions, DatabaseRow, Dialect, Transaction } from './database.ts'
+export { type AppliedMigration, migrate } from './migrate.ts'
+export { openDatabase } from './open.ts'
+export { orderEventTable, orderHeaderTable, orderLineTable, orderRejectionTable } from './order-tables.ts'
+export { type SqlSinkOptions, sqlSink } from './sink.ts'
+export {
+  boolean,
+  type Column,
+  cutText,
+  defineTable,
+  integer,
+  json,
+  jsonText,
+  money,
+  nullable,
+  orNull,
+  type Removal,
+  remove,
+  type SqlRow,
+  type SqlValue,
+  type Table,
+  text,
+  time,
+  type Upsert,
+  upsert,
+  type ValuesOf,
+} from './table.ts'

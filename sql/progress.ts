@@ -1,0 +1,91 @@
+/**
+ * Where each task stands in the database, and who may move it: table `sink_progress`.
+ *
+ * 1. The epoch of a task only grows, by one with every session that opens.
+ * 2. Positions move only in the transaction that writes the rows before them, and only under the newest epoch.
+ */
+import { StreamsError } from '../streams/errors.ts'
+import type { PartitionOffset, TopicPartition } from '../streams/ports/log.ts'
+import type { SinkTask } from '../streams/ports/sink.ts'
+import type { Database, Transaction } from './database.ts'
+import { defineTable, integer, nullable, text } from './table.ts'
+
+export const sinkProgressTable = defineTable({
+  name: 'sink_progress',
+  key: ['task_id', 'topic', 'partition'],
+  columns: {
+    task_id: text(249),
+    topic: text(249),
+    partition: integer,
+    next_offset: nullable(integer),
+    epoch: integer,
+  },
+})
+
+const ofTask = 'SELECT `topic`, `partition`, next_offset, epoch FROM sink_progress WHERE task_id = ?'
+const addPartition = {
+  sqlite:
+    'INSERT INTO sink_progress (task_id, `topic`, `partition`, epoch) VALUES (?, ?, ?, 0) ON CONFLICT DO NOTHING',
+  mysql:
+    'INSERT INTO sink_progress (task_id, `topic`, `partition`, epoch) VALUES (?, ?, ?, 0) ON DUPLICATE KEY UPDATE epoch = epoch',
+}
+const takeOver = 'UPDATE sink_progress SET epoch = ? WHERE task_id = ?'
+const moveOn =
+  'UPDATE sink_progress SET next_offset = ? WHERE task_id = ? AND `topic` = ? AND `partition` = ? AND epoch = ?'
+
+export interface TaskProgress {
+  readonly epoch: number
+  /** In the order of the task's partitions. */
+  readonly positions: readonly (number | null)[]
+}
+
+/** Takes a task over with a new epoch, and reads where it stands. */
+export async function takeTask(database: Database, task: SinkTask): Promise<TaskProgress> {
+  const transaction = await database.begin(task.id)
+  try {
+    const suffix = database.dialect === 'mysql' ? ' FOR UPDATE' : ''
+    let rows = await transaction.query(ofTask + suffix, [task.id])
+    const missing = task.partitions.filter((partition) => !rows.some((row) => isOf(row, partition)))
+    // The upsert makes two that open the same new task wait for one another.
+    for (const { topic, partition } of missing) {
+      await transaction.run(addPartition[database.dialect], [task.id, topic, partition])
+    }
+    if (missing.length > 0) rows = await transaction.query(ofTask + suffix, [task.id])
+    const epoch = 1 + Math.max(0, ...rows.map((row) => Number(row['epoch'])))
+    await transaction.run(takeOver, [epoch, task.id])
+    await transaction.commit()
+    const positions = task.partitions.map((partition) => {
+      const next = rows.find((row) => isOf(row, partition))?.['next_offset'] ?? null
+      return next === null ? null : Number(next)
+    })
+    return { epoch, positions }
+  } catch (error) {
+    await transaction.rollback()
+    throw error
+  }
+}
+
+/** Moves a task's positions, and so holds its rows until the transaction ends. @throws SINK_FENCED */
+export async function advance(
+  transaction: Transaction,
+  task: SinkTask,
+  epoch: number,
+  next: readonly PartitionOffset[],
+): Promise<void> {
+  for (const { topic, partition, offset } of next) {
+    const moved = await transaction.run(moveOn, [offset, task.id, topic, partition, epoch])
+    if (moved !== 1) throw fenced(task, epoch)
+  }
+}
+
+function fenced(task: SinkTask, epoch: number): StreamsError {
+  return new StreamsError(
+    'SINK_FENCED',
+    `task ${task.id} was taken over by a newer session than epoch ${epoch}`,
+    { details: { task: task.id, epoch } },
+  )
+}
+
+function isOf(row: Readonly<Record<string, unknown>>, partition: TopicPartition): boolean {
+  return row['topic'] === partition.topic && Number(row['partition']) === partition.partition
+}
