@@ -96,6 +96,14 @@ describe('the Order API', () => {
     expect(answer).toMatchObject({ problems: [{ index: 0, field: '', code }] })
   })
 
+  it('should refuse an order that is nested too deep to be written again', async () => {
+    const { post } = await start()
+    const deep = `{"note":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
+    const { status, answer } = await post(`[${deep}]`)
+    expect(status).toBe(400)
+    expect(answer).toMatchObject({ problems: [{ code: 'ORDER_TOO_DEEP' }] })
+  })
+
   it('should refuse an order, a body and a count that are too large', async () => {
     const { post } = await start({ maxBodyBytes: 2_000_000, limits: { maxOrders: 2 } })
     const large = await post(JSON.stringify(order({ note: 'x'.repeat(1_000_000) })))

@@ -1,6 +1,13 @@
 /** What a request to the Order API asks for: from its body to the events to append, or to everything that is wrong. */
 import { assessOrder } from '../orders/assess-order.ts'
-import { isJsonObject, orderFromJson, type ParseLimits, parseJson, shortJson } from '../orders/parse-order.ts'
+import {
+  isJsonObject,
+  type JsonObject,
+  orderFromJson,
+  type ParseLimits,
+  parseJson,
+  shortJson,
+} from '../orders/parse-order.ts'
 import type { OrderLimits } from '../orders/rule.ts'
 import { RecordError } from '../streams/errors.ts'
 
@@ -63,7 +70,11 @@ function read(
       continue
     }
     // A single order is appended as it was sent; one of several is cut out by writing it again.
-    const event = body ?? Buffer.from(JSON.stringify(value))
+    const event = body ?? written(value)
+    if (event === null) {
+      problems.push(orderProblem(index, 'ORDER_TOO_DEEP', null, 'the order is nested too deep'))
+      continue
+    }
     if (event.length > limits.parse.maxOrderBytes) {
       const message = `the order has ${event.length} bytes, more than the ${limits.parse.maxOrderBytes} that are taken`
       problems.push(orderProblem(index, 'ORDER_TOO_LARGE', null, message))
@@ -81,6 +92,16 @@ function read(
     if (problems.length >= maxProblems) break
   }
   return problems.length > 0 ? { kind: 'invalid', problems } : { kind: 'valid', events }
+}
+
+/** Null when the value is nested too deep: JSON can be read at any depth, but not written. */
+function written(value: JsonObject): Buffer | null {
+  try {
+    return Buffer.from(JSON.stringify(value))
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
 }
 
 function orderProblem(index: number, code: string, value: string | null, problem: string): RequestProblem {

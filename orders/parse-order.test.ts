@@ -94,7 +94,7 @@ describe('parseOrder', () => {
   })
 
   it('should survive a field nested as deep as an order may be long', () => {
-    const depth = 500_000
+    const depth = 499_000
     const bytes = Buffer.from(`{"order_id":${'['.repeat(depth)}${']'.repeat(depth)}}`)
     expect(parseOrder(bytes).problems).toEqual([{ code: 'ID_NOT_TEXT', field: 'order_id', value: '[…]' }])
   })
