@@ -37,8 +37,10 @@ export class RegistryCore {
     return { entry: { subject, version: entries.length + 1, id, schema }, isNew: true }
   }
 
+  /** Adding an entry again changes nothing. */
   add(entry: RegistryEntry): void {
     const entries = this.subjects.get(entry.subject) ?? []
+    if (entries.some(({ version }) => version === entry.version)) return
     this.subjects.set(entry.subject, [...entries, entry])
     if (this.schemas.has(entry.id)) return
     this.schemas.set(entry.id, entry.schema)
