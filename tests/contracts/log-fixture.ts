@@ -1,4 +1,4 @@
-/** What the log contract's tests share: unique names, records as plain objects, waiting with a deadline. */
+/** What the log contract's tests share: unique names, readers and members that keep what they got, waiting with a deadline. */
 import { randomUUID } from 'node:crypto'
 import type { StreamsError } from '../../streams/errors.ts'
 import type {
@@ -9,14 +9,9 @@ import type {
   TopicPartition,
   TopicSettings,
 } from '../../streams/ports/log.ts'
-import {
-  type Headers,
-  headersAt,
-  keyAt,
-  type RecordBatch,
-  RecordBatchBuilder,
-  valueAt,
-} from '../../streams/records/record-batch.ts'
+import { plainRecords, type ReadRecord } from '../../streams/testing/plain-records.ts'
+
+export { batchOf, valuesBatch } from '../../streams/testing/plain-records.ts'
 
 export interface LogUnderTest {
   readonly log: Log
@@ -28,17 +23,6 @@ export interface LogUnderTest {
   /** Compacts all topics at once. Left out where that cannot be triggered. */
   compact?(): Promise<void>
   close(): Promise<void>
-}
-
-export interface PlainRecord {
-  readonly key: string | null
-  readonly value: string | null
-  readonly timestampMs?: number
-  readonly headers?: Headers
-}
-
-export interface ReadRecord extends Required<PlainRecord> {
-  readonly offset: number
 }
 
 const deadlineMs = 30_000
@@ -55,33 +39,6 @@ export async function newTopic(log: Log, settings: Partial<TopicSettings> = {}):
   const name = uniqueName('topic')
   await log.createTopics([{ name, partitions: 1, cleanup: 'delete', timestampType: 'create', ...settings }])
   return name
-}
-
-export function batchOf(topic: string, partition: number, records: readonly PlainRecord[]): RecordBatch {
-  const builder = new RecordBatchBuilder(topic, partition)
-  for (const { key, value, timestampMs = 1_700_000_000_000, headers } of records) {
-    builder.append(bytesOf(key), bytesOf(value), timestampMs, headers)
-  }
-  return builder.build()
-}
-
-/** Records with the given values and the key `k`. */
-export function valuesBatch(topic: string, partition: number, ...values: string[]): RecordBatch {
-  return batchOf(
-    topic,
-    partition,
-    values.map((value) => ({ key: 'k', value })),
-  )
-}
-
-export function plainRecords(batch: RecordBatch): ReadRecord[] {
-  return Array.from({ length: batch.length }, (_, i) => ({
-    offset: batch.offsets[i]!,
-    key: keyAt(batch, i)?.toString() ?? null,
-    value: valueAt(batch, i)?.toString() ?? null,
-    timestampMs: batch.timestampsMs[i]!,
-    headers: headersAt(batch, i),
-  }))
 }
 
 /** Resolves with the first answer that is neither undefined nor false; fails, saying `what` was missing, in the end. */
@@ -250,8 +207,4 @@ const roundRobin = {
     }
     return new Map([...partitions].map(([memberId, own]) => [memberId, { partitions: own, userData }]))
   },
-}
-
-function bytesOf(text: string | null): Buffer | null {
-  return text === null ? null : Buffer.from(text)
 }

@@ -68,15 +68,16 @@ export class Cleaner {
   }
 
   async deleteRecords(before: readonly PartitionOffset[]): Promise<void> {
-    const wanted = before.map(({ topic, partition, offset }) => {
+    const starts = new Map<Partition, number>()
+    for (const { topic, partition, offset } of before) {
       const found = this.topics.partition({ topic, partition })
       if (offset > found.end) throw beyondEnd(found, offset)
-      return { partition: found, start: offset }
-    })
-    const moves = wanted.filter(({ partition, start }) => start > partition.start)
-    this.moveStarts(moves)
+      const start = starts.get(found) ?? found.start
+      if (offset > start) starts.set(found, offset)
+    }
+    this.moveStarts(starts)
     await this.afterLastRun(async () => {
-      for (const { partition } of moves) await this.dropRowsBelowStart(partition)
+      for (const partition of starts.keys()) await this.dropRowsBelowStart(partition)
     })
   }
 
@@ -138,16 +139,16 @@ export class Cleaner {
       if (rows.length === 0) break
       await this.clock.yieldTurn()
     }
-    if (start > partition.start) this.moveStarts([{ partition, start }])
+    if (start > partition.start) this.moveStarts(new Map([[partition, start]]))
     return removed
   }
 
-  private moveStarts(moves: readonly { readonly partition: Partition; readonly start: number }[]): void {
-    if (moves.length === 0) return
+  private moveStarts(starts: ReadonlyMap<Partition, number>): void {
+    if (starts.size === 0) return
     this.queue.writeNow((batch) => {
-      for (const { partition, start } of moves) partition.writeState(batch, { start })
+      for (const [partition, start] of starts) partition.writeState(batch, { start })
     })
-    for (const { partition, start } of moves) partition.changeState({ start })
+    for (const [partition, start] of starts) partition.changeState({ start })
   }
 
   private async dropRowsBelowStart(partition: Partition): Promise<void> {

@@ -94,26 +94,25 @@ class Group {
 
   private async rebalance(): Promise<void> {
     await Promise.resolve()
-    for (const member of [...this.members]) {
+    try {
+      this.warn()
+      await this.clock.yieldTurn()
+      this.rebalancing = false
+      const leader = this.members[0]
+      if (leader === undefined) return
+      this.generation++
+      this.announce(this.assign(leader))
+    } catch (error) {
+      this.rebalancing = false
+      this.dissolve(rebalanceFailed(error))
+    }
+  }
+
+  private warn(): void {
+    for (const member of this.members) {
       if (!member.settled) continue
       member.settled = false
       member.options.onRebalancing()
-    }
-    await this.clock.yieldTurn()
-    this.rebalancing = false
-    const leader = this.members[0]
-    if (leader === undefined) return
-    this.generation++
-    try {
-      this.announce(this.assign(leader))
-    } catch (error) {
-      this.dissolve(
-        error instanceof StreamsError
-          ? error
-          : new StreamsError('INVARIANT_VIOLATED', `the assignor failed: ${messageOf(error)}`, {
-              cause: error,
-            }),
-      )
     }
   }
 
@@ -151,6 +150,12 @@ class Group {
       member.options.onAssigned({ ...assignment, memberId: member.memberId, generation })
     }
   }
+}
+
+function rebalanceFailed(error: unknown): StreamsError {
+  if (error instanceof StreamsError) return error
+  const message = `a rebalance failed in the assignor or in a member: ${messageOf(error)}`
+  return new StreamsError('INVARIANT_VIOLATED', message, { cause: error })
 }
 
 function badAssignment(assignor: string, partition: string, memberId: string): StreamsError {

@@ -10,13 +10,14 @@
 import { StreamsError } from '../../errors.ts'
 import type { LogReader, ReaderOptions, TopicPartition } from '../../ports/log.ts'
 import type { RecordBatch } from '../../records/record-batch.ts'
-import { emptyBatch, sliceFrom } from './batch-slices.ts'
+import { emptyBatch, joinBatches, sliceFrom } from './batch-slices.ts'
 import type { Partition, PartitionListener } from './partition.ts'
 import type { StoredRow } from './row-cache.ts'
 import type { Topics } from './topics.ts'
 
 const readAheadBytes = 512 * 1024
 const defaultMaxBufferedBytes = 4 * 1024 * 1024
+const joinedRecords = 500
 
 export class EmbeddedReader implements LogReader {
   private readonly topics: Topics
@@ -39,7 +40,7 @@ export class EmbeddedReader implements LogReader {
     this.unfollow(partition)
     const found = this.find(partition)
     if (found instanceof StreamsError) {
-      this.report(partition, found, () => !this.closed)
+      this.report(partition, found, () => true)
       return
     }
     const ofTopic = this.cursors.get(partition.topic) ?? []
@@ -102,7 +103,7 @@ export class EmbeddedReader implements LogReader {
 
   private report(partition: TopicPartition, error: StreamsError, stillWanted: () => boolean): void {
     queueMicrotask(() => {
-      if (stillWanted()) this.options.onError(partition, error)
+      if (!this.closed && stillWanted()) this.options.onError(partition, error)
     })
   }
 
@@ -141,24 +142,45 @@ class Cursor implements PartitionListener {
   take(): RecordBatch | null {
     const { partition } = this
     if (!this.checkRange() || this.position >= partition.end) return null
-    if (this.taken === this.buffered.length) {
+    if (this.taken >= this.buffered.length) {
+      this.forgetBuffered()
       this.buffered = partition.read(this.position, this.maxReadBytes)
-      this.taken = 0
     }
-    const row = this.buffered[this.taken++]
-    if (row === undefined) {
+    const first = this.buffered[this.taken++]
+    if (first === undefined) {
       this.position = partition.end
       return emptyBatch(partition.topic.name, partition.number, partition.end)
     }
-    const batch = sliceFrom(partition.batchOf(row), this.position)
-    this.position = row.nextOffset
+    const batch = joinBatches([
+      sliceFrom(partition.batchOf(first), this.position),
+      ...this.smallRowsAfter(first),
+    ])
+    this.position = batch.nextOffset
+    if (this.taken === this.buffered.length) this.forgetBuffered()
     return batch
   }
 
   close(): void {
     this.partition.unlisten(this)
-    this.buffered = []
+    this.forgetBuffered()
     this.failed = true
+  }
+
+  /** What was appended in small pieces is handed out in larger ones: the reader's work goes by batches. */
+  private smallRowsAfter(first: StoredRow): RecordBatch[] {
+    const batches: RecordBatch[] = []
+    let records = first.count
+    for (let row = this.buffered[this.taken]; row !== undefined; row = this.buffered[++this.taken]) {
+      records += row.count
+      if (records > joinedRecords) break
+      batches.push(this.partition.batchOf(row))
+    }
+    return batches
+  }
+
+  private forgetBuffered(): void {
+    this.buffered = []
+    this.taken = 0
   }
 
   private checkRange(): boolean {
@@ -166,7 +188,7 @@ class Cursor implements PartitionListener {
     const { start, next, topic, number } = this.partition
     if (this.position >= start && this.position <= next) return true
     this.failed = true
-    this.buffered = []
+    this.forgetBuffered()
     this.events.failed(
       new StreamsError(
         'OFFSET_OUT_OF_RANGE',

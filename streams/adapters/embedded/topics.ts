@@ -63,7 +63,7 @@ export class Topics {
     for (const settings of wanted) {
       checkSettings(settings)
       const existing = this.byName.get(settings.name)?.settings ?? missing.get(settings.name)
-      if (existing === undefined) missing.set(settings.name, settings)
+      if (existing === undefined) missing.set(settings.name, onlySettings(settings))
       else checkSame(existing, settings)
     }
     if (missing.size === 0) return
@@ -87,6 +87,17 @@ export class Topics {
     this.byName.set(settings.name, topic)
     this.nextId = Math.max(this.nextId, id + 1)
   }
+}
+
+/** Without what else the caller's object may hold: it is stored. */
+function onlySettings({
+  name,
+  partitions,
+  cleanup,
+  retentionMs,
+  timestampType,
+}: TopicSettings): TopicSettings {
+  return { name, partitions, cleanup, ...(retentionMs === undefined ? {} : { retentionMs }), timestampType }
 }
 
 function checkSettings({ name, partitions, retentionMs }: TopicSettings): void {
