@@ -1,0 +1,146 @@
+/** A value of every schema, typed by it: a schema that gains a field stops this file from compiling. */
+import {
+  type OrderInputProgress,
+  type OrderLine,
+  type OrderMemory,
+  type OrderParsed,
+  type OrderProcessed,
+  type OrderRejected,
+  orderInputProgressSchema,
+  orderLineSchema,
+  orderMemorySchema,
+  orderParsedSchema,
+  orderProcessedSchema,
+  orderRejectedSchema,
+} from '../../../schemas/generated/records.ts'
+import {
+  type Checkpoint,
+  checkpointSchema,
+  type DeadLetter,
+  deadLetterSchema,
+} from '../../../streams/schemas/generated/records.ts'
+import type { AvroSchema } from '../../../streams/serde/avro-schema.ts'
+
+export interface Sample {
+  readonly schema: AvroSchema<unknown>
+  readonly value: unknown
+}
+
+const orderParsed: OrderParsed = {
+  order_id: '31198570044',
+  user_id: '900',
+  store_id: null,
+  status: 'PAID',
+  currency: 'USD',
+  order_time: 1_483_271_606_000,
+  total_amount: 50,
+  lines: [
+    { line_no: 1, product_id: '1095275', quantity: 1, line_amount: 50 },
+    { line_no: null, product_id: null, quantity: null, line_amount: null },
+  ],
+  problems: [{ code: 'NOT_A_NUMBER', field: 'lines[1].quantity', value: '"élevé"' }],
+}
+
+const orderProcessed: OrderProcessed = {
+  order_id: '31198570044',
+  user_id: '900',
+  store_id: '330',
+  status: 'REFUNDED',
+  currency: 'EUR',
+  total_amount: 9_007_199_254_740_991,
+  line_count: 2,
+  order_time: 1_483_271_606_000,
+  event_number: 3,
+  latest: false,
+  warnings: ['LINE_QUANTITY_ZERO'],
+}
+
+const orderLine: OrderLine = {
+  order_id: '31198570044',
+  line_no: 2,
+  user_id: '900',
+  product_id: '1095275',
+  quantity: 0,
+  line_amount: -150,
+  currency: 'USD',
+  status: 'CREATED',
+  order_time: 1_483_271_606_000,
+  event_number: 1,
+  removed: true,
+}
+
+const orderRejected: OrderRejected = {
+  order_id: null,
+  user_id: '900',
+  reasons: [
+    { code: 'ID_MISSING', field: 'order_id', message: 'the order has no id', value: null },
+    { code: 'AMOUNT_NEGATIVE', field: 'total_amount', message: 'below zero', value: '-1.00' },
+  ],
+  payload: '{"user_id":"900","total_amount":"-1.00"}',
+  topic: 'order-parsed',
+  partition: 3,
+  offset: 4_294_967_296,
+  rejected_time: 1_483_271_607_123,
+}
+
+const orderMemory: OrderMemory = {
+  latest_time: 1_483_271_606_000,
+  event_count: 2,
+  line_numbers: [1, 2, 300],
+  events: [
+    { status: 'CREATED', time: 1_483_271_600_000 },
+    { status: 'PAID', time: 1_483_271_606_000 },
+  ],
+}
+
+const orderInputProgress: OrderInputProgress = {
+  file: 'samples/orders.ndjson.gz',
+  lines: 12_721,
+  bytes: 3_000_000_000,
+  done: false,
+}
+
+const deadLetter: DeadLetter = {
+  topic: 'order-raw',
+  partition: 0,
+  offset: 17,
+  timestamp: 1_483_271_606_000,
+  key: null,
+  value: Buffer.from([0x00, 0xff, 0x7b]),
+  headers: [
+    { key: 'trace', value: Buffer.from('abc') },
+    { key: 'empty', value: null },
+  ],
+  topology: 'ingest',
+  sub_topology: 'ingest-0',
+  operator: 'parse',
+  code: 'ORDER_NOT_JSON',
+  message: 'not JSON',
+  failed_time: 1_483_271_607_000,
+  attempt: 1,
+}
+
+const checkpoint: Checkpoint = {
+  task: 'cleanse-0/3',
+  commit_number: 42,
+  input_offsets: [{ topic: 'order-parsed', partition: 3, offset: 1000 }],
+  changelog_offsets: [],
+  watermark: 1_483_271_606_000,
+  timer_count: 0,
+  bytes: 123_456,
+  keys: 78,
+  duration_ms: 12.5,
+  instance: 'instance-1',
+  committed_time: 1_483_271_607_000,
+}
+
+export const samples: Readonly<Record<string, Sample>> = {
+  OrderParsed: { schema: orderParsedSchema, value: orderParsed },
+  OrderProcessed: { schema: orderProcessedSchema, value: orderProcessed },
+  OrderLine: { schema: orderLineSchema, value: orderLine },
+  OrderRejected: { schema: orderRejectedSchema, value: orderRejected },
+  OrderMemory: { schema: orderMemorySchema, value: orderMemory },
+  OrderInputProgress: { schema: orderInputProgressSchema, value: orderInputProgress },
+  DeadLetter: { schema: deadLetterSchema, value: deadLetter },
+  Checkpoint: { schema: checkpointSchema, value: checkpoint },
+}
