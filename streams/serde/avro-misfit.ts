@@ -70,11 +70,18 @@ function withArticle(type: AvroType): string {
 
 function shown(value: unknown): string {
   if (value instanceof Uint8Array) return `${value.length} bytes`
-  if (typeof value === 'string' || isStructured(value)) {
-    const text = JSON.stringify(value)
-    return text.length <= 100 ? text : `${text.slice(0, 100)}…`
+  if (typeof value === 'function') return 'a function'
+  if (typeof value !== 'string' && !isStructured(value)) return String(value)
+  const text = jsonOf(value)
+  return text.length <= 100 ? text : `${text.slice(0, 100)}…`
+}
+
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return 'an object'
   }
-  return typeof value === 'function' ? 'a function' : String(value)
 }
 
 function isStructured(value: unknown): value is object {

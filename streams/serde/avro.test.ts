@@ -142,6 +142,7 @@ describe('avro refusing values', () => {
     [{ ...order, store: undefined }, 'Order.store: missing, should be null or string'],
     [{ ...order, signature: 'x' }, 'Order.signature: "x" is not bytes'],
     [{ ...order, labels: { weight: 'heavy' } }, 'Order.labels["weight"]: "heavy" is not a double'],
+    [{ ...order, id: { big: 1n } }, 'Order.id: an object is not a string'],
     [null, 'Order: null is not an Order'],
   ])('should name the field and the value: %#', async (value, message) => {
     const codec = await openOrders()
@@ -262,6 +263,32 @@ describe('avro reading what another schema wrote', () => {
       expect(decoded(reader, encoded(reader, own))).toEqual(own)
       expect(decoded(reader, old)).toMatchObject({ user: 'ann' })
     }
+  })
+
+  it('should make two fields of one that both were renamed from', async () => {
+    const registry = new MemoryRegistry()
+    const writer = await avro(older).open({ registry, subject: 'orders' })
+    const both: AvroSchema<unknown> = {
+      type: 'record',
+      name: 'Order',
+      fields: [
+        { name: 'customer', type: 'string' },
+        { name: 'payer', type: 'bytes', aliases: ['customer'] },
+        { name: 'amount', type: 'float' },
+      ],
+    }
+    const reader = await avro(both).open({ registry, subject: 'orders' })
+    await reader.loadSchema?.(1)
+    const bytes = encoded(writer, { note: 'x', amount: 5, customer: 'ann' })
+    expect(decoded(reader, bytes)).toEqual({ customer: 'ann', payer: Buffer.from('ann'), amount: 5 })
+  })
+
+  it('should read arrays and maps in blocks that tell their size, as other writers make them', async () => {
+    const array = await openField({ type: 'array', items: 'int' })
+    const header = '0000000001'
+    expect(decoded(array, Buffer.from(`${header}03040204020600`, 'hex'))).toEqual({ value: [1, 2, 3] })
+    const map = await openField({ type: 'map', values: 'int' })
+    expect(decoded(map, Buffer.from(`${header}010602610200`, 'hex'))).toEqual({ value: { a: 1 } })
   })
 
   it('should refuse each record of a schema that it cannot read, saying why', async () => {
