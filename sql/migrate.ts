@@ -5,6 +5,7 @@
  * 2. A schema newer than this program is left alone and refused.
  */
 import { existsSync } from 'node:fs'
+import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Postgrator from 'postgrator'
 import { messageOf, StreamsError } from '../streams/errors.ts'
@@ -43,8 +44,7 @@ export async function migrate(database: Database, directory = ownMigrations()): 
 
 async function migrator(database: Database, session: SchemaSession, directory: string): Promise<Postgrator> {
   const options = {
-    // A path may hold characters that the pattern would read as its own.
-    migrationPattern: `${directory.replaceAll(/[?*()[\]{}]/g, '[$&]')}/*.sql`,
+    migrationPattern: `${literalPattern(directory)}/*.sql`,
     schemaTable: 'schema_version',
     newline: 'LF',
     execQuery: async (query: string) => ({ rows: [...(await session.query(query))] }),
@@ -68,6 +68,11 @@ function explained(database: Database, error: unknown): Error {
 
 function failure(database: Database, problem: string, cause?: unknown): StreamsError {
   return new StreamsError('SINK_FAILED', `${database.label}: ${problem}`, { cause })
+}
+
+/** A path may hold characters to which a file pattern gives a meaning. */
+function literalPattern(path: string): string {
+  return path.replaceAll(sep, '/').replaceAll(/[\\?*+@!()[\]{}]/g, '\\$&')
 }
 
 /** Beside this file in the sources; compiled code finds them in the sources too. */

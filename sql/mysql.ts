@@ -104,12 +104,12 @@ class MysqlDatabase implements Database {
 
   async query(sql: string, parameters: readonly SqlValue[] = []): Promise<readonly DatabaseRow[]> {
     return this.withConnection('a query', async (connection) => {
-      const [rows] = await connection.query<RowDataPacket[]>({
+      const [result] = await connection.query<RowDataPacket[] | ResultSetHeader>({
         sql,
         values: [...parameters],
         timeout: this.settings.statementTimeoutMs,
       })
-      return rows as DatabaseRow[]
+      return rowsOf(result)
     })
   }
 
@@ -139,8 +139,8 @@ class MysqlDatabase implements Database {
       }
       const result = await work({
         query: async (sql) => {
-          const [result] = await connection.query<RowDataPacket[]>(sql)
-          return result as DatabaseRow[]
+          const [result] = await connection.query<RowDataPacket[] | ResultSetHeader>(sql)
+          return rowsOf(result)
         },
         script: (sql) => runScript(connection, sql),
       })
@@ -211,6 +211,11 @@ class MysqlDatabase implements Database {
   }
 }
 
+/** Statements without a result answer their header. With the connection's options values are text, numbers or null. */
+function rowsOf(result: RowDataPacket[] | ResultSetHeader): readonly DatabaseRow[] {
+  return Array.isArray(result) ? (result as DatabaseRow[]) : []
+}
+
 /** MySQL commits each change of the schema by itself: what an interrupted run left is passed over by the next. */
 async function runScript(connection: PoolConnection, sql: string): Promise<void> {
   for (const statement of sql.split(/;[ \t]*$/m)) {
@@ -246,10 +251,10 @@ class MysqlTransaction implements Transaction {
   }
 
   async query(sql: string, parameters: readonly SqlValue[]): Promise<readonly DatabaseRow[]> {
-    const [rows] = await this.attempt(() =>
+    const [result] = await this.attempt(() =>
       this.connection.execute<RowDataPacket[]>({ sql, timeout: this.timeout }, [...parameters]),
     )
-    return rows as DatabaseRow[]
+    return rowsOf(result)
   }
 
   async commit(): Promise<void> {

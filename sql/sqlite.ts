@@ -2,7 +2,7 @@
  * SQLite by libsql: one connection writes, a second one reads what is committed.
  *
  * 1. The writer is held from begin to commit or rollback; others of this process wait their turn for it.
- * 2. Another process's lock is waited for in short attempts, so that the event loop is never blocked for long.
+ * 2. Another process's lock is waited for by asking again: SQLite's own waiting would hold up the event loop.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import Libsql from 'libsql'
@@ -15,7 +15,7 @@ import { type Release, Turns } from './turns.ts'
 type Connection = InstanceType<typeof Libsql>
 type Statement = ReturnType<Connection['prepare']>
 
-const attemptMs = 20
+const askAgainAfterMs = 10
 /** 32 MB of log between checkpoints: enough that a page changed by many commits is written back once. */
 const checkpointPages = 8_000
 const cacheKibibytes = 64 * 1024
@@ -49,10 +49,7 @@ export async function openSqlite(path: string, options: DatabaseOptions): Promis
 
 function connect(path: string): Connection {
   try {
-    // A busy timeout given as an option is cut to whole seconds; the pragma takes milliseconds.
-    const connection = new Libsql(path)
-    connection.exec(`PRAGMA busy_timeout = ${attemptMs}`)
-    return connection
+    return new Libsql(path)
   } catch (error) {
     throw openingFailure(path, error)
   }
@@ -66,7 +63,7 @@ async function whenUnlocked<T>(limitMs: number, attempt: () => T): Promise<T> {
       return attempt()
     } catch (error) {
       if (!isBusy(error) || performance.now() >= until) throw error
-      await delay(attemptMs)
+      await delay(askAgainAfterMs)
     }
   }
 }

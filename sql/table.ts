@@ -76,7 +76,7 @@ export const boolean: Column<boolean> = column('BOOLEAN', (value) => {
 export const json: Column<unknown> = column('JSON', (value) => {
   const encoded = JSON.stringify(value)
   if (encoded === undefined) throw invalid(value, 'a JSON value')
-  return encoded
+  return wellFormed(encoded)
 })
 
 /** JSON that is text already. */
@@ -87,7 +87,7 @@ export const jsonText: Column<string> = column('JSON', (value) => {
   } catch {
     throw invalid(value, 'JSON text')
   }
-  return value
+  return wellFormed(value)
 })
 
 /** The same column where null is a value. */
@@ -213,6 +213,13 @@ export function decimalText(minorUnits: number): string {
   const hundredths = units % 100
   const whole = (units - hundredths) / 100
   return `${minorUnits < 0 ? '-' : ''}${whole}.${hundredths < 10 ? '0' : ''}${hundredths}`
+}
+
+/** JSON with the replacement character for each half of a surrogate pair, which MySQL does not take. */
+function wellFormed(encoded: string): string {
+  if (!/\\ud[89a-f]/i.test(encoded)) return encoded
+  const escapes = /\\(?:ud[89ab]..\\ud[c-f]..|(ud[89a-f]..)|.)/gi
+  return encoded.replaceAll(escapes, (found, half?: string) => (half === undefined ? found : '\\ufffd'))
 }
 
 const dayMs = 86_400_000
