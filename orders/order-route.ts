@@ -7,7 +7,7 @@ import { defaultOrderLimits } from './rule.ts'
 import { normaliseStatus } from './statuses.ts'
 
 export interface OrderRoute {
-  /** The user id: orders of one user keep their order. Null when there is none, or one that no user can have. */
+  /** See `orderKey`. */
   readonly key: string | null
   readonly orderId: string | null
   readonly status: string | null
@@ -29,18 +29,25 @@ export function routeOrder(bytes: Buffer, nowMs: number, limits?: ParseLimits): 
     return nowhere
   }
   const time = toTimeMs(order['order_time'])
-  const key = textOf(toIdText(order['user_id']))
   const status = textOf(toText(order['status']))
   return {
-    key: key !== null && key.length <= defaultOrderLimits.maxIdCharacters ? key : null,
+    key: orderKey(textOf(toIdText(order['user_id']))),
     orderId: textOf(toIdText(order['order_id'])),
     status: status === null ? null : normaliseStatus(status),
-    timeMs: typeof time === 'number' && isSane(time, nowMs) ? time : null,
+    timeMs: typeof time === 'number' && isPlausibleTime(time, nowMs) ? time : null,
   }
 }
 
-function isSane(timeMs: number, nowMs: number): boolean {
-  return timeMs >= defaultOrderLimits.earliestTimeMs && timeMs <= nowMs + defaultOrderLimits.maxAheadMs
+/** The key of all records about an order: its user id. Null when there is none, or one that no user can have. */
+export function orderKey(userId: string | null): string | null {
+  const key = trimmed(userId)
+  return key !== null && key.length <= defaultOrderLimits.maxIdCharacters ? key : null
+}
+
+/** Whether an event that was received at one time can have taken place at another. */
+export function isPlausibleTime(timeMs: number, receivedTimeMs: number): boolean {
+  const { earliestTimeMs, maxAheadMs } = defaultOrderLimits
+  return timeMs >= earliestTimeMs && timeMs <= receivedTimeMs + maxAheadMs
 }
 
 function textOf(converted: ReturnType<typeof toText>): string | null {

@@ -29,12 +29,12 @@ const maxValueCharacters = 200
  * Parses one order event.
  * @throws RecordError ORDER_EMPTY, ORDER_TOO_LARGE, ORDER_NOT_UTF8, ORDER_NOT_JSON, ORDER_NOT_OBJECT
  */
-export function parseOrder(bytes: Buffer, limits: ParseLimits = defaultParseLimits): OrderParsed {
+export function parseOrder(bytes: Uint8Array, limits: ParseLimits = defaultParseLimits): OrderParsed {
   return orderFromJson(parseJsonObject(bytes, limits), limits)
 }
 
 /** The JSON object in the bytes of an order event. Throws as `parseOrder` does. */
-export function parseJsonObject(bytes: Buffer, limits: ParseLimits = defaultParseLimits): JsonObject {
+export function parseJsonObject(bytes: Uint8Array, limits: ParseLimits = defaultParseLimits): JsonObject {
   if (bytes.length > limits.maxOrderBytes) {
     const size = `the order has ${bytes.length} bytes, more than the ${limits.maxOrderBytes} that are taken`
     throw new RecordError('ORDER_TOO_LARGE', size)
@@ -48,9 +48,9 @@ export function parseJsonObject(bytes: Buffer, limits: ParseLimits = defaultPars
  * Whatever JSON the bytes hold.
  * @throws RecordError ORDER_EMPTY, ORDER_NOT_UTF8, ORDER_NOT_JSON
  */
-export function parseJson(bytes: Buffer): unknown {
+export function parseJson(bytes: Uint8Array): unknown {
   if (!isUtf8(bytes)) throw new RecordError('ORDER_NOT_UTF8', 'the order is not valid UTF-8')
-  const text = withoutByteOrderMark(bytes.toString('utf8'))
+  const text = withoutByteOrderMark(asBuffer(bytes).toString('utf8'))
   try {
     return JSON.parse(text)
   } catch (error) {
@@ -174,6 +174,10 @@ function lineAmountField(value: unknown, index: number, problems: Problems): num
   if (isAbsent(value)) return null
   const amount = toHundredths(value)
   return typeof amount === 'number' ? amount : problems.add(amount, `lines[${index}].line_amount`, value)
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function withoutByteOrderMark(text: string): string {
