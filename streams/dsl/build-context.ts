@@ -1,0 +1,135 @@
+/** What the parts of the DSL share while a topology is being declared. */
+import { StreamsError } from '../errors.ts'
+import { nullable, type Serde } from '../serde/serde.ts'
+import { topic as declareTopic, type Topic } from '../serde/topic.ts'
+import { Graph, type GraphNode } from '../topology/graph.ts'
+import { type Source, StreamSource, type TimestampExtractor } from '../topology/source.ts'
+import type { StoreSpec } from '../topology/store-spec.ts'
+import { StreamNode } from '../topology/stream-node.ts'
+import type { Partitioner, Receiver, TaskContext } from '../topology/task-context.ts'
+import { type GlobalTableSpec, internalTopics } from '../topology/topology.ts'
+
+export class BuildContext {
+  readonly topologyName: string
+  readonly graph = new Graph()
+  readonly sources: Source[] = []
+  readonly globalTables: GlobalTableSpec[] = []
+  private readonly readTopics = new Set<string>()
+
+  constructor(topologyName: string) {
+    this.topologyName = topologyName
+  }
+
+  source<K, V>(
+    topic: Topic<K, V>,
+    options: { timestamp?: TimestampExtractor<K, V> | undefined; repartition?: boolean } = {},
+  ): StreamNode<K, V> {
+    if (this.readTopics.has(topic.name)) {
+      throw new StreamsError(
+        'TOPOLOGY_INVALID',
+        `topic ${topic.name} is read twice in topology ${this.topologyName}; keep the stream of the first in a variable`,
+      )
+    }
+    this.readTopics.add(topic.name)
+    const stream = new StreamNode<K, V>(
+      this.graph.add({
+        name: `${topic.name}-source`,
+        role: { kind: 'source', topic, repartition: options.repartition ?? false },
+        parents: [],
+      }),
+    )
+    this.sources.push(new StreamSource(topic, stream, options.timestamp))
+    return stream
+  }
+
+  /** Adds an operator between a stream and a new one. */
+  operator<K, V, K2, V2>(
+    parent: StreamNode<K, V>,
+    node: { name: string; operator: string; stores?: readonly StoreSpec[] },
+    build: (next: Receiver<K2, V2>, task: TaskContext, node: GraphNode) => Receiver<K, V>,
+  ): StreamNode<K2, V2> {
+    const added = this.graph.add({
+      name: node.name,
+      role: { kind: 'operator', operator: node.operator },
+      parents: [parent.node],
+      ...(node.stores === undefined ? {} : { stores: node.stores }),
+    })
+    const stream = new StreamNode<K2, V2>(added)
+    parent.attach((task) => build(stream.compile(task), task, added))
+    return stream
+  }
+
+  merge<K, V>(first: StreamNode<K, V>, second: StreamNode<K, V>, name: string): StreamNode<K, V> {
+    const merged = new StreamNode<K, V>(
+      this.graph.add({
+        name,
+        role: { kind: 'operator', operator: 'merge' },
+        parents: [first.node, second.node],
+      }),
+    )
+    first.attach((task) => merged.compile(task))
+    second.attach((task) => merged.compile(task))
+    return merged
+  }
+
+  /** One way out of an operator that has several. */
+  branch<K, V>(parent: GraphNode, name: string): StreamNode<K, V> {
+    return new StreamNode(
+      this.graph.add({ name, role: { kind: 'operator', operator: 'output' }, parents: [parent] }),
+    )
+  }
+
+  /** Leaves records without a key out, and counts them: they belong to no group. */
+  withoutNullKeys<K, V>(parent: StreamNode<K, V>, name: string): StreamNode<NonNullable<K>, V> {
+    return this.operator<K, V, NonNullable<K>, V>(parent, { name, operator: 'group' }, (next, task, own) => {
+      return (key, value, timestampMs) => {
+        if (key === null || key === undefined) task.dropped(own, 'null-key')
+        else next(key, value, timestampMs)
+      }
+    })
+  }
+
+  sink<K, V>(
+    parent: StreamNode<K, V>,
+    topic: Topic<K, V>,
+    options: { repartition?: boolean; partitioner?: Partitioner<NonNullable<K>> | undefined } = {},
+  ): void {
+    this.graph.add({
+      name: options.repartition ? `${topic.name}-sink` : this.graph.nameFor(`${topic.name}-sink`),
+      role: { kind: 'sink', topic, repartition: options.repartition ?? false },
+      parents: [parent.node],
+    })
+    parent.attach((task) => task.output(topic, options.partitioner))
+  }
+
+  /** Sends a stream through a topic of its own, so that equal keys meet in one task. */
+  repartition<K, V>(
+    parent: StreamNode<K, V>,
+    name: string,
+    serdes: { key: Serde<K>; value: Serde<V> },
+    options: { partitions?: number | undefined; partitioner?: Partitioner<NonNullable<K>> | undefined } = {},
+  ): StreamNode<K, V> {
+    const between = declareTopic(internalTopics.repartition(this.topologyName, name), serdes, {
+      cleanup: 'delete',
+      ...(options.partitions === undefined ? {} : { partitions: options.partitions }),
+    })
+    this.sink(parent, between, { repartition: true, partitioner: options.partitioner })
+    return this.source(between, { repartition: true })
+  }
+
+  /** State is found again by its name, so whoever keeps some must be named by the author. */
+  nameMissing(where: string): never {
+    throw new StreamsError('TOPOLOGY_INVALID', `${where} keeps state and has no name; pass { store: … }`)
+  }
+
+  /** Fails with what to do when a serde is needed and nobody said which. */
+  serde<T>(serde: Serde<T> | undefined, where: string, remedy: string): Serde<T> {
+    if (serde !== undefined) return serde
+    throw new StreamsError('TOPOLOGY_INVALID', `${where} needs a serde that is not known here; ${remedy}`)
+  }
+}
+
+/** The topic as a table reads it: any record may lack a key or be a tombstone. */
+export function asTableTopic<K, V>(topic: Topic<K, V>): Topic<K | null, V | null> {
+  return { ...topic, key: nullable(topic.key), value: nullable(topic.value) }
+}

@@ -1,0 +1,413 @@
+/** Streams: an unbounded run of records, each on its own. */
+import type { Sink } from '../ports/sink.ts'
+import type { Serde } from '../serde/serde.ts'
+import type { Topic } from '../serde/topic.ts'
+import type { StreamNode } from '../topology/stream-node.ts'
+import type { Partitioner, RecordContext } from '../topology/task-context.ts'
+import type { BuildContext } from './build-context.ts'
+import type { GlobalKTable } from './global-table.ts'
+import { KGroupedStream } from './kgrouped-stream.ts'
+import { type KTable, tableFromStream } from './ktable.ts'
+import {
+  addProcessor,
+  type OutputSpecs,
+  type ProcessedStreams,
+  type ProcessorDefinition,
+  type StoreSpecs,
+} from './process.ts'
+import { joinStreamWithGlobalTable, joinStreamWithTable, type StreamJoinOptions } from './stream-joins.ts'
+
+/** What is known of a stream beside its records. */
+export interface StreamTraits<K, V> {
+  readonly keySerde: Serde<K> | undefined
+  readonly valueSerde: Serde<V> | undefined
+  /** True when the key is not the one that the records were partitioned by. */
+  readonly keyChanged: boolean
+  /** True when each record still has the key, and arrives in the order, of the source. */
+  readonly fromSource: boolean
+}
+
+export type BranchNames<B> = keyof B | 'rest'
+
+/**
+ * A stream of records in a topology. Methods return new streams; none does any work before the topology runs.
+ * A mapper must not change what it is given. `null` values are deletions and pass through the operators that take them.
+ */
+export class KStream<K, V> {
+  readonly node: StreamNode<K, V>
+  readonly traits: StreamTraits<K, V>
+  private readonly build: BuildContext
+
+  constructor(build: BuildContext, node: StreamNode<K, V>, traits: StreamTraits<K, V>) {
+    this.build = build
+    this.node = node
+    this.traits = traits
+  }
+
+  /** A new key and value for each record. */
+  map<K2, V2>(mapper: (key: K, value: V) => readonly [K2, V2], name = this.nameFor('map')): KStream<K2, V2> {
+    const node = this.build.operator<K, V, K2, V2>(
+      this.node,
+      { name, operator: 'map' },
+      (next, task, own) => {
+        return (key, value, timestampMs) => {
+          task.enter(own)
+          const mapped = mapper(key, value)
+          next(mapped[0], mapped[1], timestampMs)
+        }
+      },
+    )
+    return new KStream(this.build, node, unknownTraits)
+  }
+
+  mapValues<V2>(mapper: (value: V, key: K) => V2, name = this.nameFor('map-values')): KStream<K, V2> {
+    const node = this.build.operator<K, V, K, V2>(
+      this.node,
+      { name, operator: 'mapValues' },
+      (next, task, own) => {
+        return (key, value, timestampMs) => {
+          task.enter(own)
+          next(key, mapper(value, key), timestampMs)
+        }
+      },
+    )
+    return new KStream(this.build, node, { ...this.traits, valueSerde: undefined })
+  }
+
+  /** Any number of records for each. */
+  flatMap<K2, V2>(
+    mapper: (key: K, value: V) => Iterable<readonly [K2, V2]>,
+    name = this.nameFor('flat-map'),
+  ): KStream<K2, V2> {
+    const node = this.build.operator<K, V, K2, V2>(
+      this.node,
+      { name, operator: 'flatMap' },
+      (next, task, own) => {
+        return (key, value, timestampMs) => {
+          task.enter(own)
+          for (const mapped of mapper(key, value)) next(mapped[0], mapped[1], timestampMs)
+        }
+      },
+    )
+    return new KStream(this.build, node, unknownTraits)
+  }
+
+  flatMapValues<V2>(
+    mapper: (value: V, key: K) => Iterable<V2>,
+    name = this.nameFor('flat-map-values'),
+  ): KStream<K, V2> {
+    const node = this.build.operator<K, V, K, V2>(
+      this.node,
+      { name, operator: 'flatMapValues' },
+      (next, task, own) => {
+        return (key, value, timestampMs) => {
+          task.enter(own)
+          for (const mapped of mapper(value, key)) next(key, mapped, timestampMs)
+        }
+      },
+    )
+    return new KStream(this.build, node, { ...this.traits, valueSerde: undefined })
+  }
+
+  filter(predicate: (value: V, key: K) => boolean, name = this.nameFor('filter')): KStream<K, V> {
+    const node = this.build.operator<K, V, K, V>(
+      this.node,
+      { name, operator: 'filter' },
+      (next, task, own) => {
+        return (key, value, timestampMs) => {
+          task.enter(own)
+          if (predicate(value, key)) next(key, value, timestampMs)
+        }
+      },
+    )
+    return new KStream(this.build, node, this.traits)
+  }
+
+  filterNot(predicate: (value: V, key: K) => boolean, name = this.nameFor('filter-not')): KStream<K, V> {
+    return this.filter((value, key) => !predicate(value, key), name)
+  }
+
+  /** Looks at each record and passes it on. */
+  peek(look: (value: V, key: K) => void, name = this.nameFor('peek')): KStream<K, V> {
+    const node = this.build.operator<K, V, K, V>(this.node, { name, operator: 'peek' }, (next, task, own) => {
+      return (key, value, timestampMs) => {
+        task.enter(own)
+        look(value, key)
+        next(key, value, timestampMs)
+      }
+    })
+    return new KStream(this.build, node, this.traits)
+  }
+
+  /** A new key; grouping or joining afterwards sends the records through a repartition topic. */
+  selectKey<K2>(
+    selector: (value: V, key: K) => K2,
+    options: { readonly key?: Serde<K2>; readonly name?: string } = {},
+  ): KStream<K2, V> {
+    const name = options.name ?? this.nameFor('select-key')
+    const node = this.build.operator<K, V, K2, V>(
+      this.node,
+      { name, operator: 'selectKey' },
+      (next, task, own) => {
+        return (key, value, timestampMs) => {
+          task.enter(own)
+          next(selector(value, key), value, timestampMs)
+        }
+      },
+    )
+    return new KStream(this.build, node, {
+      keySerde: options.key,
+      valueSerde: this.traits.valueSerde,
+      keyChanged: true,
+      fromSource: false,
+    })
+  }
+
+  /** Gives records the time that their value says. */
+  withTimestamp(timestampOf: (value: V, recordTimestampMs: number) => number): KStream<K, V> {
+    const name = this.nameFor('with-timestamp')
+    const node = this.build.operator<K, V, K, V>(
+      this.node,
+      { name, operator: 'withTimestamp' },
+      (next, task, own) => {
+        return (key, value, timestampMs) => {
+          task.enter(own)
+          next(key, value, timestampOf(value, timestampMs))
+        }
+      },
+    )
+    return new KStream(this.build, node, this.traits)
+  }
+
+  /**
+   * Splits by the first predicate that holds, in the order given; what none takes is in `rest`.
+   *
+   * @example const { large, rest } = orders.split({ large: (order) => order.total_amount > 1_000_000 })
+   */
+  split<B extends Readonly<Record<string, (value: V, key: K) => boolean>>>(
+    branches: B,
+    name = this.nameFor('split'),
+  ): { readonly [N in BranchNames<B>]: KStream<K, V> } {
+    const names = Object.keys(branches)
+    const parent = this.build.operator<K, V, K, V>(
+      this.node,
+      { name, operator: 'split' },
+      (_next, task, own) => {
+        const ways = names.map((branch, index) => ({
+          holds: branches[branch]!,
+          next: nodes[index]!.compile(task),
+        }))
+        const rest = nodes[names.length]!.compile(task)
+        return (key, value, timestampMs) => {
+          task.enter(own)
+          for (const { holds, next } of ways) {
+            if (holds(value, key)) {
+              next(key, value, timestampMs)
+              return
+            }
+          }
+          rest(key, value, timestampMs)
+        }
+      },
+    )
+    const nodes = [...names, 'rest'].map((branch) =>
+      this.build.branch<K, V>(parent.node, `${name}.${branch}`),
+    )
+    const streams = nodes.map((node, index) => [
+      names[index] ?? 'rest',
+      new KStream<K, V>(this.build, node, this.traits),
+    ])
+    // The names are those of the branches, which Object.fromEntries forgets.
+    return Object.fromEntries(streams) as { readonly [N in BranchNames<B>]: KStream<K, V> }
+  }
+
+  /** The records of both streams, each stream's in its own order. */
+  merge(other: KStream<K, V>, name = this.nameFor('merge')): KStream<K, V> {
+    const node = this.build.merge(this.node, other.node, name)
+    return new KStream(this.build, node, {
+      keySerde: this.traits.keySerde ?? other.traits.keySerde,
+      valueSerde: this.traits.valueSerde ?? other.traits.valueSerde,
+      keyChanged: this.traits.keyChanged || other.traits.keyChanged,
+      fromSource: this.traits.fromSource && other.traits.fromSource,
+    })
+  }
+
+  /**
+   * An operator of one's own, with stores and any number of typed outputs.
+   *
+   * @example
+   * const { valid, rejected } = orders.process('validate', {
+   *   outputs: { valid: output<string, Order>(), rejected: output<string, Rejection>() },
+   *   create: ({ outputs }) => (key, order) => {
+   *     const reasons = check(order)
+   *     if (reasons.length === 0) outputs.valid(key, order)
+   *     else outputs.rejected(key, { order, reasons })
+   *   },
+   * })
+   */
+  process<O extends OutputSpecs, S extends StoreSpecs = Record<never, never>>(
+    name: string,
+    definition: ProcessorDefinition<K, V, S, O>,
+  ): ProcessedStreams<O> {
+    return addProcessor(this.build, this.node, name, definition, 'free', (node, spec) => {
+      return new KStream(this.build, node, {
+        keySerde: spec.key,
+        valueSerde: spec.value,
+        keyChanged: true,
+        fromSource: false,
+      })
+    })
+  }
+
+  /** Like `process`, for a processor that keeps keys as they are: nothing is repartitioned afterwards. */
+  processValues<O extends OutputSpecs, S extends StoreSpecs = Record<never, never>>(
+    name: string,
+    definition: ProcessorDefinition<K, V, S, O>,
+  ): ProcessedStreams<O> {
+    return addProcessor(this.build, this.node, name, definition, 'kept', (node, spec) => {
+      return new KStream(this.build, node, {
+        // Records keep this stream's keys, so its serde fits them.
+        keySerde: spec.key ?? (this.traits.keySerde as Serde<unknown> | undefined),
+        valueSerde: spec.value,
+        keyChanged: this.traits.keyChanged,
+        fromSource: false,
+      })
+    })
+  }
+
+  /** Sends the records through a topic of the topology's own, `<topology>-<name>-repartition`. */
+  repartition(options: {
+    readonly name: string
+    readonly key?: Serde<K>
+    readonly value?: Serde<V>
+    readonly partitions?: number
+    readonly partitioner?: Partitioner<NonNullable<K>>
+  }): KStream<K, V> {
+    const where = `repartition "${options.name}"`
+    const key = this.build.serde(options.key ?? this.traits.keySerde, where, 'pass { key: … }')
+    const value = this.build.serde(options.value ?? this.traits.valueSerde, where, 'pass { value: … }')
+    const node = this.build.repartition(this.node, options.name, { key, value }, options)
+    return new KStream(this.build, node, {
+      keySerde: key,
+      valueSerde: value,
+      keyChanged: false,
+      fromSource: true,
+    })
+  }
+
+  groupByKey(
+    serdes: { readonly key?: Serde<NonNullable<K>>; readonly value?: Serde<V> } = {},
+  ): KGroupedStream<NonNullable<K>, V> {
+    // A serde for keys that may be null also fits those that are not.
+    const keySerde = serdes.key ?? (this.traits.keySerde as Serde<NonNullable<K>> | undefined)
+    return new KGroupedStream<NonNullable<K>, V>(this.build, {
+      stream: this.build.withoutNullKeys(this.node, this.nameFor('group')),
+      keySerde,
+      valueSerde: serdes.value ?? this.traits.valueSerde,
+      repartition: this.traits.keyChanged,
+      fromSource: this.traits.fromSource,
+    })
+  }
+
+  /** Groups by a new key, which takes a repartition topic named after what the group is aggregated into. */
+  groupBy<K2>(
+    selector: (value: V, key: K) => K2,
+    key: Serde<NonNullable<K2>>,
+    value?: Serde<V>,
+  ): KGroupedStream<NonNullable<K2>, V> {
+    return this.selectKey(selector).groupByKey({
+      key,
+      ...(value === undefined ? {} : { value }),
+    })
+  }
+
+  /** The latest value of each key, as a table. Null values delete. */
+  toTable(
+    options: {
+      readonly store?: string
+      readonly key?: Serde<NonNullable<K>>
+      readonly value?: Serde<NonNullable<V>>
+      readonly ttlMs?: number
+    } = {},
+  ): KTable<NonNullable<K>, NonNullable<V>> {
+    return tableFromStream(this.build, this, options)
+  }
+
+  /** Pairs each record with the row of the table that has its key; without a row there is no result. */
+  join<VT, R>(
+    table: KTable<NonNullable<K>, VT>,
+    joiner: (value: NonNullable<V>, row: VT, key: NonNullable<K>) => R,
+    options: StreamJoinOptions<K, V> = {},
+  ): KStream<K, R> {
+    // An inner join drops records without a key before it asks the joiner.
+    return joinStreamWithTable(this.build, this, table, options, 'inner', (value, row, key) =>
+      row === null ? undefined : joiner(value, row, key as NonNullable<K>),
+    )
+  }
+
+  /** Like `join`; without a row the joiner gets null. A record without key is joined with null. */
+  leftJoin<VT, R>(
+    table: KTable<NonNullable<K>, VT>,
+    joiner: (value: NonNullable<V>, row: VT | null, key: K) => R,
+    options: StreamJoinOptions<K, V> = {},
+  ): KStream<K, R> {
+    return joinStreamWithTable(this.build, this, table, options, 'left', joiner)
+  }
+
+  /** Pairs each record with the row of a global table whose key it names. */
+  joinGlobal<KT, VT, R>(
+    table: GlobalKTable<KT, VT>,
+    keyOf: (value: NonNullable<V>, key: K) => KT | null,
+    joiner: (value: NonNullable<V>, row: VT, key: K) => R,
+    name?: string,
+  ): KStream<K, R> {
+    return joinStreamWithGlobalTable(this.build, this, table, keyOf, name, 'inner', (value, row, key) =>
+      row === null ? undefined : joiner(value, row, key),
+    )
+  }
+
+  leftJoinGlobal<KT, VT, R>(
+    table: GlobalKTable<KT, VT>,
+    keyOf: (value: NonNullable<V>, key: K) => KT | null,
+    joiner: (value: NonNullable<V>, row: VT | null, key: K) => R,
+    name?: string,
+  ): KStream<K, R> {
+    return joinStreamWithGlobalTable(this.build, this, table, keyOf, name, 'left', joiner)
+  }
+
+  /** Writes the records to a topic. Without a partitioner the key decides, as in Kafka. */
+  to(topic: Topic<K, V>, options: { readonly partitioner?: Partitioner<NonNullable<K>> } = {}): void {
+    this.build.sink(this.node, topic, options)
+  }
+
+  /** Writes rows made from the records to a transactional sink, exactly once. */
+  toSink<R>(
+    name: string,
+    sink: Sink<R>,
+    toRows: (value: V, key: K, record: RecordContext) => Iterable<R>,
+  ): void {
+    const node = this.build.graph.add({
+      name,
+      role: { kind: 'external-sink', sink: sink.name },
+      parents: [this.node.node],
+    })
+    this.node.attach((task) => {
+      const write = task.externalSink(sink)
+      return (key, value) => {
+        task.enter(node)
+        for (const row of toRows(value, key, task.record)) write(row)
+      }
+    })
+  }
+
+  private nameFor(operator: string): string {
+    return this.build.graph.nameFor(operator)
+  }
+}
+
+const unknownTraits = {
+  keySerde: undefined,
+  valueSerde: undefined,
+  keyChanged: true,
+  fromSource: false,
+} as const

@@ -1,0 +1,77 @@
+/** The way into the DSL: what a topology reads. */
+import type { Topic } from '../serde/topic.ts'
+import { checkName } from '../topology/graph.ts'
+import type { TimestampExtractor } from '../topology/source.ts'
+import type { StoreSpec } from '../topology/store-spec.ts'
+import { buildTopology, type Topology } from '../topology/topology.ts'
+import { BuildContext } from './build-context.ts'
+import { GlobalKTable } from './global-table.ts'
+import { KStream } from './kstream.ts'
+import { type KTable, type MaterializeOptions, tableFromTopic } from './ktable.ts'
+
+export class StreamBuilder {
+  private readonly build: BuildContext
+
+  constructor(build: BuildContext) {
+    this.build = build
+  }
+
+  /** The records of a topic, each on its own. */
+  stream<K, V>(
+    topic: Topic<K, V>,
+    options: { readonly timestamp?: TimestampExtractor<K, V> } = {},
+  ): KStream<K, V> {
+    return new KStream(this.build, this.build.source(topic, { timestamp: options.timestamp }), {
+      keySerde: topic.key,
+      valueSerde: topic.value,
+      keyChanged: false,
+      fromSource: true,
+    })
+  }
+
+  /** A topic as a table: the latest value of each key. Null values delete; records without a key are dropped. */
+  table<K, V>(
+    topic: Topic<K, V>,
+    options: MaterializeOptions<NonNullable<K>, NonNullable<V>> = {},
+  ): KTable<NonNullable<K>, NonNullable<V>> {
+    return tableFromTopic(this.build, topic, options)
+  }
+
+  /** A topic as a table that every instance holds whole, whatever its partitions. */
+  globalTable<K, V>(
+    topic: Topic<K, V>,
+    options: { readonly store: string },
+  ): GlobalKTable<NonNullable<K>, NonNullable<V>> {
+    checkName('store', options.store)
+    const store: StoreSpec<NonNullable<K>, NonNullable<V>> = {
+      name: options.store,
+      // Records without key or value never reach the codecs, so the topic's serdes fit the narrower types.
+      key: topic.key as StoreSpec<NonNullable<K>, NonNullable<V>>['key'],
+      value: topic.value as StoreSpec<NonNullable<K>, NonNullable<V>>['value'],
+    }
+    this.build.globalTables.push({ store, topic })
+    return new GlobalKTable(store)
+  }
+}
+
+/**
+ * Declares a topology: a pure value that can be described, tested and run.
+ *
+ * @example
+ * export const wordCount = defineTopology('word-count', (builder) => {
+ *   builder
+ *     .stream(lines)
+ *     .flatMapValues((line) => line.toLowerCase().split(/\W+/))
+ *     .groupBy((word) => word, serdes.string)
+ *     .count({ store: 'counts' })
+ *     .toStream()
+ *     .to(counts)
+ * })
+ * @throws TOPOLOGY_INVALID naming what is wrong and what to do.
+ */
+export function defineTopology(name: string, declare: (builder: StreamBuilder) => void): Topology {
+  checkName('topology', name)
+  const build = new BuildContext(name)
+  declare(new StreamBuilder(build))
+  return buildTopology(name, build.graph, build.sources, build.globalTables)
+}

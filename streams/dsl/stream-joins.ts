@@ -1,0 +1,117 @@
+/** Joins of a stream with a table: only the stream's records cause results, with the row as it is at that moment. */
+import type { Serde } from '../serde/serde.ts'
+import type { GraphNode } from '../topology/graph.ts'
+import type { Timestamped } from '../topology/store-spec.ts'
+import { StreamNode } from '../topology/stream-node.ts'
+import type { Receiver, TaskContext } from '../topology/task-context.ts'
+import type { BuildContext } from './build-context.ts'
+import type { GlobalKTable } from './global-table.ts'
+import { KStream } from './kstream.ts'
+import type { KTable } from './ktable.ts'
+
+export interface StreamJoinOptions<K, V> {
+  /** Needed when the stream's key was changed: the repartition topic is named after it. */
+  readonly name?: string
+  readonly key?: Serde<K>
+  readonly value?: Serde<V>
+}
+
+type JoinType = 'inner' | 'left'
+
+/** Answers undefined where the join has no result. */
+type Joiner<K, V, VT, R> = (value: NonNullable<V>, row: VT | null, key: K) => R | undefined
+
+export function joinStreamWithTable<K, V, VT, R>(
+  build: BuildContext,
+  stream: KStream<K, V>,
+  table: KTable<NonNullable<K>, VT>,
+  options: StreamJoinOptions<K, V>,
+  type: JoinType,
+  joiner: Joiner<K, V, VT, R>,
+): KStream<K, R> {
+  table.traits.requireRows()
+  const keyed = coPartitioned(build, stream, options)
+  const node = build.graph.add({
+    name: options.name ?? build.graph.nameFor('table-lookup'),
+    role: { kind: 'operator', operator: `${type} join with table`, coPartitioned: true },
+    parents: [keyed.node.node, table.node.node],
+  })
+  const joined = new StreamNode<K, R>(node)
+  keyed.node.attach((task) => {
+    const row = table.node.getter(task)
+    return lookUp(task, node, joined.compile(task), type, (_value, key) => key ?? null, row, joiner)
+  })
+  return new KStream(build, joined, { ...keyed.traits, valueSerde: undefined, fromSource: false })
+}
+
+export function joinStreamWithGlobalTable<K, V, KT, VT, R>(
+  build: BuildContext,
+  stream: KStream<K, V>,
+  table: GlobalKTable<KT, VT>,
+  keyOf: (value: NonNullable<V>, key: K) => KT | null,
+  name: string | undefined,
+  type: JoinType,
+  joiner: Joiner<K, V, VT, R>,
+): KStream<K, R> {
+  const node = build.graph.add({
+    name: name ?? build.graph.nameFor('global-lookup'),
+    role: { kind: 'operator', operator: `${type} join with global table` },
+    parents: [stream.node.node],
+    globalTables: [table.store.name],
+  })
+  const joined = new StreamNode<K, R>(node)
+  stream.node.attach((task) => {
+    return lookUp(task, node, joined.compile(task), type, keyOf, task.globalTable(table.store), joiner)
+  })
+  return new KStream(build, joined, { ...stream.traits, valueSerde: undefined, fromSource: false })
+}
+
+function lookUp<K, V, KT, VT, R>(
+  task: TaskContext,
+  node: GraphNode,
+  next: Receiver<K, R>,
+  type: JoinType,
+  keyOf: (value: NonNullable<V>, key: K) => KT | null,
+  rowOf: (key: KT) => Timestamped<VT> | undefined,
+  joiner: Joiner<K, V, VT, R>,
+): Receiver<K, V> {
+  return (key, value, timestampMs) => {
+    if (value === null || value === undefined) {
+      task.dropped(node, 'null-value')
+      return
+    }
+    task.enter(node)
+    const rowKey = keyOf(value, key)
+    if (rowKey === null && type === 'inner') {
+      task.dropped(node, 'null-key')
+      return
+    }
+    const row = rowKey === null ? undefined : rowOf(rowKey)
+    if (row === undefined && type === 'inner') return
+    const result = joiner(value, row === undefined ? null : row.value, key)
+    if (result !== undefined) next(key, result, timestampMs)
+  }
+}
+
+/** A stream whose key was changed goes through a repartition topic first, to meet the table's rows. */
+function coPartitioned<K, V>(
+  build: BuildContext,
+  stream: KStream<K, V>,
+  options: StreamJoinOptions<K, V>,
+): KStream<K, V> {
+  if (!stream.traits.keyChanged) return stream
+  const where = `the join of "${stream.node.node.name}" with a table`
+  const name = options.name
+  if (name === undefined) {
+    build.serde(
+      undefined,
+      where,
+      'name the join, since its key was changed and a repartition topic is named after it',
+    )
+  }
+  return stream.repartition({
+    name: name ?? '',
+    ...(options.key === undefined ? {} : { key: options.key }),
+    ...(options.value === undefined ? {} : { value: options.value }),
+  })
+}

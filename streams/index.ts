@@ -1,0 +1,76 @@
+/** The engine's public API. */
+
+export { type Aggregator, counting, summing } from './dsl/aggregators.ts'
+export { GlobalKTable } from './dsl/global-table.ts'
+export { KGroupedStream, type TableOptions } from './dsl/kgrouped-stream.ts'
+export { KGroupedTable, type TableAggregator } from './dsl/kgrouped-table.ts'
+export { KStream } from './dsl/kstream.ts'
+export { KTable, type MaterializeOptions } from './dsl/ktable.ts'
+export { output, type ProcessorContext, type ProcessorDefinition } from './dsl/process.ts'
+export { defineTopology, StreamBuilder } from './dsl/stream-builder.ts'
+export {
+  assertNever,
+  type ErrorCode,
+  errorCatalogue,
+  messageOf,
+  RecordError,
+  type Recovery,
+  recoveryOf,
+  StreamsError,
+} from './errors.ts'
+export type { Clock, Timer } from './ports/clock.ts'
+export type * from './ports/log.ts'
+export type {
+  Counter,
+  Gauge,
+  Histogram,
+  Labels,
+  LogFields,
+  Logger,
+  Metrics,
+} from './ports/observability.ts'
+export { silentLogger } from './ports/observability.ts'
+export type { RegisteredSchema, SchemaRegistry } from './ports/registry.ts'
+export type { RowRejection, Sink, SinkSession, SinkTask } from './ports/sink.ts'
+export type * from './ports/store.ts'
+export { ByteWriter } from './records/byte-writer.ts'
+export { partitionForKey } from './records/murmur2.ts'
+export {
+  type Header,
+  type Headers,
+  headersAt,
+  keyAt,
+  noHeaders,
+  type RecordBatch,
+  RecordBatchBuilder,
+  valueAt,
+} from './records/record-batch.ts'
+export { type CommitStep, commitSteps } from './runtime/commit.ts'
+export { checkpointTopic, deadLetterTopic } from './runtime/internal-topics.ts'
+export {
+  defaultSettings,
+  type ErrorPolicy,
+  type ProcessingGuarantee,
+  type RuntimeSettings,
+} from './runtime/settings.ts'
+export { StreamsApp, type StreamsAppOptions, type TopologyStatus } from './runtime/streams-app.ts'
+export { databaseName, type TaskObserver } from './runtime/task.ts'
+export type { RuntimePorts } from './runtime/topology-runner.ts'
+export type { Checkpoint, DeadLetter, PartitionPosition } from './schemas/generated/records.ts'
+export { avro } from './serde/avro.ts'
+export { generateRecordTypes, type SchemaFile } from './serde/avro-codegen.ts'
+export type { AvroSchema } from './serde/avro-schema.ts'
+export {
+  type Codec,
+  nullable,
+  SchemaNotLoaded,
+  type Serde,
+  type SerdeContext,
+  type TypeOf,
+} from './serde/serde.ts'
+export { serdes } from './serde/serdes.ts'
+export { type Topic, topic } from './serde/topic.ts'
+export { type DescribeFormat, describeTopology } from './topology/describe.ts'
+export { type KeyValueStore, keyValueStore, type StoreSpec, type Timestamped } from './topology/store-spec.ts'
+export type { Partitioner, Receiver, RecordContext } from './topology/task-context.ts'
+export { internalTopics, type SubTopology, type Topology } from './topology/topology.ts'

@@ -1,0 +1,203 @@
+/**
+ * The commit of a task, step by step. docs/commit.md says for each step what a crash right after it leaves, and how
+ * recovery mends it; the crash tests go through the same list.
+ *
+ * Invariants:
+ * 1. Outputs, changelog, checkpoint and input offsets are one transaction of the log.
+ * 2. The database is written only after that transaction is committed, and the external sink only becomes final after it.
+ * 3. When any step fails the task is not used again: it is closed and opened anew from what was committed.
+ */
+import type { Log, PartitionOffset, TransactionalProducer } from '../ports/log.ts'
+import type { StoreBatch } from '../ports/store.ts'
+import type { RecordBatch } from '../records/record-batch.ts'
+import { RecordBatchBuilder } from '../records/record-batch.ts'
+import type { Checkpoint } from '../schemas/generated/records.ts'
+import type { Codec } from '../serde/serde.ts'
+import type { TaskDatabase } from '../state/task-database.ts'
+import { internalTopics } from '../topology/topology.ts'
+import type { CompiledTask } from './compiled-task.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import type { ProcessingGuarantee } from './settings.ts'
+
+/** The steps in their order. Observers are told when one is done; the crash tests kill the process there. */
+export const commitSteps = [
+  'flushed',
+  'sink-prepared',
+  'encoded',
+  'sent',
+  'offsets-sent',
+  'committed',
+  'sink-committed',
+  'state-applied',
+] as const
+
+export type CommitStep = (typeof commitSteps)[number]
+
+export interface CommitTarget {
+  readonly taskId: string
+  readonly topologyName: string
+  readonly groupId: string
+  readonly instanceId: string
+  readonly guarantee: ProcessingGuarantee
+  readonly log: Log
+  /** Undefined when the guarantee is at-least-once. */
+  readonly producer: TransactionalProducer | undefined
+  readonly compiled: CompiledTask
+  readonly database: TaskDatabase | undefined
+  readonly deadLetters: DeadLetters
+  readonly checkpointTopic: string
+  readonly checkpointCodec: Codec<Checkpoint>
+  readonly now: () => number
+  readonly step: (step: CommitStep) => void | Promise<void>
+}
+
+export interface CommitRequest {
+  readonly commitNumber: number
+  readonly inputOffsets: readonly PartitionOffset[]
+  readonly expiryMaxRows: number
+}
+
+export interface CommitResult {
+  readonly checkpoint: Checkpoint
+  /** Records written to topics, dead letters included, changelogs not. */
+  readonly outputRecords: number
+}
+
+/** Commits everything the task did since the last commit. @throws whatever a step throws: rebuild the task. */
+export async function commitTask(target: CommitTarget, request: CommitRequest): Promise<CommitResult> {
+  const { compiled, step } = target
+  const startedMs = target.now()
+  for (const store of compiled.stores.values()) store.expire(request.expiryMaxRows)
+  compiled.flush()
+  await step('flushed')
+
+  if (compiled.sinkWriter.isUsed) {
+    const rejected = await compiled.sinkWriter.prepare(request.inputOffsets)
+    for (const failure of rejected) target.deadLetters.add(failure, target.now())
+    await step('sink-prepared')
+  }
+
+  const encoded = encodeChanges(target)
+  await step('encoded')
+  const send = senderOf(target)
+  const firstOffsets = await send([...encoded.outputs, ...encoded.changelogs])
+  await step('sent')
+
+  const changelogOffsets = endOffsets(encoded, firstOffsets, target.database)
+  const checkpoint = describe(target, request, encoded, changelogOffsets, startedMs)
+  await send([encodeCheckpoint(target, checkpoint)])
+  const position = {
+    commitNumber: request.commitNumber,
+    changelogOffsets,
+    committedTimeMs: checkpoint.committed_time,
+  }
+
+  if (target.producer !== undefined) {
+    await target.producer.sendOffsets(target.groupId, request.inputOffsets)
+    await step('offsets-sent')
+    await target.producer.commit()
+    await step('committed')
+  }
+  if (compiled.sinkWriter.isUsed) {
+    await compiled.sinkWriter.commit()
+    await step('sink-committed')
+  }
+  if (target.database !== undefined && encoded.batch !== undefined)
+    target.database.apply(encoded.batch, position)
+  for (const store of compiled.stores.values()) store.committed()
+  if (target.producer === undefined) await target.log.commitOffsets(target.groupId, request.inputOffsets)
+  await step('state-applied')
+  return { checkpoint, outputRecords: encoded.outputs.reduce((sum, { length }) => sum + length, 0) }
+}
+
+interface EncodedChanges {
+  readonly outputs: readonly RecordBatch[]
+  readonly changelogs: readonly RecordBatch[]
+  /** The store that each changelog batch is of. */
+  readonly changelogStores: readonly string[]
+  readonly batch: StoreBatch | undefined
+  readonly bytes: number
+  readonly keys: number
+}
+
+function encodeChanges({ compiled, database, topologyName }: CommitTarget): EncodedChanges {
+  const batch = database?.batch()
+  const changelogs: RecordBatch[] = []
+  const changelogStores: string[] = []
+  let keys = 0
+  if (batch !== undefined) {
+    for (const store of compiled.stores.values()) {
+      if (store.dirtyCount === 0) continue
+      keys += store.dirtyCount
+      const changelog = new RecordBatchBuilder(
+        internalTopics.changelog(topologyName, store.name),
+        compiled.partition,
+      )
+      store.encode(changelog, batch)
+      changelogs.push(changelog.build())
+      changelogStores.push(store.name)
+    }
+  }
+  const outputs = compiled.outputs.take()
+  const bytes = [...outputs, ...changelogs].reduce((sum, { bytes: { length } }) => sum + length, 0)
+  return { outputs, changelogs, changelogStores, batch, bytes, keys }
+}
+
+/** With a transaction, batches join it; without, they are appended as they are. */
+function senderOf({ producer, log }: CommitTarget): (batches: readonly RecordBatch[]) => Promise<number[]> {
+  return async (batches) => {
+    if (batches.length === 0) return []
+    return producer === undefined ? log.append(batches) : producer.send(batches)
+  }
+}
+
+function endOffsets(
+  encoded: EncodedChanges,
+  firstOffsets: readonly number[],
+  database: TaskDatabase | undefined,
+): Record<string, number> {
+  const ends = { ...database?.position.changelogOffsets }
+  encoded.changelogStores.forEach((store, index) => {
+    const first = firstOffsets[encoded.outputs.length + index]!
+    ends[store] = first + encoded.changelogs[index]!.length
+  })
+  return ends
+}
+
+function describe(
+  target: CommitTarget,
+  request: CommitRequest,
+  encoded: EncodedChanges,
+  changelogOffsets: Readonly<Record<string, number>>,
+  startedMs: number,
+): Checkpoint {
+  const nowMs = target.now()
+  const { streamTimeMs } = target.compiled.record
+  return {
+    task: target.taskId,
+    commit_number: request.commitNumber,
+    input_offsets: request.inputOffsets.map(({ topic, partition, offset }) => ({ topic, partition, offset })),
+    changelog_offsets: Object.entries(changelogOffsets).map(([store, offset]) => ({
+      topic: internalTopics.changelog(target.topologyName, store),
+      partition: target.compiled.partition,
+      offset,
+    })),
+    watermark: streamTimeMs > 0 ? streamTimeMs : null,
+    timer_count: 0,
+    bytes: encoded.bytes,
+    keys: encoded.keys,
+    duration_ms: nowMs - startedMs,
+    instance: target.instanceId,
+    committed_time: nowMs,
+  }
+}
+
+function encodeCheckpoint(target: CommitTarget, checkpoint: Checkpoint): RecordBatch {
+  const builder = new RecordBatchBuilder(target.checkpointTopic, 0)
+  const { writer } = builder
+  writer.utf8(checkpoint.task)
+  const keyEnd = writer.position
+  target.checkpointCodec.encode(checkpoint, writer)
+  builder.add(checkpoint.committed_time, 0, keyEnd, keyEnd, writer.position)
+  return builder.build()
+}

@@ -1,0 +1,168 @@
+/**
+ * A sub-topology compiled for one task: plain functions over its stores and outputs, and what is held back until commit.
+ * This is what operators see of the runtime.
+ */
+import { StreamsError } from '../errors.ts'
+import type { Sink } from '../ports/sink.ts'
+import { ByteWriter } from '../records/byte-writer.ts'
+import type { Topic } from '../serde/topic.ts'
+import { type CommittableStore, type FlushFailure, RowStore } from '../state/table-store.ts'
+import type { TaskDatabase } from '../state/task-database.ts'
+import type { GraphNode } from '../topology/graph.ts'
+import type { Source, SourceProcessor } from '../topology/source.ts'
+import type { StoreSpec, TableStore, Timestamped } from '../topology/store-spec.ts'
+import type { DropReason, Partitioner, Receiver, TaskContext } from '../topology/task-context.ts'
+import type { SubTopology } from '../topology/topology.ts'
+import type { OpenCodecs } from './codecs.ts'
+import { CurrentRecord } from './current-record.ts'
+import { OutputCollector } from './output-collector.ts'
+import type { RuntimeSettings } from './settings.ts'
+import { SinkWriter } from './sink-writer.ts'
+
+export interface CompileEnvironment {
+  readonly codecs: OpenCodecs
+  readonly settings: RuntimeSettings
+  readonly partitionCounts: ReadonlyMap<string, number>
+  readonly globalRows: <K, V>(spec: StoreSpec<K, V>) => (key: K) => Timestamped<V> | undefined
+  readonly onFlushFailure: (failure: FlushFailure, error: unknown) => void
+  readonly onDropped: (node: GraphNode, reason: DropReason) => void
+}
+
+export class CompiledTask implements TaskContext {
+  readonly partition: number
+  readonly emission: RuntimeSettings['emission']
+  readonly record: CurrentRecord
+  readonly outputs: OutputCollector
+  readonly sinkWriter: SinkWriter
+  readonly stores: ReadonlyMap<string, CommittableStore>
+  /** By topic. */
+  readonly processors = new Map<string, SourceProcessor>()
+  readonly readAheadStores = new Map<SourceProcessor, CommittableStore[]>()
+  private readonly environment: CompileEnvironment
+  private readonly openStores = new Map<string, RowStore<unknown, unknown>>()
+  private readonly flushes: { readonly nodeId: number; readonly flush: () => boolean }[] = []
+  private compilingReadAhead: CommittableStore[] = []
+  private current: GraphNode | undefined
+
+  constructor(
+    subTopology: SubTopology,
+    partition: number,
+    environment: CompileEnvironment,
+    database: TaskDatabase | undefined,
+    streamTimeMs: number,
+  ) {
+    this.partition = partition
+    this.environment = environment
+    this.emission = environment.settings.emission
+    this.record = new CurrentRecord(streamTimeMs)
+    this.outputs = new OutputCollector(
+      partition,
+      environment.settings.recordMaxBytes,
+      () => this.record.headers,
+    )
+    this.sinkWriter = new SinkWriter(this.record, () => this.operatorName)
+    if (database !== undefined) this.openAll(subTopology, database)
+    this.stores = this.openStores
+    for (const source of subTopology.sources) this.compile(source)
+    this.flushes.sort((a, b) => a.nodeId - b.nodeId)
+  }
+
+  /** The operator that called user code last. */
+  get operatorName(): string {
+    return this.current?.name ?? 'source'
+  }
+
+  enter(node: GraphNode): void {
+    this.current = node
+  }
+
+  /** Passes on what stores and combiners hold back, in topological order, until nothing is left. */
+  flush(): void {
+    this.record.clear()
+    let flushed = true
+    while (flushed) {
+      flushed = false
+      for (const { flush } of this.flushes) flushed = flush() || flushed
+    }
+  }
+
+  store<K, V>(spec: StoreSpec<K, V>): TableStore<K, V> {
+    return this.opened(spec)
+  }
+
+  readsAhead<K, V>(spec: StoreSpec<K, V>): void {
+    const store: CommittableStore = this.opened(spec)
+    if (!this.compilingReadAhead.includes(store)) this.compilingReadAhead.push(store)
+  }
+
+  globalTable<K, V>(spec: StoreSpec<K, V>): (key: K) => Timestamped<V> | undefined {
+    return this.environment.globalRows(spec)
+  }
+
+  output<K, V>(topic: Topic<K, V>, partitioner?: Partitioner<NonNullable<K>>): Receiver<K, V> {
+    const partitionCount = this.environment.partitionCounts.get(topic.name)
+    if (partitionCount === undefined)
+      throw new StreamsError('TOPIC_UNKNOWN', `topic ${topic.name} does not exist`)
+    const { key, value } = this.environment.codecs.of(topic)
+    return this.outputs.receiver({ topic: topic.name, partitionCount, key, value, partitioner })
+  }
+
+  externalSink<R>(sink: Sink<R>): (row: R) => void {
+    return this.sinkWriter.attach(sink)
+  }
+
+  identity<K, V>(topic: Topic<K, V>): (key: K) => unknown {
+    const writer = new ByteWriter(64)
+    const codec = this.environment.codecs.of(topic).key
+    return (key) => {
+      if (typeof key !== 'object' || key === null) return key
+      writer.clear()
+      // Not null, so of the codec's type.
+      codec.encode(key as Exclude<K, null>, writer)
+      return writer.buffer.toString('latin1', 0, writer.position)
+    }
+  }
+
+  onCommit(node: GraphNode, flush: () => boolean): void {
+    this.flushes.push({ nodeId: node.id, flush })
+  }
+
+  dropped(node: GraphNode, reason: DropReason): void {
+    this.environment.onDropped(node, reason)
+  }
+
+  private compile(source: Source): void {
+    this.compilingReadAhead = []
+    const processor = source.compile(this, this.environment.codecs)
+    this.processors.set(source.topic.name, processor)
+    if (this.compilingReadAhead.length > 0) this.readAheadStores.set(processor, this.compilingReadAhead)
+  }
+
+  private openAll(subTopology: SubTopology, database: TaskDatabase): void {
+    const cacheMaxBytes = Math.floor(
+      this.environment.settings.cacheMaxBytesPerTask / subTopology.stores.length,
+    )
+    for (const spec of subTopology.stores) {
+      const { key, value } = this.environment.codecs.ofStore(spec)
+      const store = new RowStore({
+        spec,
+        keyCodec: key,
+        valueCodec: value,
+        database,
+        cacheMaxBytes,
+        time: this.record,
+        onFlushFailure: this.environment.onFlushFailure,
+      })
+      this.openStores.set(spec.name, store)
+      const owner = subTopology.nodes.find((node) => node.stores.includes(spec))
+      this.flushes.push({ nodeId: owner?.id ?? 0, flush: () => store.flush() })
+    }
+  }
+
+  private opened<K, V>(spec: StoreSpec<K, V>): RowStore<K, V> {
+    const store = this.openStores.get(spec.name)
+    if (store === undefined) throw new StreamsError('INVARIANT_VIOLATED', `store ${spec.name} is not open`)
+    // Opened from this very spec: names are unique within a topology.
+    return store as RowStore<K, V>
+  }
+}

@@ -1,0 +1,140 @@
+/** Records at fault, on their way to the dead letters: in the same transaction as everything else of their commit. */
+import { messageOf, RecordError, StreamsError } from '../errors.ts'
+import { headersAt, keyAt, type RecordBatch, valueAt } from '../records/record-batch.ts'
+import type { DeadLetter } from '../schemas/generated/records.ts'
+import type { Codec } from '../serde/serde.ts'
+import type { OutputCollector } from './output-collector.ts'
+import type { ErrorPolicy } from './settings.ts'
+
+/** The header in which a replayed record says how often it was tried before. */
+export const attemptHeader = 'dead-letter-attempt'
+
+export interface Failure {
+  readonly batch: RecordBatch
+  readonly index: number
+  readonly operator: string
+  readonly error: unknown
+}
+
+/** A changed row of a store that an operator threw on when the change was passed on at commit. */
+export interface RowFailure {
+  readonly changelog: string
+  readonly partition: number
+  readonly timestampMs: number
+  readonly key: Buffer
+  readonly row: Buffer | null
+  readonly operator: string
+  readonly error: unknown
+}
+
+export interface DeadLetterTarget {
+  readonly topic: string
+  readonly partitionCount: number
+  readonly codec: Codec<DeadLetter>
+  readonly topology: string
+  readonly subTopology: string
+  /** By topic: failures below this offset were dead-lettered before, and only their sink's commit was lost. */
+  readonly publishedUpTo: ReadonlyMap<string, number>
+}
+
+export class DeadLetters {
+  /** Dead letters since the task was opened. */
+  count = 0
+  private readonly target: DeadLetterTarget
+  private readonly outputs: OutputCollector
+
+  constructor(target: DeadLetterTarget, outputs: OutputCollector) {
+    this.target = target
+    this.outputs = outputs
+  }
+
+  add({ batch, index, operator, error }: Failure, nowMs: number): void {
+    const offset = batch.offsets[index]!
+    if (offset < (this.target.publishedUpTo.get(batch.topic) ?? 0)) return
+    const headers = headersAt(batch, index)
+    this.write({
+      topic: batch.topic,
+      partition: batch.partition,
+      offset,
+      timestamp: batch.timestampsMs[index]!,
+      key: keyAt(batch, index),
+      value: valueAt(batch, index),
+      headers: headers.map(({ key, value }) => ({ key, value: value === null ? null : Buffer.from(value) })),
+      ...this.circumstances(operator, error, nowMs),
+      attempt: 1 + attemptsBefore(headers),
+    })
+  }
+
+  /** A row has no place in a topic yet: its changelog is named, with offset -1. */
+  addRow(failure: RowFailure, nowMs: number): void {
+    this.write({
+      topic: failure.changelog,
+      partition: failure.partition,
+      offset: -1,
+      timestamp: failure.timestampMs,
+      key: failure.key,
+      value: failure.row,
+      headers: [],
+      ...this.circumstances(failure.operator, failure.error, nowMs),
+      attempt: 1,
+    })
+  }
+
+  private circumstances(operator: string, error: unknown, nowMs: number) {
+    return {
+      topology: this.target.topology,
+      sub_topology: this.target.subTopology,
+      operator,
+      code: codeOf(error),
+      message: messageOf(error),
+      failed_time: nowMs,
+    }
+  }
+
+  private write(letter: DeadLetter): void {
+    const { target } = this
+    const builder = this.outputs.builder(target.topic, letter.partition % target.partitionCount)
+    const { writer } = builder
+    const start = writer.position
+    if (letter.key !== null) writer.bytes(letter.key)
+    const keyEnd = writer.position
+    target.codec.encode(letter, writer)
+    builder.add(letter.timestamp, letter.key === null ? -1 : start, keyEnd, keyEnd, writer.position)
+    this.outputs.bytes += writer.position - start
+    this.outputs.records++
+    this.count++
+  }
+}
+
+/** Decides what becomes of an error at a record: true when it is a dead letter, an error to throw when it stops the task. */
+export function dispose(
+  error: unknown,
+  policy: ErrorPolicy,
+  place: {
+    readonly topic: string
+    readonly partition: number
+    readonly offset: number
+    readonly operator: string
+  },
+  task: string,
+): true | StreamsError {
+  if (error instanceof StreamsError && error.recovery !== 'dead-letter') return error
+  if (policy === 'dead-letter') return true
+  const { topic, partition, offset, operator } = place
+  return new StreamsError(
+    'PROCESSING_STOPPED',
+    `task ${task} stops at ${topic}-${partition} offset ${offset}: ${messageOf(error)} (${codeOf(error)}); ` +
+      'mend the operator, or set the policy to dead-letter',
+    { cause: error, details: { task, topic, partition, offset, operator } },
+  )
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof StreamsError || error instanceof RecordError ? error.code : 'OPERATOR_FAILED'
+}
+
+function attemptsBefore(headers: ReturnType<typeof headersAt>): number {
+  const header = headers.find(({ key }) => key === attemptHeader)
+  const attempts = header?.value == null ? 0 : Number(Buffer.from(header.value).toString())
+  return Number.isSafeInteger(attempts) && attempts > 0 ? attempts : 0
+}

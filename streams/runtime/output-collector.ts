@@ -1,0 +1,132 @@
+/** What a task writes between two commits: records for any topics, encoded as they come. */
+import { StreamsError } from '../errors.ts'
+import { ByteWriter } from '../records/byte-writer.ts'
+import { partitionForKey } from '../records/murmur2.ts'
+import { type Headers, type RecordBatch, RecordBatchBuilder } from '../records/record-batch.ts'
+import type { Codec } from '../serde/serde.ts'
+import type { Partitioner, Receiver } from '../topology/task-context.ts'
+
+export interface OutputTarget<K, V> {
+  readonly topic: string
+  readonly partitionCount: number
+  readonly key: Codec<Exclude<K, null>>
+  readonly value: Codec<Exclude<V, null>>
+  readonly partitioner: Partitioner<NonNullable<K>> | undefined
+}
+
+export class OutputCollector {
+  /** Bytes collected since the last `take`. */
+  bytes = 0
+  /** Records collected since the last `take`. */
+  records = 0
+  private builders = new Map<string, RecordBatchBuilder[]>()
+  private readonly keyWriter = new ByteWriter(256)
+  private readonly taskPartition: number
+  private readonly recordMaxBytes: number
+  private readonly headersOfRecord: () => Headers
+
+  constructor(taskPartition: number, recordMaxBytes: number, headersOfRecord: () => Headers) {
+    this.taskPartition = taskPartition
+    this.recordMaxBytes = recordMaxBytes
+    this.headersOfRecord = headersOfRecord
+  }
+
+  /** A receiver that writes to a topic. Records without a key stay in the task's own partition. */
+  receiver<K, V>(target: OutputTarget<K, V>): Receiver<K, V> {
+    const ownPartition = this.taskPartition % target.partitionCount
+    return (key, value, timestampMs) => {
+      const { keyWriter } = this
+      keyWriter.clear()
+      let partition = ownPartition
+      const hasKey = key !== null && key !== undefined
+      if (hasKey) {
+        // Neither null nor undefined: the type that the codec and the partitioner are for.
+        target.key.encode(key as Exclude<K, null>, keyWriter)
+        partition =
+          target.partitioner === undefined
+            ? partitionForKey(keyWriter.buffer, 0, keyWriter.position, target.partitionCount)
+            : checkedPartition(target.partitioner(key, target.partitionCount), target)
+      }
+      this.write(target, partition, hasKey, value, timestampMs)
+    }
+  }
+
+  /** A builder for records that are written as bytes. Count them with `count`. */
+  builder(topic: string, partition: number): RecordBatchBuilder {
+    let partitions = this.builders.get(topic)
+    if (partitions === undefined) {
+      partitions = []
+      this.builders.set(topic, partitions)
+    }
+    let builder = partitions[partition]
+    if (builder === undefined) {
+      builder = new RecordBatchBuilder(topic, partition)
+      partitions[partition] = builder
+    }
+    return builder
+  }
+
+  /** Everything collected, which is then no longer here. */
+  take(): RecordBatch[] {
+    const batches: RecordBatch[] = []
+    for (const partitions of this.builders.values()) {
+      for (const builder of partitions)
+        if (builder !== undefined && builder.length > 0) batches.push(builder.build())
+    }
+    this.builders = new Map()
+    this.bytes = 0
+    this.records = 0
+    return batches
+  }
+
+  private write<K, V>(
+    target: OutputTarget<K, V>,
+    partition: number,
+    hasKey: boolean,
+    value: V,
+    timestampMs: number,
+  ): void {
+    const builder = this.builder(target.topic, partition)
+    const { writer } = builder
+    const { keyWriter } = this
+    const start = writer.position
+    try {
+      if (hasKey) writer.bytes(keyWriter.buffer.subarray(0, keyWriter.position))
+      const keyEnd = writer.position
+      const isNull = value === null || value === undefined
+      if (!isNull) target.value.encode(value as Exclude<V, null>, writer)
+      if (writer.position - start > this.recordMaxBytes) throw tooLarge(target.topic, writer.position - start)
+      builder.add(
+        timestampMs,
+        hasKey ? start : -1,
+        keyEnd,
+        isNull ? -1 : keyEnd,
+        writer.position,
+        this.headersOfRecord(),
+      )
+    } catch (error) {
+      writer.position = start
+      throw error
+    }
+    this.bytes += writer.position - start
+    this.records++
+  }
+}
+
+function tooLarge(topic: string, bytes: number): StreamsError {
+  return new StreamsError(
+    'RECORD_TOO_LARGE',
+    `a record of ${bytes} bytes for topic ${topic} exceeds recordMaxBytes`,
+    {
+      details: { topic, bytes },
+    },
+  )
+}
+
+function checkedPartition<K, V>(partition: number, target: OutputTarget<K, V>): number {
+  if (Number.isInteger(partition) && partition >= 0 && partition < target.partitionCount) return partition
+  throw new StreamsError(
+    'OPERATOR_FAILED',
+    `the partitioner of topic ${target.topic} answered ${partition}; it has partitions 0 to ${target.partitionCount - 1}`,
+  )
+}

@@ -1,0 +1,146 @@
+/**
+ * One input partition of a task: the records fetched, decoded a stretch at a time, and how far they were processed.
+ *
+ * Invariants:
+ * 1. Slots [head, count) hold decoded records in offset order; a record that could not be decoded holds its place with
+ *    the error instead, so that it becomes a dead letter in its turn.
+ * 2. `nextOffset` is where processing continues: committing it commits exactly what was processed.
+ * 3. A record below the position is never processed: the log may send a batch that begins earlier.
+ */
+import type { LogReader, TopicPartition } from '../ports/log.ts'
+import type { RecordBatch } from '../records/record-batch.ts'
+import { SchemaNotLoaded } from '../serde/serde.ts'
+import type { SourceProcessor } from '../topology/source.ts'
+
+export class PartitionInput {
+  readonly partition: TopicPartition
+  readonly processor: SourceProcessor
+  head = 0
+  count = 0
+  nextOffset: number
+  /** The schema that has to be fetched before decoding can go on. */
+  missingSchema: number | undefined
+  private readonly reader: LogReader
+  private readonly batches: RecordBatch[] = []
+  private readonly indexes: number[] = []
+  private readonly failures = new Map<number, unknown>()
+  private current: RecordBatch | null = null
+  private currentIndex = 0
+
+  constructor(partition: TopicPartition, processor: SourceProcessor, reader: LogReader, startOffset: number) {
+    this.partition = partition
+    this.processor = processor
+    this.reader = reader
+    this.nextOffset = startOffset
+    reader.follow(partition, startOffset)
+  }
+
+  get isEmpty(): boolean {
+    return this.head === this.count
+  }
+
+  /** Whether the log surely has records that were not processed yet, or may have: nothing was fetched so far. */
+  get mayHaveMore(): boolean {
+    if (!this.isEmpty || this.current !== null) return true
+    const end = this.reader.end(this.partition)
+    return end === undefined || this.reader.position(this.partition) < end
+  }
+
+  /** Records known to wait behind the position. */
+  get lag(): number {
+    const end = this.reader.end(this.partition)
+    return end === undefined ? 0 : Math.max(0, end - this.nextOffset)
+  }
+
+  /** Decodes up to `limit` records into slots, once those before are processed. Answers whether there are any. */
+  refill(limit: number): boolean {
+    if (!this.isEmpty) return true
+    this.head = 0
+    this.count = 0
+    this.failures.clear()
+    while (this.count < limit && this.missingSchema === undefined) {
+      if (this.current === null && !this.takeBatch()) break
+      this.decodeCurrent(limit)
+    }
+    return !this.isEmpty
+  }
+
+  timestampOfHead(): number {
+    return this.failures.has(this.head)
+      ? this.batchOf(this.head).timestampsMs[this.indexOf(this.head)]!
+      : this.processor.timestampOf(this.head)
+  }
+
+  batchOf(slot: number): RecordBatch {
+    return this.batches[slot]!
+  }
+
+  indexOf(slot: number): number {
+    return this.indexes[slot]!
+  }
+
+  failureOf(slot: number): unknown {
+    return this.failures.size === 0 ? undefined : this.failures.get(slot)
+  }
+
+  /** Marks the record at the head as processed. */
+  advance(): void {
+    this.nextOffset = this.batches[this.head]!.offsets[this.indexes[this.head]!]! + 1
+    this.head++
+    if (this.isEmpty && this.current === null) this.nextOffset = this.reader.position(this.partition)
+  }
+
+  /** The fetch of the missing schema failed for good: the record that needs it cannot be decoded. */
+  failMissingSchema(error: unknown): void {
+    this.missingSchema = undefined
+    if (this.current === null) return
+    this.hold(this.current, this.currentIndex)
+    this.failures.set(this.count, error)
+    this.count++
+    this.nextRecord(this.current)
+  }
+
+  private takeBatch(): boolean {
+    const batch = this.reader.take(this.partition)
+    if (batch === null) return false
+    let first = 0
+    while (first < batch.length && batch.offsets[first]! < this.nextOffset) first++
+    if (first === batch.length) {
+      if (this.isEmpty) this.nextOffset = batch.nextOffset
+      return true
+    }
+    this.current = batch
+    this.currentIndex = first
+    return true
+  }
+
+  private decodeCurrent(limit: number): void {
+    const batch = this.current
+    if (batch === null) return
+    while (this.count < limit && this.currentIndex < batch.length) {
+      this.hold(batch, this.currentIndex)
+      try {
+        this.processor.decode(batch, this.currentIndex, this.count)
+      } catch (error) {
+        if (error instanceof SchemaNotLoaded) {
+          this.missingSchema = error.schemaId
+          return
+        }
+        this.failures.set(this.count, error)
+      }
+      this.count++
+      this.currentIndex++
+    }
+    if (this.currentIndex === batch.length) this.current = null
+  }
+
+  private hold(batch: RecordBatch, index: number): void {
+    this.batches[this.count] = batch
+    this.indexes[this.count] = index
+  }
+
+  private nextRecord(batch: RecordBatch): void {
+    this.currentIndex++
+    if (this.currentIndex === batch.length) this.current = null
+  }
+}

@@ -1,0 +1,80 @@
+/** What a running application can be told, with the defaults that serve most. */
+import { StreamsError } from '../errors.ts'
+
+export type ProcessingGuarantee = 'exactly-once' | 'at-least-once'
+
+/** What becomes of a record that cannot be decoded, or that an operator throws on. */
+export type ErrorPolicy = 'dead-letter' | 'stop'
+
+export interface RuntimeSettings {
+  readonly processingGuarantee: ProcessingGuarantee
+  /** A task with something to commit does so this long after its last commit, at the latest. */
+  readonly commitIntervalMs: number
+  /** Whether a table passes each of its updates on, or the last of each key at commit. */
+  readonly emission: 'every-update' | 'per-commit'
+  readonly onDecodeError: ErrorPolicy
+  readonly onProcessingError: ErrorPolicy
+  /** Partitions of the topics that the engine makes, and of those that name no number of their own. */
+  readonly defaultPartitions: number
+  /** Live objects that a task keeps, over all its stores. */
+  readonly cacheMaxBytesPerTask: number
+  /** Records decoded at a time. */
+  readonly batchMaxRecords: number
+  /** How long a task computes before others have their turn. */
+  readonly sliceMaxMs: number
+  /** A task commits early when its transaction holds this much. */
+  readonly transactionMaxBytes: number
+  /** A task commits early when this many keys of state have changed. */
+  readonly transactionMaxKeys: number
+  /** A task commits early when this many rows wait for its external sink. */
+  readonly sinkMaxRows: number
+  readonly recordMaxBytes: number
+  /** Fetched records of a partition that wait to be processed. */
+  readonly inputMaxBufferedBytes: number
+  readonly transactionTimeoutMs: number
+  /** Rows forgotten per commit once their time to live is over. */
+  readonly expiryMaxRowsPerCommit: number
+  /** How often a task is rebuilt after an error that may pass, before the topology stops. A commit that succeeds starts the count anew. */
+  readonly taskMaxAttempts: number
+  readonly taskRetryInitialMs: number
+  readonly taskRetryMaxMs: number
+}
+
+export const defaultSettings: RuntimeSettings = {
+  processingGuarantee: 'exactly-once',
+  commitIntervalMs: 100,
+  emission: 'per-commit',
+  onDecodeError: 'dead-letter',
+  onProcessingError: 'dead-letter',
+  defaultPartitions: 4,
+  cacheMaxBytesPerTask: 32 * 1024 * 1024,
+  batchMaxRecords: 1000,
+  sliceMaxMs: 15,
+  transactionMaxBytes: 8 * 1024 * 1024,
+  transactionMaxKeys: 100_000,
+  sinkMaxRows: 5000,
+  recordMaxBytes: 1024 * 1024,
+  inputMaxBufferedBytes: 1024 * 1024,
+  transactionTimeoutMs: 60_000,
+  expiryMaxRowsPerCommit: 1000,
+  taskMaxAttempts: 10,
+  taskRetryInitialMs: 100,
+  taskRetryMaxMs: 10_000,
+}
+
+/** @throws CONFIGURATION_INVALID naming the setting and its range. */
+export function resolveSettings(given: Partial<RuntimeSettings>): RuntimeSettings {
+  const settings = { ...defaultSettings, ...given }
+  for (const [name, value] of Object.entries(settings)) {
+    if (typeof value === 'number' && !(Number.isSafeInteger(value) && value >= 1)) {
+      throw new StreamsError(
+        'CONFIGURATION_INVALID',
+        `${name}: ${value} is not a whole number of at least 1`,
+        {
+          details: { setting: name, value },
+        },
+      )
+    }
+  }
+  return settings
+}

@@ -1,0 +1,127 @@
+/** An application: topologies running in this process, over given ports. */
+import { StreamsError } from '../errors.ts'
+import type { TopicPartition } from '../ports/log.ts'
+import type { Topology } from '../topology/topology.ts'
+import { type RuntimeSettings, resolveSettings } from './settings.ts'
+import { Signal } from './signal.ts'
+import type { TaskObserver } from './task.ts'
+import type { DriverState } from './task-driver.ts'
+import { type RunnerState, type RuntimePorts, TopologyRunner } from './topology-runner.ts'
+
+export interface StreamsAppOptions extends RuntimePorts {
+  /** In the order that records pass through them. Each has its own consumer group, named like it. */
+  readonly topologies: readonly Topology[]
+  readonly settings?: Partial<RuntimeSettings>
+  /** Names this instance in checkpoints. */
+  readonly instanceId?: string
+  readonly observer?: TaskObserver
+}
+
+export interface TopologyStatus {
+  readonly name: string
+  readonly state: RunnerState
+  readonly tasks: ReadonlyMap<string, DriverState>
+}
+
+/**
+ * @example
+ * const app = new StreamsApp({ topologies: [wordCount], log, stores, registry, clock, logger, metrics })
+ * await app.start()
+ * await app.drained() // all that was there at the start is processed and committed
+ * await app.stop()
+ */
+export class StreamsApp {
+  /** Rejects with the first error that stops a topology; never resolves by itself. */
+  readonly failed: Promise<never>
+  private readonly options: StreamsAppOptions
+  private readonly runners: readonly TopologyRunner[]
+  private readonly committed: Signal
+  private rejectFailed: (error: unknown) => void = () => {}
+  private failure: { readonly error: unknown } | undefined
+
+  /** @throws CONFIGURATION_INVALID, TOPOLOGY_INVALID */
+  constructor(options: StreamsAppOptions) {
+    this.options = options
+    this.committed = new Signal(options.clock)
+    this.failed = new Promise<never>((_resolve, reject) => {
+      this.rejectFailed = reject
+    })
+    this.failed.catch(() => {})
+    const settings = resolveSettings(options.settings ?? {})
+    const names = options.topologies.map(({ name }) => name)
+    const twice = names.find((name, index) => names.indexOf(name) !== index)
+    if (twice !== undefined) throw new StreamsError('TOPOLOGY_INVALID', `two topologies are named "${twice}"`)
+    const observer: TaskObserver = {
+      onCommitStep: (taskId, step) => options.observer?.onCommitStep?.(taskId, step),
+      onCommitted: (checkpoint) => {
+        this.committed.notify()
+        options.observer?.onCommitted?.(checkpoint)
+      },
+    }
+    this.runners = options.topologies.map(
+      (topology) =>
+        new TopologyRunner(
+          topology,
+          options,
+          settings,
+          options.instanceId ?? 'instance-1',
+          observer,
+          (error) => this.fail(error),
+        ),
+    )
+  }
+
+  async start(): Promise<void> {
+    for (const runner of this.runners) await runner.start()
+  }
+
+  status(): TopologyStatus[] {
+    return this.runners.map((runner) => ({
+      name: runner.topology.name,
+      state: runner.state,
+      tasks: runner.tasks(),
+    }))
+  }
+
+  /**
+   * Resolves once everything in the input topics is processed and committed, as long as nobody else writes meanwhile.
+   * @throws the error that stopped a topology
+   */
+  async drained(): Promise<void> {
+    // In the order of the topologies: when an upstream one has committed its input, its output is there to be seen.
+    for (const { topology } of this.runners) {
+      const topics = topology.subTopologies.flatMap(({ sources }) => sources.map(({ topic }) => topic.name))
+      const settings = await this.options.log.describeTopics(topics)
+      const partitions = settings.flatMap(({ name, partitions: count }) =>
+        Array.from({ length: count }, (_, partition) => ({ topic: name, partition })),
+      )
+      while (!(await this.isDrained(topology.name, partitions))) {
+        if (this.failure !== undefined) throw this.failure.error
+        await this.committed.wait(drainedPollMs)
+      }
+    }
+    if (this.failure !== undefined) throw this.failure.error
+  }
+
+  /** Commits what was processed and lets everything go; the ports stay open. */
+  async stop(): Promise<void> {
+    await Promise.all(this.runners.map((runner) => runner.stop()))
+  }
+
+  private async isDrained(groupId: string, partitions: readonly TopicPartition[]): Promise<boolean> {
+    const { log } = this.options
+    // Offsets first: what a task committed by then was written by then, so the ends read after it count it.
+    const committed = await log.committedOffsets(groupId, partitions)
+    const ranges = await log.offsetRanges(partitions)
+    return ranges.every(({ start, end }, index) => (committed[index] ?? start) >= end)
+  }
+
+  private fail(error: unknown): void {
+    this.failure ??= { error }
+    this.rejectFailed(error)
+    this.committed.notify()
+  }
+}
+
+/** A commit that was made by another instance gives no notice here. */
+const drainedPollMs = 100

@@ -1,0 +1,183 @@
+/**
+ * One topology in one instance: joins its consumer group and keeps the tasks running that the group assigns.
+ *
+ *     new ─► starting ─► running ─► stopping ─► stopped
+ *                │           └────────┬──────────► failed
+ *                └────────────────────┘
+ */
+import { messageOf, StreamsError } from '../errors.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { GroupMember, Log, MemberAssignment } from '../ports/log.ts'
+import type { Logger, Metrics } from '../ports/observability.ts'
+import type { SchemaRegistry } from '../ports/registry.ts'
+import type { StoreProvider } from '../ports/store.ts'
+import type { SubTopology, Topology } from '../topology/topology.ts'
+import { taskAssignor } from './assignors.ts'
+import { CheckpointView } from './checkpoint-view.ts'
+import { OpenCodecs } from './codecs.ts'
+import { GlobalTables } from './global-tables.ts'
+import { checkpointTopic, deadLetterTopic, topicsOf } from './internal-topics.ts'
+import type { RuntimeSettings } from './settings.ts'
+import { type TaskEnvironment, type TaskObserver, taskIdOf } from './task.ts'
+import { type DriverState, TaskDriver } from './task-driver.ts'
+
+export interface RuntimePorts {
+  readonly log: Log
+  readonly stores: StoreProvider
+  readonly registry: SchemaRegistry
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+export type RunnerState =
+  | { readonly kind: 'new' | 'starting' | 'running' | 'stopping' | 'stopped' }
+  | { readonly kind: 'failed'; readonly error: unknown }
+
+/** Opens what the tasks of a topology share: topics, codecs, global tables, checkpoints. */
+export async function prepareTopology(
+  topology: Topology,
+  ports: RuntimePorts,
+  settings: RuntimeSettings,
+  instanceId: string,
+  observer: TaskObserver,
+): Promise<{ environment: TaskEnvironment; globalTables: GlobalTables }> {
+  const existing = new Map((await ports.log.describeTopics()).map((topic) => [topic.name, topic]))
+  const topics = topicsOf(topology, existing, settings.defaultPartitions)
+  await ports.log.createTopics(topics)
+  const partitionCounts = new Map(topics.map(({ name, partitions }) => [name, partitions]))
+  const checkpoints = checkpointTopic(topology.name)
+  const codecs = await OpenCodecs.open(ports.registry, topology, [
+    checkpoints,
+    deadLetterTopic(topology.name),
+  ])
+  const logger = ports.logger.child({ topology: topology.name })
+  const globalTables = new GlobalTables({ ...ports, logger }, topology.globalTables, codecs)
+  await globalTables.start(partitionCounts)
+  const environment: TaskEnvironment = {
+    ...ports,
+    logger,
+    topology,
+    groupId: topology.name,
+    instanceId,
+    settings,
+    codecs,
+    checkpoints: new CheckpointView(ports, checkpoints.name, codecs.of(checkpoints).value),
+    partitionCounts,
+    globalRows: (spec) => globalTables.rows(spec),
+    observer,
+  }
+  return { environment, globalTables }
+}
+
+export class TopologyRunner {
+  readonly topology: Topology
+  state: RunnerState = { kind: 'new' }
+  private readonly ports: RuntimePorts
+  private readonly settings: RuntimeSettings
+  private readonly instanceId: string
+  private readonly observer: TaskObserver
+  private readonly onFailed: (error: unknown) => void
+  private readonly drivers = new Map<string, TaskDriver>()
+  private environment: TaskEnvironment | undefined
+  private globalTables: GlobalTables | undefined
+  private member: GroupMember | undefined
+  /** Assignments are carried out one after the other: a task that is let go must be closed before it is opened again. */
+  private reconciling: Promise<void> = Promise.resolve()
+
+  constructor(
+    topology: Topology,
+    ports: RuntimePorts,
+    settings: RuntimeSettings,
+    instanceId: string,
+    observer: TaskObserver,
+    onFailed: (error: unknown) => void,
+  ) {
+    this.topology = topology
+    this.ports = ports
+    this.settings = settings
+    this.instanceId = instanceId
+    this.observer = observer
+    this.onFailed = onFailed
+  }
+
+  async start(): Promise<void> {
+    this.state = { kind: 'starting' }
+    const prepared = await prepareTopology(
+      this.topology,
+      this.ports,
+      this.settings,
+      this.instanceId,
+      this.observer,
+    )
+    this.environment = prepared.environment
+    this.globalTables = prepared.globalTables
+    this.member = await this.ports.log.joinGroup({
+      groupId: prepared.environment.groupId,
+      topics: this.topology.subTopologies.flatMap(({ sources }) => sources.map(({ topic }) => topic.name)),
+      assignor: taskAssignor(this.topology.subTopologies),
+      userData: () => Buffer.from(this.instanceId),
+      onRebalancing: () => {},
+      onAssigned: (assignment) => this.assigned(assignment),
+      onLost: (error) => this.fail(error),
+    })
+    if (this.state.kind === 'starting') this.state = { kind: 'running' }
+  }
+
+  /** What each task of this instance is doing. */
+  tasks(): ReadonlyMap<string, DriverState> {
+    return new Map([...this.drivers].map(([id, driver]) => [id, driver.state]))
+  }
+
+  /** Commits, leaves the group and lets everything go. */
+  async stop(): Promise<void> {
+    if (this.state.kind !== 'failed') this.state = { kind: 'stopping' }
+    await this.reconciling
+    await Promise.all([...this.drivers.values()].map((driver) => driver.stop()))
+    this.drivers.clear()
+    await this.member?.leave()
+    this.member = undefined
+    await this.globalTables?.close()
+    if (this.state.kind === 'stopping') this.state = { kind: 'stopped' }
+  }
+
+  private assigned(assignment: MemberAssignment): void {
+    const wanted = new Map<string, { readonly subTopology: SubTopology; readonly partition: number }>()
+    for (const { topic, partition } of assignment.partitions) {
+      const subTopology = this.topology.subTopologies.find((sub) =>
+        sub.sources.some((source) => source.topic.name === topic),
+      )
+      if (subTopology !== undefined) wanted.set(taskIdOf(subTopology, partition), { subTopology, partition })
+    }
+    this.reconciling = this.reconciling
+      .then(() => this.reconcile(wanted))
+      .catch((error: unknown) => this.fail(error))
+  }
+
+  private async reconcile(
+    wanted: ReadonlyMap<string, { readonly subTopology: SubTopology; readonly partition: number }>,
+  ): Promise<void> {
+    const { environment } = this
+    if (environment === undefined || this.state.kind === 'stopping') return
+    const released = [...this.drivers].filter(
+      ([id, { state }]) => !wanted.has(id) || state.kind === 'given-up',
+    )
+    await Promise.all(released.map(([, driver]) => driver.stop()))
+    for (const [id] of released) this.drivers.delete(id)
+    for (const [id, { subTopology, partition }] of wanted) {
+      if (this.drivers.has(id)) continue
+      this.drivers.set(id, new TaskDriver(environment, subTopology, partition, (error) => this.fail(error)))
+    }
+  }
+
+  private fail(error: unknown): void {
+    if (this.state.kind === 'failed' || this.state.kind === 'stopping') return
+    this.state = { kind: 'failed', error }
+    const code = error instanceof StreamsError ? error.code : 'UNKNOWN'
+    this.ports.logger.error(
+      { topology: this.topology.name, code, reason: messageOf(error) },
+      'the topology stops',
+    )
+    this.onFailed(error)
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Live objects by key: the write-back cache in front of a store's rows.
+ *
+ * Invariants:
+ * 1. An entry that was changed since the last commit stays until it is committed, whatever the cache's size.
+ * 2. Otherwise about `maxBytes` of the entries used last are kept, by two generations: entries are added to and found in
+ *    the young one; when it holds half the bytes it becomes the old one, and the old one is let go.
+ *    So a hit costs one look-up and no bookkeeping, unlike a list ordered by use.
+ */
+
+export class LiveRow<K, V> {
+  readonly key: K
+  value: V | null
+  timestampMs: number
+  /** The value at the last flush, while `dirty`. */
+  flushedValue: V | null = null
+  dirty = false
+  /** The timestamp of the row in the database; NaN when there is none. */
+  storedTimestampMs: number
+
+  constructor(key: K, value: V | null, timestampMs: number, storedTimestampMs: number) {
+    this.key = key
+    this.value = value
+    this.timestampMs = timestampMs
+    this.storedTimestampMs = storedTimestampMs
+  }
+}
+
+/** What an entry costs beside its encoded value: the object, its key, and its place in a map. */
+const overheadBytes = 160
+
+export class LiveCache<K, V> {
+  private readonly maxGenerationBytes: number
+  private young = new Map<unknown, LiveRow<K, V>>()
+  private old = new Map<unknown, LiveRow<K, V>>()
+  private youngBytes = 0
+  private oldBytes = 0
+
+  constructor(maxBytes: number) {
+    this.maxGenerationBytes = maxBytes / 2
+  }
+
+  get(id: unknown): LiveRow<K, V> | undefined {
+    const row = this.young.get(id)
+    return row === undefined && this.old.size > 0 ? this.promote(id) : row
+  }
+
+  has(id: unknown): boolean {
+    return this.young.has(id) || this.old.has(id)
+  }
+
+  add(id: unknown, row: LiveRow<K, V>, valueBytes: number): void {
+    this.young.set(id, row)
+    this.youngBytes += overheadBytes + valueBytes
+    if (this.youngBytes > this.maxGenerationBytes) this.age()
+  }
+
+  get size(): number {
+    return this.young.size + this.old.size
+  }
+
+  get bytes(): number {
+    return this.youngBytes + this.oldBytes
+  }
+
+  private promote(id: unknown): LiveRow<K, V> | undefined {
+    const row = this.old.get(id)
+    if (row === undefined) return undefined
+    this.old.delete(id)
+    this.oldBytes -= overheadBytes
+    this.add(id, row, 0)
+    return row
+  }
+
+  private age(): void {
+    const kept = new Map<unknown, LiveRow<K, V>>()
+    for (const [id, row] of this.old) if (row.dirty) kept.set(id, row)
+    this.old = this.young
+    this.oldBytes = this.youngBytes
+    this.young = kept
+    this.youngBytes = kept.size * overheadBytes
+  }
+}

@@ -1,0 +1,327 @@
+/**
+ * A store of rows by key: what tables, aggregates and processors keep their state in.
+ *
+ * Invariants:
+ * 1. Reads see the live object first, then the database; the database holds committed rows only.
+ * 2. An update changes the live object and nothing else. At commit each changed key is encoded once, however often it
+ *    changed, and its bytes go to the changelog and to the database's batch.
+ * 3. Nothing here waits: a read that the cache cannot answer reads the database synchronously. `readAhead` fills the
+ *    cache for a whole batch of keys beforehand.
+ */
+import { messageOf, StreamsError } from '../errors.ts'
+import type { StoreBatch } from '../ports/store.ts'
+import { ByteWriter } from '../records/byte-writer.ts'
+import type { RecordBatchBuilder } from '../records/record-batch.ts'
+import type { Codec } from '../serde/serde.ts'
+import type { StoreSpec, TableReceiver, TableStore, Timestamped } from '../topology/store-spec.ts'
+import { ExpiryIndex } from './expiry.ts'
+import { LiveCache, LiveRow } from './live-cache.ts'
+import { rowTimestamp, rowValue, writeRow } from './row-codec.ts'
+import { endOfPrefix, section, type TaskDatabase } from './task-database.ts'
+
+export interface TableStoreOptions<K, V> {
+  readonly spec: StoreSpec<K, V>
+  readonly keyCodec: Codec<K>
+  readonly valueCodec: Codec<V>
+  readonly database: TaskDatabase
+  readonly cacheMaxBytes: number
+  /** An operator threw when it was passed a changed row. Throws on if that stops the task. */
+  readonly onFlushFailure: (failure: FlushFailure, error: unknown) => void
+  /** The time of the record being processed, and the highest time seen. */
+  readonly time: { readonly timestampMs: number; readonly streamTimeMs: number }
+}
+
+export interface FlushFailure {
+  readonly store: string
+  readonly timestampMs: number
+  readonly key: Buffer
+  /** As it would lie in the changelog; null for a deletion. */
+  readonly row: Buffer | null
+}
+
+/** A store with its types hidden, as the task holds it. */
+export interface CommittableStore {
+  readonly name: string
+  readonly dirtyCount: number
+  readonly cachedBytes: number
+  readonly cachedRows: number
+  /** Passes the changes since the last commit on, each once however often it is called; false when there was none. */
+  flush(): boolean
+  /** Encodes changed rows into the changelog and the batch. */
+  encode(changelog: RecordBatchBuilder, batch: StoreBatch): void
+  /** The commit took place: what was encoded is in the log and in the database. */
+  committed(): void
+  /** Loads what of these keys is not in the cache; undefined when nothing has to be read. */
+  readAhead(keys: readonly unknown[]): Promise<void> | undefined
+  /** Forgets up to `limit` rows that have outlived their time. */
+  expire(limit: number): void
+  /** Puts a changelog record into a batch as it is. */
+  restore(key: Buffer, row: Buffer | null, batch: StoreBatch): void
+}
+
+/** Below this many missing keys, reading them one by one when they are needed is cheaper than a round of reading ahead. */
+const readAheadMinKeys = 16
+
+export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
+  readonly name: string
+  private readonly options: TableStoreOptions<K, V>
+  private readonly cache: LiveCache<K, V>
+  private readonly prefix: Buffer
+  private readonly expiry: ExpiryIndex | undefined
+  private readonly keyWriter = new ByteWriter(256)
+  private dirty: LiveRow<K, V>[] = []
+  /** How many of `dirty` were passed on already. */
+  private flushedCount = 0
+  private receiver: TableReceiver<K, V> | undefined
+  private passedEntries: readonly Buffer[] = []
+
+  constructor(options: TableStoreOptions<K, V>) {
+    const { spec, database } = options
+    this.options = options
+    this.name = spec.name
+    this.cache = new LiveCache(options.cacheMaxBytes)
+    this.prefix = database.prefix(spec.name, section.rows)
+    this.expiry =
+      spec.ttlMs === undefined
+        ? undefined
+        : new ExpiryIndex(spec.ttlMs, database.prefix(spec.name, section.expiry))
+    this.keyWriter.bytes(this.prefix)
+  }
+
+  get dirtyCount(): number {
+    return this.dirty.length
+  }
+
+  get cachedBytes(): number {
+    return this.cache.bytes
+  }
+
+  get cachedRows(): number {
+    return this.cache.size
+  }
+
+  entry(key: K): LiveRow<K, V> {
+    const id = typeof key === 'object' ? this.objectId(key) : key
+    const row = this.cache.get(id) ?? this.load(id, key)
+    if (this.expiry !== undefined && row.value !== null && this.hasExpired(row.timestampMs)) {
+      this.update(row, null, row.timestampMs)
+    }
+    return row
+  }
+
+  update(row: LiveRow<K, V>, value: V | null, timestampMs: number): void {
+    if (!row.dirty) {
+      row.dirty = true
+      row.flushedValue = row.value
+      this.dirty.push(row)
+    }
+    row.value = value
+    row.timestampMs = timestampMs
+  }
+
+  get(key: K): V | undefined {
+    return this.entry(key).value ?? undefined
+  }
+
+  getTimestamped(key: K): Timestamped<V> | undefined {
+    const { value, timestampMs } = this.entry(key)
+    return value === null ? undefined : { value, timestampMs }
+  }
+
+  put(key: K, value: V, timestampMs = this.options.time.timestampMs): void {
+    this.update(this.entry(key), value, timestampMs)
+  }
+
+  delete(key: K, timestampMs = this.options.time.timestampMs): void {
+    const row = this.entry(key)
+    if (row.value !== null) this.update(row, null, timestampMs)
+  }
+
+  *range(from?: K, to?: K): IterableIterator<readonly [K, V]> {
+    const first = from === undefined ? this.prefix : this.encodedKey(from)
+    const end = to === undefined ? endOfPrefix(this.prefix) : this.encodedKey(to)
+    const changed = this.changedRows(first, end)
+    let next = 0
+    for (const { key, value } of this.options.database.store.range({ from: first, to: end })) {
+      for (; next < changed.length && changed[next]!.key.compare(key) < 0; next++)
+        yield* present(changed[next]!.row)
+      if (next < changed.length && changed[next]!.key.equals(key)) {
+        yield* present(changed[next++]!.row)
+      } else if (!this.hasExpired(rowTimestamp(value))) {
+        yield [this.decodedKey(key), this.decodedValue(value)]
+      }
+    }
+    for (; next < changed.length; next++) yield* present(changed[next]!.row)
+  }
+
+  onFlush(receiver: TableReceiver<K, V>): void {
+    this.receiver = receiver
+  }
+
+  flush(): boolean {
+    const { receiver } = this
+    const before = this.flushedCount
+    for (; this.flushedCount < this.dirty.length; this.flushedCount++) {
+      const row = this.dirty[this.flushedCount]!
+      if (receiver !== undefined && (row.value !== null || row.flushedValue !== null)) {
+        try {
+          receiver(row.key, row.value, row.flushedValue, row.timestampMs)
+        } catch (error) {
+          this.options.onFlushFailure(this.asBytes(row), error)
+        }
+      }
+    }
+    return this.flushedCount > before
+  }
+
+  encode(changelog: RecordBatchBuilder, batch: StoreBatch): void {
+    const { valueCodec } = this.options
+    const { writer } = changelog
+    for (const entry of this.passedEntries) batch.delete(entry)
+    for (const row of this.dirty) {
+      const key = this.encodedKey(row.key)
+      const keyStart = writer.position
+      writer.bytes(key.subarray(this.prefix.length))
+      const keyEnd = writer.position
+      const { value, timestampMs } = row
+      if (value === null) {
+        changelog.add(timestampMs, keyStart, keyEnd, -1, keyEnd)
+        batch.delete(key)
+      } else {
+        writeRow(valueCodec, value, timestampMs, writer)
+        changelog.add(timestampMs, keyStart, keyEnd, keyEnd, writer.position)
+        batch.put(key, writer.buffer.subarray(keyEnd, writer.position))
+      }
+      this.expiry?.move(
+        batch,
+        writer.buffer.subarray(keyStart, keyEnd),
+        row.storedTimestampMs,
+        value === null ? Number.NaN : timestampMs,
+      )
+    }
+  }
+
+  committed(): void {
+    for (const row of this.dirty) {
+      row.dirty = false
+      row.flushedValue = null
+      row.storedTimestampMs = row.value === null ? Number.NaN : row.timestampMs
+    }
+    this.dirty = []
+    this.flushedCount = 0
+    this.passedEntries = []
+  }
+
+  readAhead(keys: readonly unknown[]): Promise<void> | undefined {
+    const missing = new Map<unknown, K>()
+    for (const key of keys) {
+      if (key === null || key === undefined) continue
+      // The task gives keys of the source that feeds this store, whose type is this store's key type.
+      const typed = key as K
+      const id = typeof typed === 'object' ? this.objectId(typed) : typed
+      if (!this.cache.has(id)) missing.set(id, typed)
+    }
+    return missing.size < readAheadMinKeys ? undefined : this.loadAll(missing)
+  }
+
+  expire(limit: number): void {
+    if (this.expiry === undefined) return
+    const { database, keyCodec, time } = this.options
+    this.passedEntries = this.expiry.passed(database.store, time.streamTimeMs, limit)
+    for (const entry of this.passedEntries) {
+      const key = this.expiry.rowKey(entry)
+      // `entry` hides, and so deletes, a row that has outlived its time.
+      this.entry(keyCodec.decode(key, 0, key.length))
+    }
+  }
+
+  restore(key: Buffer, row: Buffer | null, batch: StoreBatch): void {
+    const full = Buffer.concat([this.prefix, key])
+    if (this.expiry !== undefined) {
+      const before = this.options.database.store.get(full)
+      const from = before === undefined ? Number.NaN : rowTimestamp(before)
+      this.expiry.move(batch, key, from, row === null ? Number.NaN : rowTimestamp(row))
+    }
+    if (row === null) batch.delete(full)
+    else batch.put(full, row)
+  }
+
+  private asBytes({ key, value, timestampMs }: LiveRow<K, V>): FlushFailure {
+    const writer = new ByteWriter(256)
+    if (value !== null) writeRow(this.options.valueCodec, value, timestampMs, writer)
+    return {
+      store: this.name,
+      timestampMs,
+      key: Buffer.from(this.encodedKey(key).subarray(this.prefix.length)),
+      row: value === null ? null : writer.copy(0, writer.position),
+    }
+  }
+
+  private load(id: unknown, key: K): LiveRow<K, V> {
+    return this.cached(id, key, this.options.database.store.get(this.encodedKey(key)))
+  }
+
+  private async loadAll(missing: ReadonlyMap<unknown, K>): Promise<void> {
+    const keys = [...missing.values()].map((key) => Buffer.from(this.encodedKey(key)))
+    const rows = await this.options.database.store.getMany(keys)
+    let index = 0
+    for (const [id, key] of missing) {
+      const row = rows[index++]
+      if (!this.cache.has(id)) this.cached(id, key, row)
+    }
+  }
+
+  private cached(id: unknown, key: K, bytes: Buffer | undefined): LiveRow<K, V> {
+    const row =
+      bytes === undefined
+        ? new LiveRow<K, V>(key, null, 0, Number.NaN)
+        : new LiveRow<K, V>(key, this.decodedValue(bytes), rowTimestamp(bytes), rowTimestamp(bytes))
+    this.cache.add(id, row, bytes?.length ?? 0)
+    return row
+  }
+
+  private hasExpired(timestampMs: number): boolean {
+    return this.expiry?.isExpired(timestampMs, this.options.time.streamTimeMs) ?? false
+  }
+
+  private changedRows(first: Buffer, end: Buffer): { readonly key: Buffer; readonly row: LiveRow<K, V> }[] {
+    return this.dirty
+      .map((row) => ({ key: Buffer.from(this.encodedKey(row.key)), row }))
+      .filter(({ key }) => key.compare(first) >= 0 && key.compare(end) < 0)
+      .sort((a, b) => a.key.compare(b.key))
+  }
+
+  /** Prefix and key. The bytes are valid until the next call. */
+  private encodedKey(key: K): Buffer {
+    const writer = this.keyWriter
+    writer.position = this.prefix.length
+    this.options.keyCodec.encode(key, writer)
+    return writer.buffer.subarray(0, writer.position)
+  }
+
+  private objectId(key: K): string {
+    return this.encodedKey(key).toString('latin1')
+  }
+
+  private decodedKey(key: Buffer): K {
+    return this.options.keyCodec.decode(key, this.prefix.length, key.length)
+  }
+
+  private decodedValue(row: Buffer): V {
+    try {
+      return rowValue(this.options.valueCodec, row)
+    } catch (cause) {
+      throw new StreamsError(
+        'STATE_CORRUPT',
+        `store ${this.name}: a row cannot be decoded: ${messageOf(cause)}`,
+        {
+          cause,
+        },
+      )
+    }
+  }
+}
+
+function* present<K, V>(row: LiveRow<K, V>): IterableIterator<readonly [K, V]> {
+  if (row.value !== null) yield [row.key, row.value]
+}

@@ -1,0 +1,116 @@
+/**
+ * One task's database: the rows of all its stores side by side, and the position that they are from.
+ *
+ * Invariants:
+ * 1. Rows and position change together, in one batch, and only after the commit that they belong to is in the log.
+ *    So the database never holds what was not committed, and says exactly how much of each changelog it holds.
+ * 2. A row's key is its store's number (uint16), a section byte, and the encoded key. Numbers are given out once, by
+ *    store name, and never reused: editing a topology does not move rows.
+ * 3. Everything here can be rebuilt from the changelogs; what cannot be read is deleted and restored.
+ */
+import type { Store, StoreBatch, StoreProvider } from '../ports/store.ts'
+
+/** Where the database stands: the state after commit `commitNumber`. */
+export interface CommittedPosition {
+  readonly commitNumber: number
+  /** By store name: the changelog offset of the next record that is not in the database yet. */
+  readonly changelogOffsets: Readonly<Record<string, number>>
+  readonly committedTimeMs: number
+}
+
+export const nothingCommitted: CommittedPosition = {
+  commitNumber: 0,
+  changelogOffsets: {},
+  committedTimeMs: 0,
+}
+
+interface Metadata extends CommittedPosition {
+  readonly format: number
+  readonly storeNumbers: Readonly<Record<string, number>>
+}
+
+const formatVersion = 1
+const metadataKey = Buffer.from([0, 0, 0])
+
+export const section = { rows: 0, expiry: 1 } as const
+
+export class TaskDatabase {
+  readonly store: Store
+  position: CommittedPosition
+  private readonly storeNumbers: Readonly<Record<string, number>>
+
+  private constructor(store: Store, metadata: Metadata) {
+    this.store = store
+    this.position = metadata
+    this.storeNumbers = metadata.storeNumbers
+  }
+
+  static async open(
+    provider: StoreProvider,
+    name: string,
+    storeNames: readonly string[],
+  ): Promise<TaskDatabase> {
+    let store = await provider.open(name)
+    let metadata = readMetadata(store)
+    if (metadata === 'unreadable') {
+      await store.close()
+      await provider.destroy(name)
+      store = await provider.open(name)
+      metadata = emptyMetadata
+    }
+    const numbers: Record<string, number> = { ...metadata.storeNumbers }
+    let highest = Math.max(0, ...Object.values(numbers))
+    for (const storeName of storeNames) numbers[storeName] ??= ++highest
+    return new TaskDatabase(store, { ...metadata, storeNumbers: numbers })
+  }
+
+  /** The bytes that every key of a store's section begins with. */
+  prefix(storeName: string, part: number): Buffer {
+    const prefix = Buffer.alloc(3)
+    prefix.writeUInt16BE(this.storeNumbers[storeName] ?? 0, 0)
+    prefix[2] = part
+    return prefix
+  }
+
+  batch(): StoreBatch {
+    return this.store.batch()
+  }
+
+  /** Applies a batch together with the position it leads to. */
+  apply(batch: StoreBatch, position: CommittedPosition): void {
+    const metadata: Metadata = { ...position, format: formatVersion, storeNumbers: this.storeNumbers }
+    batch.put(metadataKey, Buffer.from(JSON.stringify(metadata)))
+    this.store.write(batch)
+    this.position = position
+  }
+
+  close(): Promise<void> {
+    return this.store.close()
+  }
+}
+
+const emptyMetadata: Metadata = { ...nothingCommitted, format: formatVersion, storeNumbers: {} }
+
+function readMetadata(store: Store): Metadata | 'unreadable' {
+  const bytes = store.get(metadataKey)
+  if (bytes === undefined) return emptyMetadata
+  try {
+    const metadata: Metadata = JSON.parse(bytes.toString())
+    return metadata.format === formatVersion ? metadata : 'unreadable'
+  } catch {
+    return 'unreadable'
+  }
+}
+
+/** The first key after all keys that begin with a prefix. */
+export function endOfPrefix(prefix: Uint8Array): Buffer {
+  const end = Buffer.from(prefix)
+  for (let i = end.length - 1; i >= 0; i--) {
+    const byte = end[i]!
+    if (byte < 0xff) {
+      end[i] = byte + 1
+      return end.subarray(0, i + 1)
+    }
+  }
+  return Buffer.alloc(end.length + 1, 0xff)
+}

@@ -1,0 +1,11 @@
+/** The engine's API for tests: topologies run in memory, with time moved by hand. */
+export { MemoryMetrics } from '../adapters/memory/memory-metrics.ts'
+export { MemoryStoreProvider } from '../adapters/memory/memory-store.ts'
+export { ManualClock } from './manual-clock.ts'
+export { MemoryRegistry } from './memory-registry.ts'
+export {
+  type TestDriverOptions,
+  type TestInput,
+  type TestRecord,
+  TopologyTestDriver,
+} from './topology-test-driver.ts'

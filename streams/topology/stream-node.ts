@@ -1,0 +1,85 @@
+/**
+ * Streams and tables as places where records pass. An operator is a function that, given the task and the receiver
+ * behind it, makes the receiver in front; compiling a source makes the chain of plain functions behind it, once a task.
+ */
+import type { GraphNode } from './graph.ts'
+import type { TableReceiver, Timestamped } from './store-spec.ts'
+import type { Receiver, TaskContext } from './task-context.ts'
+
+type Compile<R> = (context: TaskContext) => R
+
+/** The children of one place, compiled at most once a task, however many ways lead there. */
+class FanOut<R> {
+  private readonly children: Compile<R>[] = []
+  private readonly compiled = new WeakMap<TaskContext, R>()
+  private readonly join: (receivers: R[]) => R
+
+  constructor(join: (receivers: R[]) => R) {
+    this.join = join
+  }
+
+  add(child: Compile<R>): void {
+    this.children.push(child)
+  }
+
+  compile(context: TaskContext): R {
+    let receiver = this.compiled.get(context)
+    if (receiver === undefined) {
+      const receivers = this.children.map((child) => child(context))
+      receiver = receivers.length === 1 ? receivers[0]! : this.join(receivers)
+      this.compiled.set(context, receiver)
+    }
+    return receiver
+  }
+}
+
+/** A place that records of a stream pass. */
+export class StreamNode<K, V> {
+  readonly node: GraphNode
+  private readonly children = new FanOut<Receiver<K, V>>((receivers) => (key, value, timestampMs) => {
+    for (const receive of receivers) receive(key, value, timestampMs)
+  })
+
+  constructor(node: GraphNode) {
+    this.node = node
+  }
+
+  attach(child: Compile<Receiver<K, V>>): void {
+    this.children.add(child)
+  }
+
+  compile(context: TaskContext): Receiver<K, V> {
+    return this.children.compile(context)
+  }
+}
+
+/** Reads a row of a table as it is now. */
+export type TableGetter<K, V> = (key: K) => Timestamped<V> | undefined
+
+/** A place that changes of a table pass. */
+export class TableNode<K, V> {
+  readonly node: GraphNode
+  /** Whether changes carry the value that the row had before. Known once the graph is whole. */
+  readonly knowsOldValues: () => boolean
+  /** Compiles a reader of the table's rows, making whatever store that takes. */
+  readonly getter: Compile<TableGetter<K, V>>
+  private readonly children = new FanOut<TableReceiver<K, V>>(
+    (receivers) => (key, newValue, oldValue, timestampMs) => {
+      for (const receive of receivers) receive(key, newValue, oldValue, timestampMs)
+    },
+  )
+
+  constructor(node: GraphNode, knowsOldValues: () => boolean, getter: Compile<TableGetter<K, V>>) {
+    this.node = node
+    this.knowsOldValues = knowsOldValues
+    this.getter = getter
+  }
+
+  attach(child: Compile<TableReceiver<K, V>>): void {
+    this.children.add(child)
+  }
+
+  compile(context: TaskContext): TableReceiver<K, V> {
+    return this.children.compile(context)
+  }
+}

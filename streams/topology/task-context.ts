@@ -1,0 +1,46 @@
+/** What operators see of the task they run in. The runtime implements it; operators get it when they are compiled. */
+import type { Sink } from '../ports/sink.ts'
+import type { Headers } from '../records/record-batch.ts'
+import type { Topic } from '../serde/topic.ts'
+import type { GraphNode } from './graph.ts'
+import type { StoreSpec, TableStore, Timestamped } from './store-spec.ts'
+
+/** Takes a record. Operators are compiled to these: plain synchronous functions that call the next one. */
+export type Receiver<K, V> = (key: K, value: V, timestampMs: number) => void
+
+/** The record that the task is processing. Its fields change from record to record: copy what is to be kept. */
+export interface RecordContext {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /** The source record's own time. */
+  readonly timestampMs: number
+  readonly headers: Headers
+  /** The highest timestamp the task has seen. */
+  readonly streamTimeMs: number
+}
+
+/** Picks a partition. Must give the same answer for the same key. */
+export type Partitioner<K> = (key: K, partitionCount: number) => number
+
+export type DropReason = 'null-key' | 'null-value' | 'late'
+
+export interface TaskContext {
+  readonly partition: number
+  /** `every-update` forwards each change of a table at once; `per-commit` the last of each key at commit. */
+  readonly emission: 'every-update' | 'per-commit'
+  readonly record: RecordContext
+  /** Names the operator that is about to call user code: a dead letter says where it came from. */
+  enter(node: GraphNode): void
+  store<K, V>(spec: StoreSpec<K, V>): TableStore<K, V>
+  /** The records of the source reach this store under their own key: it can be read ahead, a batch at a time. */
+  readsAhead<K, V>(spec: StoreSpec<K, V>): void
+  globalTable<K, V>(spec: StoreSpec<K, V>): (key: K) => Timestamped<V> | undefined
+  output<K, V>(topic: Topic<K, V>, partitioner?: Partitioner<NonNullable<K>>): Receiver<K, V>
+  externalSink<R>(sink: Sink<R>): (row: R) => void
+  /** A primitive that stands for a key in a Map: equal for keys whose encoded bytes are equal. */
+  identity<K, V>(topic: Topic<K, V>): (key: K) => unknown
+  /** Registers what passes on, at each commit, what a node has held back; it answers whether there was anything. */
+  onCommit(node: GraphNode, flush: () => boolean): void
+  dropped(node: GraphNode, reason: DropReason): void
+}
