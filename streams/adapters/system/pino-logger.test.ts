@@ -57,6 +57,6 @@ describe('pinoLogger', () => {
   it('should write text for people', async () => {
     const { stream, lines } = collector()
     pinoLogger({ level: 'info', format: 'text', stream }).info({ task: '0_1' }, 'task started')
-    await expect.poll(() => lines().join('\n')).toMatch(/INFO.*task started[^]*task: "0_1"/)
+    await expect.poll(() => lines().join('\n')).toMatch(/INFO.*task started[\s\S]*task: "0_1"/)
   })
 })
