@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { StreamsError } from '../streams/errors.ts'
+import { StreamsError } from '../streams/index.ts'
 import { openOrderLog, recordsOf } from '../tests/support/order-log.ts'
 import { type OrderApi, type OrderApiOptions, startOrderApi } from './http-server.ts'
 import { OrderIngestion } from './ingestion.ts'

@@ -9,8 +9,7 @@
  */
 import { routeOrder } from '../orders/order-route.ts'
 import type { ParseLimits } from '../orders/parse-order.ts'
-import type { Clock } from '../streams/ports/clock.ts'
-import type { Log } from '../streams/ports/log.ts'
+import type { Clock, Log } from '../streams/index.ts'
 import { OrderBatches } from './order-batches.ts'
 
 export interface IngestionOptions {

@@ -15,11 +15,14 @@ import type { Readable } from 'node:stream'
 import { routeOrder } from '../orders/order-route.ts'
 import type { ParseLimits } from '../orders/parse-order.ts'
 import type { OrderInputProgress } from '../schemas/generated/records.ts'
-import { recoveryOf } from '../streams/errors.ts'
-import type { Clock } from '../streams/ports/clock.ts'
-import type { Log, TransactionalProducer } from '../streams/ports/log.ts'
-import type { SchemaRegistry } from '../streams/ports/registry.ts'
-import type { Topic } from '../streams/serde/topic.ts'
+import {
+  type Clock,
+  type Log,
+  recoveryOf,
+  type SchemaRegistry,
+  type Topic,
+  type TransactionalProducer,
+} from '../streams/index.ts'
 import { type InputPosition, InputPositions } from './input-position.ts'
 import { type InputFile, type InputStream, identifyFile, openFile, openStream } from './input-source.ts'
 import { type Line, LineSplitter } from './line-splitter.ts'

@@ -1,11 +1,16 @@
 /** How far an input file has been read, as the log remembers it: the newest record with the file's key. */
 import type { OrderInputProgress } from '../schemas/generated/records.ts'
-import type { Log, TopicPartition } from '../streams/ports/log.ts'
-import type { SchemaRegistry } from '../streams/ports/registry.ts'
-import { partitionForKey } from '../streams/records/murmur2.ts'
-import { type RecordBatch, RecordBatchBuilder } from '../streams/records/record-batch.ts'
-import { type Codec, SchemaNotLoaded } from '../streams/serde/serde.ts'
-import type { Topic } from '../streams/serde/topic.ts'
+import {
+  type Codec,
+  type Log,
+  partitionForKey,
+  type RecordBatch,
+  RecordBatchBuilder,
+  SchemaNotLoaded,
+  type SchemaRegistry,
+  type Topic,
+  type TopicPartition,
+} from '../streams/index.ts'
 
 export interface InputPosition {
   readonly lines: number

@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { PassThrough, pipeline, type Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { messageOf } from '../streams/errors.ts'
+import { messageOf } from '../streams/index.ts'
 import { OrderApiError, systemCodeOf } from './errors.ts'
 
 export interface InputFile {

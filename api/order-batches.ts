@@ -1,6 +1,5 @@
 /** Sorts raw order events into batches, one a partition. */
-import { murmur2, partitionForKey } from '../streams/records/murmur2.ts'
-import { type RecordBatch, RecordBatchBuilder } from '../streams/records/record-batch.ts'
+import { partitionForKey, type RecordBatch, RecordBatchBuilder } from '../streams/index.ts'
 
 export class OrderBatches {
   private readonly topic: string
@@ -18,10 +17,8 @@ export class OrderBatches {
   /** An event without a key is placed by its content, so that the same input always fills the same partitions. */
   add(event: Uint8Array, key: string | null, timestampMs: number): void {
     const keyBytes = key === null ? null : Buffer.from(key)
-    const partition =
-      keyBytes === null
-        ? (murmur2(event, 0, event.length) & 0x7fffffff) % this.partitionCount
-        : partitionForKey(keyBytes, 0, keyBytes.length, this.partitionCount)
+    const placedBy = keyBytes ?? event
+    const partition = partitionForKey(placedBy, 0, placedBy.length, this.partitionCount)
     let builder = this.builders.get(partition)
     if (builder === undefined) {
       builder = new RecordBatchBuilder(this.topic, partition, 64 * 1024)

@@ -9,7 +9,7 @@ import {
   shortJson,
 } from '../orders/parse-order.ts'
 import type { OrderLimits } from '../orders/rule.ts'
-import { RecordError } from '../streams/errors.ts'
+import { RecordError } from '../streams/index.ts'
 
 export interface RequestLimits {
   /** Orders in one request. */

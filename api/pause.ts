@@ -1,4 +1,4 @@
-import type { Clock } from '../streams/ports/clock.ts'
+import type { Clock } from '../streams/index.ts'
 
 /** Resolves after `delayMs`, or as soon as the signal is aborted. */
 export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 /** Normalises and validates an order event: either it is clean, or every reason why it is not is told. */
 import type { OrderParsed, OrderStatus, ParseProblem, RejectionReason } from '../schemas/generated/records.ts'
-import { assertNever } from '../streams/errors.ts'
+import { assertNever } from '../streams/index.ts'
 import { normaliseOrder } from './normalise.ts'
 import { parseProblemText } from './parse-problems.ts'
 import { defaultOrderLimits, type OrderLimits, type Rule, type RuleSubject } from './rule.ts'

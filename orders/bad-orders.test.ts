@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { RecordError } from '../streams/errors.ts'
+import { RecordError } from '../streams/index.ts'
 import { assessOrder } from './assess-order.ts'
 import { badOrders } from './bad-orders.ts'
 import { parseOrder } from './parse-order.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { OrderParsed } from '../schemas/generated/records.ts'
-import { RecordError } from '../streams/errors.ts'
+import { RecordError } from '../streams/index.ts'
 import { formatAmount, formatOrder } from './format-order.ts'
 import { toHundredths } from './parse-fields.ts'
 import { orderFromJson, parseOrder } from './parse-order.ts'

@@ -8,7 +8,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import type { OrderParsed, OrderParsedLine, ParseProblem } from '../schemas/generated/records.ts'
-import { messageOf, RecordError } from '../streams/errors.ts'
+import { messageOf, RecordError } from '../streams/index.ts'
 import { toHundredths, toIdText, toInteger, toText } from './parse-fields.ts'
 import type { ParseProblemCode } from './parse-problems.ts'
 import { toTimeMs } from './parse-time.ts'

@@ -1,5 +1,5 @@
 /** Where simulated events go: straight into the log, or to an Order API over HTTP. */
-import { messageOf } from '../../streams/errors.ts'
+import { messageOf } from '../../streams/index.ts'
 import { OrderApiError } from '../errors.ts'
 import type { OrderIngestion } from '../ingestion.ts'
 import type { SimulatedEvent } from './simulate-orders.ts'

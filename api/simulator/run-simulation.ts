@@ -1,5 +1,5 @@
 /** Sends simulated events, as fast as the sink takes them or at the pace at which they arrive. */
-import type { Clock } from '../../streams/ports/clock.ts'
+import type { Clock } from '../../streams/index.ts'
 import { pause } from '../pause.ts'
 import type { EventSink, SendResult } from './event-sinks.ts'
 import type { SimulatedEvent } from './simulate-orders.ts'

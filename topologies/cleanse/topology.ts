@@ -1,0 +1,71 @@
+/** Stage 2: repeats dropped, orders validated, headers and lines split. README.md tells what it shows. */
+import {
+  type OrderLine,
+  type OrderProcessed,
+  type OrderRejected,
+  orderMemorySchema,
+} from '../../schemas/generated/records.ts'
+import { topics } from '../../schemas/topics.ts'
+import {
+  avro,
+  defineTopology,
+  type KStream,
+  keyValueStore,
+  output,
+  serdes,
+  type Topology,
+} from '../../streams/index.ts'
+import { type CleanseSettings, cleanseOrder } from './cleanse-order.ts'
+
+export interface CleanseOptions extends CleanseSettings {
+  /** Connect what the stage writes to where it is to be kept, such as a database. */
+  readonly store?: {
+    headers(headers: KStream<string, OrderProcessed>): void
+    lines(lines: KStream<string, OrderLine>): void
+    rejections(rejections: KStream<string | null, OrderRejected>): void
+  }
+}
+
+const stores = {
+  /** By order id: what tells repeats, late events and lines that went. */
+  memory: keyValueStore({ name: 'order-memory', key: serdes.string, value: avro(orderMemorySchema) }),
+  /** How many repeats were dropped, by the partition's only key. */
+  repeats: keyValueStore({ name: 'repeat-count', key: serdes.string, value: serdes.long }),
+}
+
+export const repeatCountKey = 'repeats'
+
+export function cleanse({ store, ...settings }: CleanseOptions = {}): Topology {
+  return defineTopology('cleanse', (builder) => {
+    const { headers, lines, rejections } = builder.stream(topics.orderParsed).process('cleanse', {
+      stores,
+      outputs: {
+        headers: output<string, OrderProcessed>(),
+        lines: output<string, OrderLine>(),
+        rejections: output<string | null, OrderRejected>(),
+      },
+      create:
+        ({ stores: { memory, repeats }, outputs, record }) =>
+        (key, order) => {
+          const cleansed = cleanseOrder(order, record, (orderId) => memory.get(orderId), settings)
+          switch (cleansed.kind) {
+            case 'rejected':
+              return outputs.rejections(key, cleansed.rejection)
+            case 'repeat':
+              return repeats.put(repeatCountKey, (repeats.get(repeatCountKey) ?? 0) + 1)
+            case 'clean':
+              memory.put(cleansed.header.order_id, cleansed.memory)
+              outputs.headers(cleansed.header.user_id, cleansed.header)
+              for (const line of cleansed.lines) outputs.lines(line.user_id, line)
+          }
+        },
+    })
+    headers.to(topics.orderProcessed)
+    lines.to(topics.orderLine)
+    rejections.to(topics.orderRejected)
+
+    store?.headers(builder.stream(topics.orderProcessed))
+    store?.lines(builder.stream(topics.orderLine))
+    store?.rejections(builder.stream(topics.orderRejected))
+  })
+}
