@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { RowRejection } from '../streams/ports/sink.ts'
+import type { RowRejection } from '../streams/index.ts'
 import { foldRows, type WritableRow } from './fold.ts'
 import { defineTable, integer, remove, type SqlRow, text, upsert } from './table.ts'
 

@@ -7,7 +7,7 @@
  * 3. An upsert swallows a removal before it whose bound it reaches.
  * Without a guard every row is as new as can be, so the last one wins.
  */
-import type { RowRejection } from '../streams/ports/sink.ts'
+import type { RowRejection } from '../streams/index.ts'
 import { type SqlRow, type SqlValue, type Table, ValueError } from './table.ts'
 
 /** A row as statements take it. */

@@ -21,7 +21,7 @@ const indexes = [
   'order_event_order: order_id, order_time',
   'order_header_status: status, order_time',
   'order_header_user: user_id, order_time',
-  'order_line_product: product_id, order_time',
+  'order_line_product: product_id',
   'order_rejection_order: order_id',
   'order_rejection_time: rejected_time',
 ]

@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs'
 import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Postgrator from 'postgrator'
-import { messageOf, StreamsError } from '../streams/errors.ts'
+import { messageOf, StreamsError } from '../streams/index.ts'
 import type { Database, SchemaSession } from './database.ts'
 
 export interface AppliedMigration {

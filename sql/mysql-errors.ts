@@ -1,5 +1,5 @@
 /** Errors of MySQL, MariaDB and mysql2, as errors that say what to do. */
-import { messageOf, StreamsError } from '../streams/errors.ts'
+import { messageOf, StreamsError } from '../streams/index.ts'
 import { RowError } from './database.ts'
 
 /** Of a row's values, though their SQL state is not of the classes 22 (data) and 23 (integrity). */

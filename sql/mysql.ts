@@ -10,7 +10,7 @@ import mysql, {
   type ResultSetHeader,
   type RowDataPacket,
 } from 'mysql2/promise'
-import { messageOf, StreamsError } from '../streams/errors.ts'
+import { messageOf, StreamsError } from '../streams/index.ts'
 import {
   type Database,
   type DatabaseOptions,

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { StreamsError } from '../streams/errors.ts'
+import { StreamsError } from '../streams/index.ts'
 import type { Database, DatabaseOptions } from './database.ts'
 import { type MysqlAddress, openMysql } from './mysql.ts'
 import { openSqlite } from './sqlite.ts'

@@ -4,9 +4,7 @@
  * 1. The epoch of a task only grows, by one with every session that opens.
  * 2. Positions move only in the transaction that writes the rows before them, and only under the newest epoch.
  */
-import { StreamsError } from '../streams/errors.ts'
-import type { PartitionOffset, TopicPartition } from '../streams/ports/log.ts'
-import type { SinkTask } from '../streams/ports/sink.ts'
+import { type PartitionOffset, type SinkTask, StreamsError, type TopicPartition } from '../streams/index.ts'
 import type { Database, Transaction } from './database.ts'
 import { defineTable, integer, nullable, text } from './table.ts'
 

@@ -8,9 +8,14 @@
  * SQLite has one writer: between `prepare` and `commit` no other session of the process can prepare. A runtime that
  * prepares several must commit each before the next.
  */
-import { StreamsError } from '../streams/errors.ts'
-import type { PartitionOffset } from '../streams/ports/log.ts'
-import type { RowRejection, Sink, SinkSession, SinkTask } from '../streams/ports/sink.ts'
+import {
+  type PartitionOffset,
+  type RowRejection,
+  type Sink,
+  type SinkSession,
+  type SinkTask,
+  StreamsError,
+} from '../streams/index.ts'
 import type { Database, Transaction } from './database.ts'
 import { advance, type TaskProgress, takeTask } from './progress.ts'
 import type { SqlRow, Table } from './table.ts'
@@ -60,12 +65,13 @@ class SqlSinkSession implements SinkSession<SqlRow> {
       transaction = await this.database.begin(this.task.id)
       await advance(transaction, this.task, this.epoch, next)
       const rejections = await this.writer.write(transaction, rows)
+      this.expectNotClosed()
       this.transaction = transaction
       this.state = 'prepared'
       return rejections
     } catch (error) {
       await transaction?.rollback()
-      this.state = 'idle'
+      this.become('idle')
       throw error
     }
   }
@@ -74,9 +80,9 @@ class SqlSinkSession implements SinkSession<SqlRow> {
     this.leave('prepared', 'commit')
     try {
       await this.transaction!.commit()
-      this.state = 'idle'
+      this.become('idle')
     } catch (error) {
-      this.state = 'spent'
+      this.become('spent')
       throw error
     }
   }
@@ -84,7 +90,7 @@ class SqlSinkSession implements SinkSession<SqlRow> {
   async rollback(): Promise<void> {
     this.leave('prepared', 'roll back')
     await this.transaction!.rollback()
-    this.state = 'idle'
+    this.become('idle')
   }
 
   async close(): Promise<void> {
@@ -93,21 +99,29 @@ class SqlSinkSession implements SinkSession<SqlRow> {
   }
 
   private leave(state: State, call: string): void {
-    if (this.state === state) {
-      this.state = 'busy'
-      return
+    this.expectNotClosed()
+    if (this.state !== state) {
+      throw new StreamsError(
+        'INVARIANT_VIOLATED',
+        `the sink session of task ${this.task.id} was told to ${call} while it was ${this.state}`,
+        { details: { task: this.task.id, state: this.state } },
+      )
     }
-    const details = { task: this.task.id, state: this.state }
-    if (this.state === 'closed' || this.state === 'spent') {
-      const why =
-        this.state === 'closed' ? 'was closed' : 'cannot tell the outcome of its commit: open a new one'
-      throw new StreamsError('CLOSED', `the sink session of task ${this.task.id} ${why}`, { details })
-    }
-    throw new StreamsError(
-      'INVARIANT_VIOLATED',
-      `the sink session of task ${this.task.id} was told to ${call} while it was ${this.state}`,
-      { details },
-    )
+    this.state = 'busy'
+  }
+
+  /** A session that was closed during a call stays closed. */
+  private become(state: State): void {
+    if (this.state !== 'closed') this.state = state
+  }
+
+  private expectNotClosed(): void {
+    if (this.state !== 'closed' && this.state !== 'spent') return
+    const why =
+      this.state === 'closed' ? 'was closed' : 'cannot tell the outcome of its commit: open a new one'
+    throw new StreamsError('CLOSED', `the sink session of task ${this.task.id} ${why}`, {
+      details: { task: this.task.id },
+    })
   }
 
   private expectKnown(next: readonly PartitionOffset[]): void {

@@ -1,5 +1,5 @@
 /** SQLite's result codes, as errors that say what to do. */
-import { messageOf, StreamsError } from '../streams/errors.ts'
+import { messageOf, StreamsError } from '../streams/index.ts'
 import { RowError } from './database.ts'
 
 /** Primary result codes, the low byte of the extended ones. */

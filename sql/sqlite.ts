@@ -6,7 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import Libsql from 'libsql'
-import { StreamsError } from '../streams/errors.ts'
+import { StreamsError } from '../streams/index.ts'
 import type { Database, DatabaseOptions, DatabaseRow, SchemaSession, Transaction } from './database.ts'
 import { isBusy, openingFailure, sqliteFailure } from './sqlite-errors.ts'
 import type { SqlValue } from './table.ts'
@@ -131,8 +131,15 @@ class SqliteDatabase implements Database {
     if (this.closed) return
     this.closed = true
     this.reader?.connection.close()
-    if (this.writer.connection.inTransaction) this.writer.connection.exec('ROLLBACK')
-    this.writer.connection.close()
+    const { connection } = this.writer
+    try {
+      if (connection.inTransaction) connection.exec('ROLLBACK')
+      // libsql really closes when its statements are collected, so the log is moved into the file here.
+      connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch {
+      // A file that cannot be written stays as it is; the next opening recovers it.
+    }
+    connection.close()
   }
 
   private openReader(): PreparedConnection {

@@ -4,7 +4,7 @@
  * A table is described once; the description types its rows, converts their values and makes its statements. The
  * columns' limits are checked here, so that SQLite and MySQL reject the same rows.
  */
-import { StreamsError } from '../streams/errors.ts'
+import { StreamsError } from '../streams/index.ts'
 
 /** What a statement takes. No boolean and no undefined: libsql aborts the process on the one and stores null for the other. */
 export type SqlValue = string | number | null

@@ -1,5 +1,5 @@
 /** Turns: at most so many holders at a time; the rest wait in line, each for a bounded time. */
-import { StreamsError } from '../streams/errors.ts'
+import { StreamsError } from '../streams/index.ts'
 
 /** Gives the turn back; again does nothing. */
 export type Release = () => void

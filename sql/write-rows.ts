@@ -7,8 +7,7 @@
  * 3. The key of a rejected row has its rows replayed one by one, so that those before and after the bad one still count.
  *    Its removal may have run already, which is harmless: each row that it takes away is taken away or replaced again.
  */
-import { StreamsError } from '../streams/errors.ts'
-import type { RowRejection } from '../streams/ports/sink.ts'
+import { type RowRejection, StreamsError } from '../streams/index.ts'
 import { type Dialect, RowError, type Transaction } from './database.ts'
 import { foldRows, type KeyFold, type WritableRow } from './fold.ts'
 import { removeSql, upsertSql } from './statements.ts'

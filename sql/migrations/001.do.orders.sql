@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS order_line (
   order_time DATETIME(3) NOT NULL,
   PRIMARY KEY (order_id, line_no)
 ) /*sqlite WITHOUT ROWID */ /*!80000 COLLATE utf8mb4_0900_bin */ /*M!100200 COLLATE utf8mb4_nopad_bin */;
-CREATE INDEX order_line_product ON order_line (product_id, order_time);
+CREATE INDEX order_line_product ON order_line (product_id);
 
 CREATE TABLE IF NOT EXISTS order_rejection (
   `topic` VARCHAR(249) NOT NULL,

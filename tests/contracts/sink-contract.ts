@@ -177,6 +177,18 @@ export function describeSinkContract<R>(
       expect(await harness.stored()).toEqual({ a: 1 })
     })
 
+    it('should let the others write when it is closed while it prepares', async () => {
+      const session = await harness.sink.open(task)
+      const preparing = session.prepare([harness.row('a', 1)], at(1))
+      await session.close()
+      await expect(preparing).rejects.toMatchObject({ code: 'CLOSED' })
+      const next = await harness.sink.open(task)
+      expect(next.positions).toEqual([null, null])
+      await next.prepare([harness.row('a', 2)], at(1))
+      await next.commit()
+      expect(await harness.stored()).toEqual({ a: 2 })
+    })
+
     it('should refuse calls out of turn', async () => {
       const session = await harness.sink.open(task)
       await expect(session.commit()).rejects.toMatchObject({ code: 'INVARIANT_VIOLATED' })
