@@ -54,7 +54,7 @@ export {
   type RuntimeSettings,
 } from './runtime/settings.ts'
 export { StreamsApp, type StreamsAppOptions, type TopologyStatus } from './runtime/streams-app.ts'
-export { databaseName, type TaskObserver } from './runtime/task.ts'
+export { databaseName, type TaskObserver } from './runtime/task-environment.ts'
 export type { RuntimePorts } from './runtime/topology-runner.ts'
 export type { Checkpoint, DeadLetter, PartitionPosition } from './schemas/generated/records.ts'
 export { avro } from './serde/avro.ts'

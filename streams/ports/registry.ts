@@ -11,6 +11,8 @@ export interface SchemaRegistry {
   schemaById(id: number): Promise<string>
   /** The newest schema of a subject, or null. @throws REGISTRY_UNAVAILABLE */
   latest(subject: string): Promise<RegisteredSchema | null>
+  /** All schemas of a subject, the oldest first; none when there is no such subject. @throws REGISTRY_UNAVAILABLE */
+  versions(subject: string): Promise<RegisteredSchema[]>
   subjects(): Promise<string[]>
 }
 

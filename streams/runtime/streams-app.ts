@@ -4,8 +4,8 @@ import type { TopicPartition } from '../ports/log.ts'
 import type { Topology } from '../topology/topology.ts'
 import { type RuntimeSettings, resolveSettings } from './settings.ts'
 import { Signal } from './signal.ts'
-import type { TaskObserver } from './task.ts'
 import type { DriverState } from './task-driver.ts'
+import type { TaskObserver } from './task-environment.ts'
 import { type RunnerState, type RuntimePorts, TopologyRunner } from './topology-runner.ts'
 
 export interface StreamsAppOptions extends RuntimePorts {

@@ -7,8 +7,10 @@
  */
 import { assertNever, messageOf, recoveryOf, StreamsError } from '../errors.ts'
 import type { SubTopology } from '../topology/topology.ts'
+import { openTask } from './open-task.ts'
 import { Signal } from './signal.ts'
-import { databaseName, Task, type TaskEnvironment, taskIdOf } from './task.ts'
+import type { Task } from './task.ts'
+import { databaseName, type TaskEnvironment, taskIdOf } from './task-environment.ts'
 
 export type DriverState =
   | { readonly kind: 'opening' }
@@ -75,7 +77,7 @@ export class TaskDriver {
 
   private async openAndRun(): Promise<void> {
     this.state = { kind: 'opening' }
-    const task = await Task.open(this.environment, this.subTopology, this.partition, () =>
+    const task = await openTask(this.environment, this.subTopology, this.partition, () =>
       this.signal.notify(),
     )
     try {

@@ -18,8 +18,8 @@ import { OpenCodecs } from './codecs.ts'
 import { GlobalTables } from './global-tables.ts'
 import { checkpointTopic, deadLetterTopic, topicsOf } from './internal-topics.ts'
 import type { RuntimeSettings } from './settings.ts'
-import { type TaskEnvironment, type TaskObserver, taskIdOf } from './task.ts'
 import { type DriverState, TaskDriver } from './task-driver.ts'
+import { type TaskEnvironment, type TaskObserver, taskIdOf } from './task-environment.ts'
 
 export interface RuntimePorts {
   readonly log: Log

@@ -230,9 +230,17 @@ describe('avro reading what another schema wrote', () => {
     ],
   }
 
-  it('should ask for the schema once, then resolve it', async () => {
+  it('should read at once what any earlier schema of its subject wrote', async () => {
     const registry = new MemoryRegistry()
     const writer = await avro(older).open({ registry, subject: 'orders' })
+    const bytes = encoded(writer, { note: 'x', amount: 5, customer: 'ann' })
+    const reader = await avro(newer).open({ registry, subject: 'orders' })
+    expect(decoded(reader, bytes)).toMatchObject({ user: 'ann', amount: 5 })
+  })
+
+  it('should ask once for a schema of another subject, then resolve it', async () => {
+    const registry = new MemoryRegistry()
+    const writer = await avro(older).open({ registry, subject: 'elsewhere' })
     const reader = await avro(newer).open({ registry, subject: 'orders' })
     const bytes = encoded(writer, { note: 'x', amount: 5, customer: 'ann' })
     expect(() => decoded(reader, bytes)).toThrow(new SchemaNotLoaded(1))

@@ -3,7 +3,9 @@
  *
  * 1. Writing uses the serde's own schema, under the id that the registry gave it when the codec was opened.
  * 2. Reading resolves the writer's schema to the serde's own: values always have the shape of the serde's schema.
- * 3. Whatever schema wrote it, a value is decoded by a function compiled once for that pair of schemas.
+ * 3. Every schema that the subject had when the codec was opened can be read at once: state that an earlier release
+ *    wrote is read without waiting. Only a schema registered later has to be fetched.
+ * 4. Whatever schema wrote it, a value is decoded by a function compiled once for that pair of schemas.
  */
 import { messageOf, StreamsError } from '../errors.ts'
 import type { ByteWriter } from '../records/byte-writer.ts'
@@ -33,7 +35,10 @@ export function avro<T>(schema: AvroSchema<T>): Serde<T> {
     nullable: false,
     async open(context: SerdeContext) {
       const id = await context.registry.register(context.subject, text)
-      return new AvroCodec<Exclude<T, null>>(compiled, id, text, context)
+      const codec = new AvroCodec<Exclude<T, null>>(compiled, id, text, context)
+      for (const version of await context.registry.versions(context.subject))
+        codec.add(version.id, version.schema)
+      return codec
     },
   }
 }
@@ -117,10 +122,14 @@ class AvroCodec<T> implements Codec<T> {
     }
   }
 
+  /** Makes a writer's schema known. */
+  add(id: number, text: string): void {
+    if (!this.readers.has(id)) this.readers.set(id, this.compiled.readerFor(text))
+  }
+
   async loadSchema(id: number): Promise<void> {
     if (this.readers.has(id)) return
-    const text = await this.context.registry.schemaById(id)
-    this.readers.set(id, this.compiled.readerFor(text))
+    this.add(id, await this.context.registry.schemaById(id))
   }
 
   private select(id: number): void {

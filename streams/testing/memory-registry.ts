@@ -21,6 +21,10 @@ export class MemoryRegistry implements SchemaRegistry {
     return this.core.latest(subject)
   }
 
+  async versions(subject: string): Promise<RegisteredSchema[]> {
+    return this.core.versions(subject)
+  }
+
   async subjects(): Promise<string[]> {
     return this.core.subjectNames()
   }

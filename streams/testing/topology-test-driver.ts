@@ -26,8 +26,10 @@ import type { OpenCodecs } from '../runtime/codecs.ts'
 import { followToEnd } from '../runtime/follow-to-end.ts'
 import type { GlobalTables } from '../runtime/global-tables.ts'
 import { deadLetterTopic, taskCount } from '../runtime/internal-topics.ts'
+import { openTask } from '../runtime/open-task.ts'
 import { type RuntimeSettings, resolveSettings } from '../runtime/settings.ts'
-import { Task, type TaskEnvironment, type TaskObserver } from '../runtime/task.ts'
+import type { Task } from '../runtime/task.ts'
+import type { TaskEnvironment, TaskObserver } from '../runtime/task-environment.ts'
 import { prepareTopology } from '../runtime/topology-runner.ts'
 import type { DeadLetter } from '../schemas/generated/records.ts'
 import type { Codec } from '../serde/serde.ts'
@@ -98,7 +100,7 @@ export class TopologyTestDriver {
     for (const subTopology of topology.subTopologies) {
       const count = taskCount(subTopology, prepared.environment.partitionCounts)
       for (let partition = 0; partition < count; partition++) {
-        tasks.push(await Task.open(prepared.environment, subTopology, partition, () => {}))
+        tasks.push(await openTask(prepared.environment, subTopology, partition, () => {}))
       }
     }
     return new TopologyTestDriver({ ...prepared, topology, clock, log, metrics, tasks })

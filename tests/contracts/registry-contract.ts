@@ -42,6 +42,8 @@ export function registryContract(name: string, create: () => Promise<RegistryUnd
       await registry.register('a', withAmount)
       expect(await registry.register('a', first)).toBe(id)
       expect(await registry.latest('a')).toMatchObject({ version: 2 })
+      expect((await registry.versions('a')).map(({ version }) => version)).toEqual([1, 2])
+      expect(await registry.versions('nobody')).toEqual([])
     })
 
     test('should take schemas for the same that differ in notation and documentation', async (registry) => {

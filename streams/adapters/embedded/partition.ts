@@ -115,7 +115,7 @@ export class Partition {
   /** The range's records will never be. */
   release(range: OffsetRange): void {
     this.ranges.splice(this.ranges.indexOf(range), 1)
-    this.nextOffset = range.offset
+    this.nextOffset = Math.max(this.endOffset, this.ranges.at(-1)?.nextOffset ?? 0)
     this.advance()
   }
 

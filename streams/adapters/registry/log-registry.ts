@@ -66,6 +66,10 @@ class LogRegistry implements SchemaRegistry {
     return this.upToDate(() => this.core.latest(subject))
   }
 
+  async versions(subject: string): Promise<RegisteredSchema[]> {
+    return this.upToDate(() => this.core.versions(subject))
+  }
+
   async subjects(): Promise<string[]> {
     return this.upToDate(() => this.core.subjectNames())
   }

@@ -52,8 +52,11 @@ export class RegistryCore {
   }
 
   latest(subject: string): RegisteredSchema | null {
-    const entry = this.subjects.get(subject)?.at(-1)
-    return entry === undefined ? null : { id: entry.id, version: entry.version, schema: entry.schema }
+    return this.versions(subject).at(-1) ?? null
+  }
+
+  versions(subject: string): RegisteredSchema[] {
+    return (this.subjects.get(subject) ?? []).map(({ id, version, schema }) => ({ id, version, schema }))
   }
 
   subjectNames(): string[] {

@@ -1,0 +1,119 @@
+/**
+ * Opening a task, in the only order that is safe: fence the predecessor, then read what was committed, restore, and
+ * start. Nothing is trusted that was read before the fence.
+ */
+import type { TransactionalProducer } from '../ports/log.ts'
+import { TaskDatabase } from '../state/task-database.ts'
+import type { SubTopology } from '../topology/topology.ts'
+import { CompiledTask, type CompileEnvironment } from './compiled-task.ts'
+import { restoreTask } from './restore.ts'
+import { startingPoint } from './starting-point.ts'
+import { Task } from './task.ts'
+import { databaseName, type TaskEnvironment, taskIdOf } from './task-environment.ts'
+
+/** @throws PRODUCER_FENCED, OFFSET_OUT_OF_RANGE, STATE_CORRUPT, and whatever the ports throw */
+export async function openTask(
+  environment: TaskEnvironment,
+  subTopology: SubTopology,
+  partition: number,
+  onReady: () => void,
+): Promise<Task> {
+  const { topology } = environment
+  const id = taskIdOf(subTopology, partition)
+  const closers: (() => Promise<void>)[] = []
+  try {
+    const producer = await fence(environment, id)
+    closers.push(async () => producer?.close())
+    await environment.checkpoints.refresh()
+    const checkpoint = environment.checkpoints.of(id)
+
+    const database = await openDatabase(environment, subTopology, id)
+    closers.push(async () => database?.close())
+    const failures: FailureHandler = { onFlushFailure: () => {} }
+    const compiled = compile(
+      environment,
+      subTopology,
+      partition,
+      database,
+      checkpoint?.watermark ?? 0,
+      failures,
+    )
+    closers.push(() => compiled.sinkWriter.close())
+    if (database !== undefined) {
+      const logger = environment.logger.child({ task: id })
+      const { name: topologyName } = topology
+      await restoreTask({
+        ...environment,
+        logger,
+        topologyName,
+        partition,
+        database,
+        stores: compiled.stores,
+      })
+    }
+    const start = await startingPoint(environment, subTopology, partition, compiled.sinkWriter)
+    const task = new Task({
+      id,
+      environment,
+      subTopology,
+      compiled,
+      producer,
+      database,
+      checkpoint,
+      start,
+      onReady,
+    })
+    failures.onFlushFailure = (failure, error) => task.flushFailed(failure, error)
+    return task
+  } catch (error) {
+    for (const close of closers.reverse()) await close().catch(() => {})
+    throw error
+  }
+}
+
+async function fence(environment: TaskEnvironment, id: string): Promise<TransactionalProducer | undefined> {
+  const { log, groupId, settings } = environment
+  if (settings.processingGuarantee === 'at-least-once') return undefined
+  return log.openTransactionalProducer({
+    transactionalId: `${groupId}-${id}`,
+    timeoutMs: settings.transactionTimeoutMs,
+  })
+}
+
+async function openDatabase(
+  { stores, topology }: TaskEnvironment,
+  subTopology: SubTopology,
+  id: string,
+): Promise<TaskDatabase | undefined> {
+  const names = subTopology.stores.map(({ name }) => name)
+  return names.length === 0 ? undefined : TaskDatabase.open(stores, databaseName(topology.name, id), names)
+}
+
+/** The stores are made before the task that their failures go to. */
+interface FailureHandler {
+  onFlushFailure: CompileEnvironment['onFlushFailure']
+}
+
+function compile(
+  environment: TaskEnvironment,
+  subTopology: SubTopology,
+  partition: number,
+  database: TaskDatabase | undefined,
+  streamTimeMs: number,
+  failures: FailureHandler,
+): CompiledTask {
+  const { topology, metrics } = environment
+  const onDropped: CompileEnvironment['onDropped'] = (node, reason) => {
+    const labels = { topology: topology.name, operator: node.name, reason }
+    metrics.counter('streams_records_dropped_total', 'Records left out by an operator.', labels).add(1)
+  }
+  const onFlushFailure: CompileEnvironment['onFlushFailure'] = (failure, error) =>
+    failures.onFlushFailure(failure, error)
+  return new CompiledTask(
+    subTopology,
+    partition,
+    { ...environment, onDropped, onFlushFailure },
+    database,
+    streamTimeMs,
+  )
+}

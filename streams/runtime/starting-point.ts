@@ -1,0 +1,65 @@
+/**
+ * Where a task begins to read: what its external sink holds, else what its group committed, else the beginning.
+ * Asked only after the task has fenced its predecessor, so nobody moves these offsets any more.
+ */
+import { StreamsError } from '../errors.ts'
+import type { PartitionOffset } from '../ports/log.ts'
+import type { SubTopology } from '../topology/topology.ts'
+import type { SinkWriter } from './sink-writer.ts'
+import { type TaskEnvironment, taskIdOf } from './task-environment.ts'
+
+export interface StartingPoint {
+  /** For each input partition, where to read on. */
+  readonly offsets: readonly PartitionOffset[]
+  /** What the group committed, for partitions that it did. */
+  readonly committed: readonly PartitionOffset[]
+}
+
+/** @throws OFFSET_OUT_OF_RANGE, SINK_UNAVAILABLE */
+export async function startingPoint(
+  { log, groupId, partitionCounts }: TaskEnvironment,
+  subTopology: SubTopology,
+  partition: number,
+  sinkWriter: SinkWriter,
+): Promise<StartingPoint> {
+  const id = taskIdOf(subTopology, partition)
+  const partitions = subTopology.sources
+    .map(({ topic }) => ({ topic: topic.name, partition }))
+    .filter(({ topic }) => partition < (partitionCounts.get(topic) ?? 0))
+  const [committed, held, ranges] = await Promise.all([
+    log.committedOffsets(groupId, partitions),
+    sinkWriter.open(`${groupId}/${id}`, partitions),
+    log.offsetRanges(partitions),
+  ])
+  const offsets = partitions.map((input, index) => {
+    const { start, end } = ranges[index]!
+    // A sink that holds nothing yet is filled from the beginning, also when the group has committed: it is a new one.
+    const known = sinkWriter.isUsed ? held[index] : committed[index]
+    const offset = known ?? start
+    if (offset < start || offset > end) throw outOfRange(id, input.topic, partition, offset, start, end)
+    return { ...input, offset }
+  })
+  return {
+    offsets,
+    committed: partitions.flatMap((input, index) => {
+      const offset = committed[index]
+      return offset === null || offset === undefined ? [] : [{ ...input, offset }]
+    }),
+  }
+}
+
+function outOfRange(
+  task: string,
+  topic: string,
+  partition: number,
+  offset: number,
+  start: number,
+  end: number,
+) {
+  return new StreamsError(
+    'OFFSET_OUT_OF_RANGE',
+    `task ${task} continues at offset ${offset} of ${topic}-${partition}, which has ${start} to ${end}: records were ` +
+      'deleted before they were processed, or the log was replaced; reset the offsets of the topology to go on',
+    { details: { task, topic, partition, offset, start, end } },
+  )
+}

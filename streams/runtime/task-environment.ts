@@ -1,0 +1,44 @@
+/** What the tasks of one topology in one instance share, and how tasks are named. */
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { Logger, Metrics } from '../ports/observability.ts'
+import type { StoreProvider } from '../ports/store.ts'
+import type { Checkpoint } from '../schemas/generated/records.ts'
+import type { SubTopology, Topology } from '../topology/topology.ts'
+import type { CheckpointView } from './checkpoint-view.ts'
+import type { OpenCodecs } from './codecs.ts'
+import type { CommitStep } from './commit.ts'
+import type { CompileEnvironment } from './compiled-task.ts'
+import type { RuntimeSettings } from './settings.ts'
+
+/** Told what tasks do; for tests, progress and the control plane. May throw or wait: the task then fails or waits. */
+export interface TaskObserver {
+  onCommitStep?(taskId: string, step: CommitStep): void | Promise<void>
+  onCommitted?(checkpoint: Checkpoint): void
+}
+
+export interface TaskEnvironment {
+  readonly topology: Topology
+  readonly groupId: string
+  readonly instanceId: string
+  readonly log: Log
+  readonly stores: StoreProvider
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly settings: RuntimeSettings
+  readonly codecs: OpenCodecs
+  readonly checkpoints: CheckpointView
+  readonly partitionCounts: ReadonlyMap<string, number>
+  readonly globalRows: CompileEnvironment['globalRows']
+  readonly observer: TaskObserver
+}
+
+export function taskIdOf(subTopology: SubTopology, partition: number): string {
+  return `${subTopology.name}_${partition}`
+}
+
+/** Where the databases of a topology's tasks are found, by name. */
+export function databaseName(topologyName: string, taskId: string): string {
+  return `${topologyName}/${taskId.replaceAll('+', '.')}`
+}

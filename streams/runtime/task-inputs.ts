@@ -1,0 +1,105 @@
+/**
+ * The inputs of a task, and which record comes next.
+ *
+ * Records are taken in timestamp order over the partitions. A partition that has nothing at hand but may have more is
+ * waited for, so that a slow fetch changes no result; one that is known to be at its end is not.
+ */
+import { StreamsError } from '../errors.ts'
+import type { LogReader, PartitionOffset } from '../ports/log.ts'
+import type { CompiledTask } from './compiled-task.ts'
+import { PartitionInput } from './partition-input.ts'
+
+export class TaskInputs {
+  private readonly inputs: readonly PartitionInput[]
+  private readonly compiled: CompiledTask
+  private committed: readonly PartitionOffset[]
+
+  constructor(compiled: CompiledTask, reader: LogReader, start: readonly PartitionOffset[]) {
+    this.compiled = compiled
+    this.committed = start
+    this.inputs = start.map(({ topic, partition, offset }) => {
+      const processor = compiled.processors.get(topic)
+      if (processor === undefined)
+        throw new StreamsError('INVARIANT_VIOLATED', `no source reads topic ${topic}`)
+      return new PartitionInput({ topic, partition }, processor, reader, offset)
+    })
+  }
+
+  /** Decodes what was fetched, wherever nothing is at hand, and reads the state ahead that it will touch. */
+  async fill(maxRecords: number): Promise<void> {
+    for (const input of this.inputs) {
+      if (!input.isEmpty) continue
+      if (input.missingSchema !== undefined) await fetchSchema(input, input.missingSchema)
+      if (input.refill(maxRecords)) await this.readAhead(input)
+    }
+  }
+
+  /** The input whose head is the earliest; undefined when one that may have more records has none at hand. */
+  next(): PartitionInput | undefined {
+    if (this.inputs.length === 1) {
+      const only = this.inputs[0]!
+      return only.isEmpty ? undefined : only
+    }
+    let earliest: PartitionInput | undefined
+    for (const input of this.inputs) {
+      if (input.isEmpty) {
+        if (input.mayHaveMore) return undefined
+      } else if (earliest === undefined || input.timestampOfHead() < earliest.timestampOfHead()) {
+        earliest = input
+      }
+    }
+    return earliest
+  }
+
+  /** Whether decoding waits for a schema that is to be fetched. */
+  get awaitsSchema(): boolean {
+    return this.inputs.some(({ missingSchema }) => missingSchema !== undefined)
+  }
+
+  /** Whether anything was processed since the last commit. */
+  get hasMoved(): boolean {
+    return this.inputs.some(({ nextOffset }, index) => nextOffset !== this.committed[index]!.offset)
+  }
+
+  /** Grows with every offset that is passed. */
+  get progress(): number {
+    return this.inputs.reduce((sum, { nextOffset }) => sum + nextOffset, 0)
+  }
+
+  /** Records known to wait. */
+  get lag(): number {
+    return this.inputs.reduce((sum, input) => sum + input.lag, 0)
+  }
+
+  /** Where processing stands: what a commit commits. */
+  offsets(): PartitionOffset[] {
+    return this.inputs.map(({ partition, nextOffset }) => ({ ...partition, offset: nextOffset }))
+  }
+
+  markCommitted(offsets: readonly PartitionOffset[]): void {
+    this.committed = offsets
+  }
+
+  private async readAhead(input: PartitionInput): Promise<void> {
+    const stores = this.compiled.readAheadStores.get(input.processor)
+    if (stores === undefined) return
+    const keys: unknown[] = []
+    for (let slot = input.head; slot < input.count; slot++) {
+      if (input.failureOf(slot) === undefined) keys.push(input.processor.keyOf(slot))
+    }
+    for (const store of stores) {
+      const reading = store.readAhead(keys)
+      if (reading !== undefined) await reading
+    }
+  }
+}
+
+async function fetchSchema(input: PartitionInput, id: number): Promise<void> {
+  try {
+    await input.processor.loadSchema(id)
+    input.missingSchema = undefined
+  } catch (error) {
+    if (!(error instanceof StreamsError) || error.code !== 'SCHEMA_UNKNOWN') throw error
+    input.failMissingSchema(error)
+  }
+}

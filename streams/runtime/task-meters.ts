@@ -1,0 +1,47 @@
+/** What a task counts, for progress and for the metrics page. */
+import type { Counter, Gauge, Histogram, Metrics } from '../ports/observability.ts'
+import type { Checkpoint } from '../schemas/generated/records.ts'
+
+export class TaskMeters {
+  readonly recordsIn: Counter
+  private deadLettersCounted = 0
+  private readonly recordsOut: Counter
+  private readonly deadLetters: Counter
+  private readonly commits: Counter
+  private readonly commitDuration: Histogram
+  private readonly lag: Gauge
+
+  constructor(metrics: Metrics, topology: string, task: string) {
+    const labels = { topology, task }
+    this.recordsIn = metrics.counter('streams_records_in_total', 'Records processed.', labels)
+    this.recordsOut = metrics.counter(
+      'streams_records_out_total',
+      'Records written, with their commit.',
+      labels,
+    )
+    this.deadLetters = metrics.counter(
+      'streams_dead_letters_total',
+      'Records sent to the dead letters.',
+      labels,
+    )
+    this.commits = metrics.counter('streams_commits_total', 'Commits.', labels)
+    this.commitDuration = metrics.histogram('streams_commit_duration_ms', 'How long commits took.', labels)
+    this.lag = metrics.gauge('streams_input_lag_records', 'Records known to wait in the input.', labels)
+  }
+
+  /** `deadLetters` counts from the opening of the task. */
+  committed(facts: {
+    checkpoint: Checkpoint
+    outputRecords: number
+    deadLetters: number
+    lag: number
+  }): void {
+    const newDeadLetters = facts.deadLetters - this.deadLettersCounted
+    this.deadLettersCounted = facts.deadLetters
+    this.recordsOut.add(facts.outputRecords - newDeadLetters)
+    this.deadLetters.add(newDeadLetters)
+    this.commits.add(1)
+    this.commitDuration.observe(facts.checkpoint.duration_ms)
+    this.lag.set(facts.lag)
+  }
+}
