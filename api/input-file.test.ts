@@ -188,6 +188,23 @@ describe('ingestFile', () => {
     expect(await recordsOf(opened.log, 'order-raw')).toHaveLength(100)
   })
 
+  it('should read a file once when two read it at the same time: the first gives way', async () => {
+    const opened = await openOrderLog()
+    const path = await fileOf(manyLines.join('\n'))
+    let commits = 0
+    const log = withCommit(opened.log, async (commit) => {
+      commits++
+      if (commits === 3) {
+        const second = await ingestFile(path, optionsFor(opened))
+        expect(second).toEqual({ lines: 100, appendedLines: 80, done: true })
+      }
+      await commit()
+    })
+    const first = ingestFile(path, { ...optionsFor(opened, { limits: { batchLines: 10 } }), log })
+    await expect(first).rejects.toMatchObject({ code: 'PRODUCER_FENCED' })
+    expect(await recordsOf(opened.log, 'order-raw')).toHaveLength(100)
+  })
+
   it('should give up after so many failures in a row', async () => {
     const opened = await openOrderLog()
     let commits = 0

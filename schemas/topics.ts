@@ -32,7 +32,7 @@ export const topics = {
     value: avro(orderRejectedSchema),
   }),
 
-  /** How far each input file has been read; the key is the file's path. */
+  /** How far each input file has been read; the key is the SHA-256 of its content. */
   orderInput: topic(
     'order-input',
     { key: serdes.string, value: avro(orderInputProgressSchema) },

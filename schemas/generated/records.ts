@@ -3,7 +3,7 @@ import type { AvroSchema } from '../../streams/serde/avro-schema.ts'
 
 /** How far an input file has been read into the log. */
 export interface OrderInputProgress {
-  /** Path of the file; the key of the record. */
+  /** Path of the file as it was given; the key of the record is the SHA-256 of its content. */
   readonly file: string
   /** Lines read so far. */
   readonly lines: number
@@ -23,7 +23,7 @@ export const orderInputProgressSchema: AvroSchema<OrderInputProgress> = {
     {
       "name": "file",
       "type": "string",
-      "doc": "Path of the file; the key of the record."
+      "doc": "Path of the file as it was given; the key of the record is the SHA-256 of its content."
     },
     {
       "name": "lines",
