@@ -105,7 +105,7 @@ export class PartitionRows {
   /** The rows from the first that reaches beyond the offset on; undefined when older ones may be in the store only. */
   from(offset: number): { readonly rows: readonly StoredRow[]; readonly index: number } | undefined {
     const rows = this.rows
-    if (rows.length === 0) return undefined
+    if (rows.length === 0 || offset < rows[0]!.offset) return undefined
     let low = 0
     let high = rows.length
     while (low < high) {
