@@ -127,6 +127,29 @@ describe('compaction', () => {
     expect(reader.take(partition)).toMatchObject({ length: 1, nextOffset: 3 })
   })
 
+  it('should keep the end over a crash right after the last rows went', async () => {
+    let writesLeft = Number.POSITIVE_INFINITY
+    const provider = new MemoryStoreProvider({
+      beforeWrite: () => {
+        if (--writesLeft < 0) throw new Error('killed')
+      },
+    })
+    const { log, store, clock } = await openOn(provider, { cleaning: { deleteRetentionMs: 1, stepBytes: 1 } })
+    await newTopic(log, { cleanup: 'compact' })
+    await appendKeyed(log, ['b', '1'])
+    await appendKeyed(log, ['a', null])
+    await log.clean({ force: true })
+    clock.advance(1)
+    writesLeft = 1
+    await expect(log.clean({ force: true })).rejects.toThrow('killed')
+    expect(rowCount(store)).toBe(1)
+    writesLeft = Number.POSITIVE_INFINITY
+    const { log: reopened } = await openOn(provider.snapshot())
+    expect(await reopened.offsetRanges([{ topic: 'topic', partition: 0 }])).toMatchObject([{ end: 2 }])
+    await appendKeyed(reopened, ['c', '3'])
+    expect(keyValues(await readAll(reopened, 'topic'))).toEqual(['0 b=1', '2 c=3'])
+  })
+
   it('should join rows that were appended in small pieces', async () => {
     const { log, store } = await openNew()
     await newTopic(log, { cleanup: 'compact' })
