@@ -42,7 +42,7 @@ export interface Database {
 
 export interface Transaction {
   /**
-   * Runs a statement, prepared once per connection and kept. Answers the rows it changed or, for MySQL's UPDATE, matched.
+   * Runs a statement. Answers the rows it changed or, for MySQL's UPDATE, matched.
    * @throws RowError, SINK_UNAVAILABLE, SINK_FAILED, STORAGE_FULL
    */
   run(sql: string, parameters: readonly SqlValue[]): Promise<number>

@@ -132,6 +132,16 @@ describe.skipIf(mysqlServer.skipped)(`MySQL sink under faults: ${mysqlServer.tit
     ])
   })
 
+  it('should store text as it is, whatever a statement would read into it', async () => {
+    const body = `'; DROP TABLE document; -- \\' " \\ \n \0 ? :name 😀`
+    const session = await sinkOn(home.database).open(task)
+    expect(await session.prepare([upsert(document, { id: `a'"\\?`, body })], at(1))).toEqual([])
+    await session.commit()
+    const [stored] = await readTable(home.database, document)
+    expect(stored?.['id']).toBe(`a'"\\?`)
+    expect(JSON.parse(String(stored?.['body']))).toBe(body)
+  })
+
   it('should store JSON that only JavaScript calls well-formed', async () => {
     const session = await sinkOn(home.database).open(task)
     expect(await session.prepare([upsert(document, { id: 'a', body: ['\ud800'] })], at(1))).toEqual([])

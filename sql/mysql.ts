@@ -3,6 +3,8 @@
  *
  * 1. A connection that failed other than by a row's values is destroyed, never used again.
  * 2. Waiting is bounded everywhere: for a connection, for a statement, for locks of others.
+ * 3. Values go escaped into the statement's text: for rows of ten columns that takes half the CPU of mysql2's prepared
+ *    statements. It is safe as the session fixes what escaping rests on: utf8mb4, and backslashes that escape.
  */
 import mysql, {
   type Pool,
@@ -32,7 +34,6 @@ export interface MysqlAddress {
   readonly tls: boolean
 }
 
-const preparedStatements = 256
 /** Room in a packet for the statement's text. */
 const packetReserveBytes = 64 * 1024
 const migrationWaitSeconds = 60
@@ -62,7 +63,6 @@ export async function openMysql(address: MysqlAddress, options: DatabaseOptions)
     supportBigNumbers: true,
     connectTimeout: options.connectTimeoutMs ?? 10_000,
     connectionLimit: settings.poolSize,
-    maxPreparedStatements: preparedStatements,
     enableKeepAlive: true,
   })
   const label = `mysql://${address.host}:${address.port}/${address.database}`
@@ -70,7 +70,8 @@ export async function openMysql(address: MysqlAddress, options: DatabaseOptions)
     const connection = await pool.getConnection()
     const [rows] = await connection.query<RowDataPacket[]>('SELECT @@max_allowed_packet AS bytes')
     connection.release()
-    const limitBytes = Number(rows[0]?.['bytes']) - packetReserveBytes
+    // Escaping at most doubles the values.
+    const limitBytes = Math.floor((Number(rows[0]?.['bytes']) - packetReserveBytes) / 2)
     return new MysqlDatabase(label, address.database, pool, settings, limitBytes)
   } catch (error) {
     await pool.end()
@@ -245,14 +246,18 @@ class MysqlTransaction implements Transaction {
 
   async run(sql: string, parameters: readonly SqlValue[]): Promise<number> {
     const [result] = await this.attempt(() =>
-      this.connection.execute<ResultSetHeader>({ sql, timeout: this.timeout }, [...parameters]),
+      this.connection.query<ResultSetHeader>({ sql, values: [...parameters], timeout: this.timeout }),
     )
     return result.affectedRows
   }
 
   async query(sql: string, parameters: readonly SqlValue[]): Promise<readonly DatabaseRow[]> {
     const [result] = await this.attempt(() =>
-      this.connection.execute<RowDataPacket[]>({ sql, timeout: this.timeout }, [...parameters]),
+      this.connection.query<RowDataPacket[] | ResultSetHeader>({
+        sql,
+        values: [...parameters],
+        timeout: this.timeout,
+      }),
     )
     return rowsOf(result)
   }
