@@ -4,7 +4,9 @@
  *
  * Invariants:
  * 1. The start of a partition moves, durably, before rows below it are deleted.
- * 2. One run at a time; a run that is asked for meanwhile starts afterwards.
+ * 2. One run at a time; a run that is asked for meanwhile starts afterwards. Records may be deleted during a run: every
+ *    step reads anew what it changes, and gives up its turn only after its write.
+ * 3. No write here is synced: what a power failure undoes is done again, or was only of use to this process.
  */
 import { StreamsError } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -76,9 +78,7 @@ export class Cleaner {
       if (offset > start) starts.set(found, offset)
     }
     this.moveStarts(starts)
-    await this.afterLastRun(async () => {
-      for (const partition of starts.keys()) await this.dropRowsBelowStart(partition)
-    })
+    for (const partition of starts.keys()) await this.dropRowsBelowStart(partition)
   }
 
   /** Breaks off what runs, at its next step. */
@@ -145,7 +145,7 @@ export class Cleaner {
 
   private moveStarts(starts: ReadonlyMap<Partition, number>): void {
     if (starts.size === 0) return
-    this.queue.writeNow((batch) => {
+    this.queue.writeUnsynced((batch) => {
       for (const [partition, start] of starts) partition.writeState(batch, { start })
     })
     for (const [partition, start] of starts) partition.changeState({ start })
@@ -155,7 +155,7 @@ export class Cleaner {
     while (!this.stopped) {
       const rows = partition.rowsBelowStart(this.options.stepBytes)
       if (rows.length === 0) return
-      this.queue.writeNow((batch) => {
+      this.queue.writeUnsynced((batch) => {
         for (const row of rows) batch.delete(partition.rowKey(row.offset))
       })
       partition.forgetRowsBefore(rows.at(-1)!.nextOffset)

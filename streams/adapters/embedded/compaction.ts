@@ -90,7 +90,7 @@ class Round {
     }
     if (!context.stopped()) {
       const cleaning = { cleanedTo: this.cleanTo, records: this.kept }
-      context.queue.writeNow((batch) => partition.writeState(batch, { cleaning }))
+      context.queue.writeUnsynced((batch) => partition.writeState(batch, { cleaning }))
       partition.changeState({ cleaning })
     }
     return this.removed
@@ -111,7 +111,7 @@ class Round {
     }
     const changed = joined.filter((one) => one.changed)
     if (changed.length === 0) return
-    this.context.queue.writeNow((batch) => {
+    this.context.queue.writeUnsynced((batch) => {
       for (const one of changed) one.write(this.partition, batch)
       // The last row may be gone, and with it what says where the partition ends.
       this.partition.writeState(batch, {})

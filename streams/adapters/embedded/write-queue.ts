@@ -42,15 +42,12 @@ export class WriteQueue {
 
   /** Writes at once. */
   writeNow(fill: (batch: StoreBatch) => void): void {
-    this.checkUsable()
-    const batch = this.store.batch()
-    fill(batch)
-    try {
-      this.store.write(batch, { sync: this.sync })
-    } catch (error) {
-      this.failure = error
-      throw error
-    }
+    this.write(fill, this.sync)
+  }
+
+  /** Writes at once what may be lost in a power failure, as long as nothing older is. */
+  writeUnsynced(fill: (batch: StoreBatch) => void): void {
+    this.write(fill, false)
   }
 
   /** Resolves when everything enqueued so far is settled. */
@@ -73,6 +70,18 @@ export class WriteQueue {
     }
     for (const write of writes) write.written()
     for (const write of writes) write.resolve()
+  }
+
+  private write(fill: (batch: StoreBatch) => void, sync: boolean): void {
+    this.checkUsable()
+    const batch = this.store.batch()
+    fill(batch)
+    try {
+      this.store.write(batch, { sync })
+    } catch (error) {
+      this.failure = error
+      throw error
+    }
   }
 
   private checkUsable(): void {
