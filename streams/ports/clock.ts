@@ -2,8 +2,11 @@
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number
-  /** Calls back once, after `delayMs`. The timer keeps no process alive by itself. */
-  setTimer(delayMs: number, callback: () => void): Timer
+  /**
+   * Calls back once, after `delayMs`. A pending timer keeps the process alive, unless it is for `background` work that
+   * nobody waits for.
+   */
+  setTimer(delayMs: number, callback: () => void, options?: { readonly background?: boolean }): Timer
   /** Resolves after other work that is ready has had its turn: sockets, timers, other tasks. */
   yieldTurn(): Promise<void>
 }

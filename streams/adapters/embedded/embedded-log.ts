@@ -188,14 +188,15 @@ export class EmbeddedLog implements Log {
 
   private cleanEvery(intervalMs: number | null): void {
     if (intervalMs === null) return
-    this.cleaningTimer = this.clock.setTimer(intervalMs, () => {
+    const clean = (): void => {
       this.cleaner
         .clean(false)
-        .catch((error: unknown) => this.logger.error({ err: error }, 'old records could not be cleaned away'))
+        .catch((error: unknown) => this.logger.error({ error }, 'old records could not be cleaned away'))
         .finally(() => {
           if (this.closing === undefined) this.cleanEvery(intervalMs)
         })
-    })
+    }
+    this.cleaningTimer = this.clock.setTimer(intervalMs, clean, { background: true })
   }
 
   private checkOpen(): void {

@@ -133,10 +133,11 @@ class EmbeddedProducer implements TransactionalProducer {
   private begin(): void {
     if (this.state !== 'ready') return
     this.state = 'open'
-    this.timeout = this.context.clock.setTimer(this.timeoutMs, () => {
+    const timedOut = (): void => {
       this.drop()
       this.state = 'timedOut'
-    })
+    }
+    this.timeout = this.context.clock.setTimer(this.timeoutMs, timedOut, { background: true })
   }
 
   private writeTo(batch: StoreBatch): void {

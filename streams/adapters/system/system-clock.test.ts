@@ -14,10 +14,21 @@ describe('systemClock', () => {
       cancelledFired = true
     })
     cancelled.cancel()
-    const keepsAlive = setInterval(() => {}, 1_000)
     await new Promise<void>((resolve) => systemClock.setTimer(5, resolve))
-    clearInterval(keepsAlive)
     expect(cancelledFired).toBe(false)
+  })
+
+  it('should keep the process alive for a timer, but not for one in the background', () => {
+    const waitedFor = () =>
+      process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
+    const before = waitedFor()
+    const background = systemClock.setTimer(1000, () => {}, { background: true })
+    expect(waitedFor()).toBe(before)
+    const timer = systemClock.setTimer(1000, () => {})
+    expect(waitedFor()).toBe(before + 1)
+    background.cancel()
+    timer.cancel()
+    expect(waitedFor()).toBe(before)
   })
 
   it('should let sockets and timers have their turn when it yields', async () => {
