@@ -178,8 +178,8 @@ export async function settled(members: readonly TestMember[], newerThan = 0): Pr
     const names = all.map((one) =>
       one!.partitions.map(({ topic, partition }) => `${topic}-${partition}`).sort(),
     )
-    const members_ = all[0]!.userData.toString().split(',').length
-    return members_ === members.length && names
+    const memberCount = Buffer.from(all[0]!.userData).toString().split(',').length
+    return memberCount === members.length && names
   })
 }
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { newTopic, openNew, openOn, readAll, valuesOf } from '../../../tests/support/embedded-log.ts'
 import { batchOf, type ReadRecord, valuesBatch } from '../../testing/plain-records.ts'
 import { MemoryStoreProvider } from '../memory/memory-store.ts'
 import type { EmbeddedLog } from './embedded-log.ts'
-import { newTopic, openNew, openOn, readAll, valuesOf } from './log-under-test.ts'
 
 const hourMs = 3_600_000
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { newTopic, openNew, openOn, readAll, valuesOf } from '../../../tests/support/embedded-log.ts'
 import { ManualClock } from '../../testing/manual-clock.ts'
 import { batchOf, valuesBatch } from '../../testing/plain-records.ts'
 import { MemoryStoreProvider } from '../memory/memory-store.ts'
 import { openEmbeddedLog } from './embedded-log.ts'
 import { formatKey } from './log-keys.ts'
-import { newTopic, openNew, openOn, readAll, valuesOf } from './log-under-test.ts'
 
 describe('openEmbeddedLog', () => {
   it('should refuse a store of another format or with other content', async () => {

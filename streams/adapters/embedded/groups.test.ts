@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { newTopic, openNew } from '../../../tests/support/embedded-log.ts'
 import type { Assignor, GroupOptions } from '../../ports/log.ts'
-import { newTopic, openNew } from './log-under-test.ts'
 
 /** Everything to the first. */
 const allToFirst: Assignor = {

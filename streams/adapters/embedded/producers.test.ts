@@ -1,11 +1,11 @@
 /** Random interleavings of everything that writes, against a model that keeps plain lists. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { newTopic, openOn, readAll } from '../../../tests/support/embedded-log.ts'
 import type { TransactionalProducer } from '../../ports/log.ts'
 import { plainRecords, valuesBatch } from '../../testing/plain-records.ts'
 import { MemoryStoreProvider } from '../memory/memory-store.ts'
 import type { EmbeddedLog } from './embedded-log.ts'
-import { newTopic, openOn, readAll } from './log-under-test.ts'
 
 const partitions = [0, 1]
 const producerIds = [0, 1, 2]
