@@ -5,11 +5,11 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { generateRecordTypes } from '../streams/serde/avro-codegen.ts'
+import { generateRecordTypes } from '../streams/index.ts'
 
 const targets = [
   { folder: 'streams/schemas', runtimeImport: '../../serde/avro-schema.ts' },
-  { folder: 'schemas', runtimeImport: '../../streams/serde/avro-schema.ts' },
+  { folder: 'schemas', runtimeImport: '../../streams/index.ts' },
 ]
 
 /** The generated files, by path from the root, with the text they should have. */

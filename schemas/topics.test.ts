@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { TypeOf } from '../streams/serde/serde.ts'
+import type { TypeOf } from '../streams/index.ts'
 import type {
   OrderInputProgress,
   OrderLine,

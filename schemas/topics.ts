@@ -1,7 +1,5 @@
 /** The topics of the order topologies, typed by what they hold. Keys are user ids unless said otherwise. */
-import { avro } from '../streams/serde/avro.ts'
-import { serdes } from '../streams/serde/serdes.ts'
-import { topic } from '../streams/serde/topic.ts'
+import { avro, serdes, topic } from '../streams/index.ts'
 import {
   orderInputProgressSchema,
   orderLineSchema,

@@ -1,5 +1,5 @@
 // Generated from the .avsc files by `npm run codegen`. Do not edit.
-import type { AvroSchema } from '../../streams/serde/avro-schema.ts'
+import type { AvroSchema } from '../../streams/index.ts'
 
 /** How far an input file has been read into the log. */
 export interface OrderInputProgress {
