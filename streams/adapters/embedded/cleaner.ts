@@ -11,36 +11,16 @@
 import { StreamsError } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { PartitionOffset } from '../../ports/log.ts'
+import { type CleaningOptions, defaultCleaningOptions } from './cleaning-options.ts'
 import { compact } from './compaction.ts'
 import type { Partition } from './partition.ts'
 import { summarizeRow } from './record-rows.ts'
 import type { Topics } from './topics.ts'
 import type { WriteQueue } from './write-queue.ts'
 
-export interface CleaningOptions {
-  /** How long a tombstone stays after compaction first met it, so that readers on their way see it. */
-  readonly deleteRetentionMs: number
-  /** A partition is compacted once this share of its records is new since the last time … */
-  readonly minDirtyRatio: number
-  /** … and it is at least so many. */
-  readonly minDirtyRecords: number
-  /** Bounds the memory of compaction, at about 32 bytes a key; with more keys it goes over the partition repeatedly. */
-  readonly maxKeysPerRound: number
-  /** About how much is read, and written, in one go. */
-  readonly stepBytes: number
-}
-
 export interface CleaningReport {
   readonly compactedPartitions: number
   readonly removedRecords: number
-}
-
-const defaults: CleaningOptions = {
-  deleteRetentionMs: 24 * 60 * 60_000,
-  minDirtyRatio: 0.5,
-  minDirtyRecords: 1000,
-  maxKeysPerRound: 1_000_000,
-  stepBytes: 1024 * 1024,
 }
 
 export interface CleanerContext {
@@ -62,7 +42,7 @@ export class Cleaner {
     this.topics = topics
     this.queue = queue
     this.clock = clock
-    this.options = { ...defaults, ...options }
+    this.options = { ...defaultCleaningOptions, ...options }
   }
 
   clean(force: boolean): Promise<CleaningReport> {

@@ -14,7 +14,7 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { StoreBatch } from '../../ports/store.ts'
 import { type RecordBatch, RecordBatchBuilder } from '../../records/record-batch.ts'
-import type { CleaningOptions } from './cleaner.ts'
+import type { CleaningOptions } from './cleaning-options.ts'
 import { NewestOffsets } from './newest-offsets.ts'
 import type { Partition } from './partition.ts'
 import { encodeRow, summarizeRow } from './record-rows.ts'

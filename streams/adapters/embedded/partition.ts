@@ -10,12 +10,20 @@
  * 3. Ranges released at the tail give their offsets back; elsewhere they leave a gap.
  * 4. The row of a partition in the store, where there is one, keeps `next` from going back when records were deleted.
  */
+import type { TopicSettings } from '../../ports/log.ts'
 import type { Store, StoreBatch } from '../../ports/store.ts'
 import type { RecordBatch } from '../../records/record-batch.ts'
 import { offsetOfRecordsKey, partitionKey, readOffset, recordsKey, writeOffset } from './log-keys.ts'
 import { summarizeRow } from './record-rows.ts'
 import { type PartitionRows, type RowCache, StoredRow } from './row-cache.ts'
-import type { Topic } from './topics.ts'
+
+/** The topic that a partition is of. */
+export interface TopicIdentity {
+  /** Stands for the name in store keys. */
+  readonly id: number
+  readonly name: string
+  readonly settings: TopicSettings
+}
 
 /** Offsets of one sent batch, with its rows until they are stored. */
 export interface OffsetRange {
@@ -40,7 +48,7 @@ export interface CleaningProgress {
 }
 
 export class Partition {
-  readonly topic: Topic
+  readonly topic: TopicIdentity
   readonly number: number
   private readonly store: Store
   private readonly cached: PartitionRows
@@ -53,7 +61,7 @@ export class Partition {
   private firstRowOffset = 0
   private cleaning: CleaningProgress = { cleanedTo: 0, records: 0 }
 
-  constructor(topic: Topic, number: number, store: Store, cache: RowCache) {
+  constructor(topic: TopicIdentity, number: number, store: Store, cache: RowCache) {
     this.topic = topic
     this.number = number
     this.store = store

@@ -3,14 +3,11 @@ import { StreamsError } from '../../errors.ts'
 import type { TopicPartition, TopicSettings } from '../../ports/log.ts'
 import type { Store } from '../../ports/store.ts'
 import { topicKey, topicOfKey, topicRows } from './log-keys.ts'
-import { Partition } from './partition.ts'
+import { Partition, type TopicIdentity } from './partition.ts'
 import type { RowCache } from './row-cache.ts'
 import type { WriteQueue } from './write-queue.ts'
 
-export interface Topic {
-  readonly id: number
-  readonly name: string
-  readonly settings: TopicSettings
+export interface Topic extends TopicIdentity {
   readonly partitions: readonly Partition[]
 }
 
