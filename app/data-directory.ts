@@ -1,0 +1,98 @@
+/**
+ * The data directory of single-node mode:
+ *
+ *     log/                the embedded log: topics, schemas, positions; its RocksDB lock guards the whole directory
+ *     state/              the tasks' stores, rebuilt from the log when they are gone
+ *     orders.db           the tables, SQLite
+ *     order-streams.log   what happened
+ */
+import { join } from 'node:path'
+import { type EmbeddedLog, openEmbeddedLog } from '../streams/adapters/embedded/embedded-log.ts'
+import { openLogRegistry } from '../streams/adapters/registry/log-registry.ts'
+import { RocksStoreProvider } from '../streams/adapters/rocksdb/rocks-store-provider.ts'
+import { systemClock } from '../streams/adapters/system/system-clock.ts'
+import {
+  type Clock,
+  type SchemaRegistry,
+  type Store,
+  type StoreProvider,
+  StreamsError,
+} from '../streams/index.ts'
+import type { Config } from './config-schema.ts'
+import { CommandFailed } from './failure.ts'
+
+export interface DataDirectory {
+  readonly path: string
+  readonly databasePath: string
+  readonly log: EmbeddedLog
+  readonly registry: SchemaRegistry
+  readonly stores: StoreProvider
+  readonly clock: Clock
+  close(): Promise<void>
+}
+
+/**
+ * Opens a data directory, which nobody else can then.
+ * @param mode `create` makes one that is missing; `existing` refuses that, for commands that only look.
+ * @throws STATE_DIRECTORY_LOCKED, STATE_DIRECTORY_UNUSABLE, STATE_CORRUPT, STORAGE_FULL, CommandFailed
+ */
+export async function openDataDirectory(config: Config, mode: 'create' | 'existing'): Promise<DataDirectory> {
+  const path = config.dataDir
+  const directory = new RocksStoreProvider({ directory: path })
+  const opened: (() => Promise<void>)[] = []
+  try {
+    if (mode === 'existing' && !(await directory.exists('log'))) throw nothingThere(path)
+    const store: Store = await directory.open('log')
+    opened.push(() => store.close())
+    const clock = systemClock
+    const log = await openEmbeddedLog({ store, clock, sync: config.durability === 'power-failure' })
+    opened.push(() => log.close())
+    const registry = await openLogRegistry({ log, clock })
+    return {
+      path,
+      databasePath: join(path, 'orders.db'),
+      log,
+      registry,
+      stores: new RocksStoreProvider({ directory: join(path, 'state') }),
+      clock,
+      close: async () => {
+        await log.close()
+        await store.close()
+      },
+    }
+  } catch (error) {
+    for (const close of opened.reverse()) await close().catch(() => {})
+    throw explained(path, error)
+  }
+}
+
+function nothingThere(path: string): CommandFailed {
+  return new CommandFailed(
+    `there is no data in ${path}: run \`order-streams start\` first, or name another directory with --data-dir`,
+  )
+}
+
+/** The engine speaks of databases; whoever started the program knows a data directory. */
+function explained(path: string, error: unknown): unknown {
+  if (!(error instanceof StreamsError)) return error
+  const remedy = remedies[error.code]
+  if (remedy === undefined) return error
+  const { code, details } = error
+  return new StreamsError(code, `data directory ${path}: ${remedy}\n  ${error.message}`, {
+    details,
+    cause: error,
+  })
+}
+
+const remedies: Readonly<Record<string, string>> = {
+  STATE_DIRECTORY_LOCKED:
+    'another order-streams uses it: stop that one first (Ctrl-C), or choose another directory with --data-dir',
+  STATE_DIRECTORY_UNUSABLE:
+    'it cannot be used: name a directory that this user may write, with --data-dir or DATA_DIR',
+  STATE_CORRUPT:
+    'its log is damaged: put back a backup of the directory, or move it away and start anew from your input',
+  STORAGE_FULL:
+    'no space is left on its disk: free some, then start again; nothing that was committed is lost',
+  STATE_FORMAT_UNSUPPORTED:
+    'it was written by another version: use that version, or move the directory away and start anew',
+}

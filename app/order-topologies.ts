@@ -1,0 +1,93 @@
+/** The topologies of the order ETL, connected to the tables that they fill. */
+import { defaultOrderLimits } from '../orders/rule.ts'
+import { topics } from '../schemas/topics.ts'
+import type { SqlRow } from '../sql/index.ts'
+import { type Log, type Sink, StreamsError, type Topology } from '../streams/index.ts'
+import type { CleanseSettings } from '../topologies/cleanse/cleanse-order.ts'
+import { cleanse } from '../topologies/cleanse/topology.ts'
+import { ingest } from '../topologies/ingest/topology.ts'
+import type { Config } from './config-schema.ts'
+import { suggestion } from './did-you-mean.ts'
+import { UsageError } from './failure.ts'
+import { eventRow, headerRow, lineRow, rejectionRow } from './order-rows.ts'
+
+interface Parts {
+  readonly config: Config
+  readonly tables: Sink<SqlRow>
+}
+
+/** By name, in the order that records pass through them. */
+const builders: Readonly<Record<string, { readonly stage: string; build(parts: Parts): Topology }>> = {
+  ingest: {
+    stage: 'stage 1: bytes to typed records',
+    build: ({ tables }) =>
+      ingest({
+        store: (events) =>
+          events.toSink('order_event', tables, (event, _key, record) => [eventRow(event, record)]),
+      }),
+  },
+  cleanse: {
+    stage: 'stage 2: repeats dropped, orders validated, headers and lines split',
+    build: ({ config, tables }) =>
+      cleanse({
+        ...cleanseSettings(config),
+        store: {
+          headers: (headers) => headers.toSink('order_header', tables, (header) => [headerRow(header)]),
+          lines: (lines) => lines.toSink('order_line', tables, (line) => [lineRow(line)]),
+          rejections: (rejections) =>
+            rejections.toSink('order_rejection', tables, (rejection) => [rejectionRow(rejection)]),
+        },
+      }),
+  },
+}
+
+export const topologyNames = Object.keys(builders)
+
+export function stageOf(name: string): string {
+  return builders[name]?.stage ?? ''
+}
+
+/** The topologies named, in the order that records pass through them. @throws UsageError for a name that is none */
+export function orderTopologies(names: readonly string[], config: Config, tables = noTables): Topology[] {
+  for (const name of names) {
+    if (Object.hasOwn(builders, name)) continue
+    throw new UsageError(`there is no topology "${name}": ${suggestion(name, topologyNames)}`)
+  }
+  return topologyNames
+    .filter((name) => names.includes(name))
+    .map((name) => builders[name]!.build({ config, tables }))
+}
+
+/** For topologies that are only looked at. */
+const noTables: Sink<SqlRow> = {
+  name: 'orders.db',
+  open: async () => {
+    throw new StreamsError('INVARIANT_VIOLATED', 'a topology that is only looked at was run')
+  },
+}
+
+/** Creates the topics of the order ETL that are missing; those that exist keep their partitions. */
+export async function createOrderTopics(log: Log, config: Config): Promise<void> {
+  const existing = new Map((await log.describeTopics()).map(({ name, partitions }) => [name, partitions]))
+  await log.createTopics(
+    Object.values(topics).map(({ name, settings }) => ({
+      name,
+      ...settings,
+      partitions: existing.get(name) ?? settings.partitions ?? config.partitions,
+    })),
+  )
+}
+
+function cleanseSettings(config: Config): CleanseSettings {
+  return {
+    limits: {
+      ...defaultOrderLimits,
+      earliestTimeMs: Date.UTC(config.orderEarliestYear, 0, 1),
+      maxAheadMs: config.orderMaxAheadMs,
+      maxAmount: config.orderMaxAmount,
+      maxQuantity: config.orderMaxQuantity,
+      unusualQuantity: config.orderUnusualQuantity,
+    },
+    memory: { retentionMs: config.repeatMemoryMs, maxEvents: config.repeatMemoryMaxEvents },
+  }
+}

@@ -1,0 +1,52 @@
+/** Reading what a topic holds now, from its first record to its last. */
+import type { Log, RecordBatch, TopicPartition } from '../streams/index.ts'
+
+export async function partitionsOf(log: Log, topic: string): Promise<TopicPartition[]> {
+  const [settings] = await log.describeTopics([topic])
+  return Array.from({ length: settings?.partitions ?? 0 }, (_, partition) => ({ topic, partition }))
+}
+
+/**
+ * The committed batches of a partition up to where it ends now. The first may begin before `from`, and the last may reach
+ * beyond the end that there was.
+ */
+export async function* readPartition(
+  log: Log,
+  partition: TopicPartition,
+  from = 0,
+): AsyncGenerator<RecordBatch> {
+  const [range] = await log.offsetRanges([partition])
+  if (range === undefined) return
+  let wake = () => {}
+  let failure: unknown
+  const reader = log.openReader({
+    onReady: () => wake(),
+    onError: (_partition, error) => {
+      failure = error
+      wake()
+    },
+  })
+  try {
+    const start = Math.max(from, range.start)
+    if (start < range.end) reader.follow(partition, start)
+    while (start < range.end && reader.position(partition) < range.end) {
+      // Made before `take`, so that no call of `onReady` in between is lost.
+      const ready = new Promise<void>((resolve) => {
+        wake = resolve
+      })
+      const batch = reader.take(partition)
+      if (failure !== undefined) throw failure
+      if (batch === null) await ready
+      else if (batch.length > 0) yield batch
+    }
+  } finally {
+    await reader.close()
+  }
+}
+
+/** All batches of a topic, partition by partition; none when it does not exist. */
+export async function* readTopic(log: Log, topic: string): AsyncGenerator<RecordBatch> {
+  const exists = (await log.describeTopics()).some(({ name }) => name === topic)
+  if (!exists) return
+  for (const partition of await partitionsOf(log, topic)) yield* readPartition(log, partition)
+}
