@@ -70,6 +70,7 @@ export {
 } from './serde/serde.ts'
 export { serdes } from './serde/serdes.ts'
 export { type Topic, topic } from './serde/topic.ts'
+export { type StoredRow, StoredRows, type StoredRowsOptions } from './state/stored-rows.ts'
 export { type DescribeFormat, describeTopology } from './topology/describe.ts'
 export { type KeyValueStore, keyValueStore, type StoreSpec, type Timestamped } from './topology/store-spec.ts'
 export type { Partitioner, Receiver, RecordContext } from './topology/task-context.ts'

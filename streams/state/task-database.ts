@@ -66,10 +66,7 @@ export class TaskDatabase {
 
   /** The bytes that every key of a store's section begins with. */
   prefix(storeName: string, part: number): Buffer {
-    const prefix = Buffer.alloc(3)
-    prefix.writeUInt16BE(this.storeNumbers[storeName] ?? 0, 0)
-    prefix[2] = part
-    return prefix
+    return prefixOf(this.storeNumbers[storeName] ?? 0, part)
   }
 
   batch(): StoreBatch {
@@ -87,6 +84,25 @@ export class TaskDatabase {
   close(): Promise<void> {
     return this.store.close()
   }
+}
+
+/** For looking into a database: the prefix of a store's section, undefined when the database has no such store. */
+export function storedPrefix(
+  database: Store,
+  storeName: string,
+  part: number,
+): Buffer | undefined | 'unreadable' {
+  const metadata = readMetadata(database)
+  if (metadata === 'unreadable') return metadata
+  const number = metadata.storeNumbers[storeName]
+  return number === undefined ? undefined : prefixOf(number, part)
+}
+
+function prefixOf(storeNumber: number, part: number): Buffer {
+  const prefix = Buffer.alloc(3)
+  prefix.writeUInt16BE(storeNumber, 0)
+  prefix[2] = part
+  return prefix
 }
 
 const emptyMetadata: Metadata = { ...nothingCommitted, format: formatVersion, storeNumbers: {} }
