@@ -19,7 +19,10 @@ import type { CompiledTask } from './compiled-task.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { ProcessingGuarantee } from './settings.ts'
 
-/** The steps in their order. Observers are told when one is done; the crash tests kill the process there. */
+/**
+ * The steps in their order. Observers are told when one is done; the crash tests kill the process there. At-least-once
+ * has no `committed`, and its `offsets-sent` is the last.
+ */
 export const commitSteps = [
   'flushed',
   'sink-prepared',
@@ -53,7 +56,10 @@ export interface CommitTarget {
 
 export interface CommitRequest {
   readonly commitNumber: number
+  /** Where the task stands, as its sink and its checkpoint are told. */
   readonly inputOffsets: readonly PartitionOffset[]
+  /** The same for the consumer group, but never below what it committed before. */
+  readonly groupOffsets: readonly PartitionOffset[]
   readonly expiryMaxRows: number
 }
 
@@ -93,7 +99,7 @@ export async function commitTask(target: CommitTarget, request: CommitRequest): 
   }
 
   if (target.producer !== undefined) {
-    await target.producer.sendOffsets(target.groupId, request.inputOffsets)
+    await target.producer.sendOffsets(target.groupId, request.groupOffsets)
     await step('offsets-sent')
     await target.producer.commit()
     await step('committed')
@@ -105,8 +111,11 @@ export async function commitTask(target: CommitTarget, request: CommitRequest): 
   if (target.database !== undefined && encoded.batch !== undefined)
     target.database.apply(encoded.batch, position)
   for (const store of compiled.stores.values()) store.committed()
-  if (target.producer === undefined) await target.log.commitOffsets(target.groupId, request.inputOffsets)
   await step('state-applied')
+  if (target.producer === undefined) {
+    await target.log.commitOffsets(target.groupId, request.groupOffsets)
+    await step('offsets-sent')
+  }
   return { checkpoint, outputRecords: encoded.outputs.reduce((sum, { length }) => sum + length, 0) }
 }
 

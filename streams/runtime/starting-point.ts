@@ -11,7 +11,10 @@ import { type TaskEnvironment, taskIdOf } from './task-environment.ts'
 export interface StartingPoint {
   /** For each input partition, where to read on. */
   readonly offsets: readonly PartitionOffset[]
-  /** What the group committed, for partitions that it did. */
+  /**
+   * What the group committed, or else the partition's beginning. A sink may stand behind it, when the process died between
+   * the log's commit and the sink's; at-least-once also before it. Dead letters are published up to here.
+   */
   readonly committed: readonly PartitionOffset[]
 }
 
@@ -41,10 +44,10 @@ export async function startingPoint(
   })
   return {
     offsets,
-    committed: partitions.flatMap((input, index) => {
-      const offset = committed[index]
-      return offset === null || offset === undefined ? [] : [{ ...input, offset }]
-    }),
+    committed: partitions.map((input, index) => ({
+      ...input,
+      offset: committed[index] ?? ranges[index]!.start,
+    })),
   }
 }
 

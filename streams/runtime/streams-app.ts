@@ -89,13 +89,14 @@ export class StreamsApp {
    */
   async drained(): Promise<void> {
     // In the order of the topologies: when an upstream one has committed its input, its output is there to be seen.
-    for (const { topology } of this.runners) {
+    for (const runner of this.runners) {
+      const { topology } = runner
       const topics = topology.subTopologies.flatMap(({ sources }) => sources.map(({ topic }) => topic.name))
       const settings = await this.options.log.describeTopics(topics)
       const partitions = settings.flatMap(({ name, partitions: count }) =>
         Array.from({ length: count }, (_, partition) => ({ topic: name, partition })),
       )
-      while (!(await this.isDrained(topology.name, partitions))) {
+      while (!(await this.isDrained(runner, partitions))) {
         if (this.failure !== undefined) throw this.failure.error
         await this.committed.wait(drainedPollMs)
       }
@@ -108,12 +109,16 @@ export class StreamsApp {
     await Promise.all(this.runners.map((runner) => runner.stop()))
   }
 
-  private async isDrained(groupId: string, partitions: readonly TopicPartition[]): Promise<boolean> {
+  private async isDrained(runner: TopologyRunner, partitions: readonly TopicPartition[]): Promise<boolean> {
     const { log } = this.options
+    const own = runner.committedOffsets()
+    if (own === undefined) return false
     // Offsets first: what a task committed by then was written by then, so the ends read after it count it.
-    const committed = await log.committedOffsets(groupId, partitions)
+    const committed = await log.committedOffsets(runner.topology.name, partitions)
     const ranges = await log.offsetRanges(partitions)
-    return ranges.every(({ start, end }, index) => (committed[index] ?? start) >= end)
+    return ranges.every(({ topic, partition, start, end }, index) => {
+      return (own.get(`${topic}-${partition}`) ?? committed[index] ?? start) >= end
+    })
   }
 
   private fail(error: unknown): void {

@@ -33,6 +33,7 @@ export class TaskDriver {
   private readonly signal: Signal
   private readonly onFailed: (error: unknown) => void
   private stopping = false
+  private task: Task | undefined
   private failures = 0
 
   constructor(
@@ -48,6 +49,11 @@ export class TaskDriver {
     this.onFailed = onFailed
     this.signal = new Signal(environment.clock)
     this.finished = this.run()
+  }
+
+  /** Where the last commit of the task stands; undefined while it is not running. */
+  get committedOffsets(): readonly PartitionOffset[] | undefined {
+    return this.task?.committedOffsets
   }
 
   /** Commits what was processed, then lets the task go. */
@@ -81,9 +87,11 @@ export class TaskDriver {
       this.signal.notify(),
     )
     try {
+      this.task = task
       this.state = { kind: 'running' }
       await this.process(task)
     } finally {
+      this.task = undefined
       await task.close().catch((error: unknown) => {
         this.environment.logger.warn(
           { task: this.taskId, reason: messageOf(error) },

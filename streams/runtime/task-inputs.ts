@@ -8,16 +8,23 @@ import { StreamsError } from '../errors.ts'
 import type { LogReader, PartitionOffset } from '../ports/log.ts'
 import type { CompiledTask } from './compiled-task.ts'
 import { PartitionInput } from './partition-input.ts'
+import type { StartingPoint } from './starting-point.ts'
 
 export class TaskInputs {
   private readonly inputs: readonly PartitionInput[]
   private readonly compiled: CompiledTask
-  private committed: readonly PartitionOffset[]
+  private readonly start: StartingPoint
+  /** Where the last commit stands; before the first one, where the task began: with an external sink, what the sink holds. */
+  committedOffsets: readonly PartitionOffset[]
+  /** Whether the sink is ahead of the group, which must be told even if no record comes any more. */
+  private groupIsBehind: boolean
 
-  constructor(compiled: CompiledTask, reader: LogReader, start: readonly PartitionOffset[]) {
+  constructor(compiled: CompiledTask, reader: LogReader, start: StartingPoint) {
     this.compiled = compiled
-    this.committed = start
-    this.inputs = start.map(({ topic, partition, offset }) => {
+    this.start = start
+    this.committedOffsets = start.offsets
+    this.groupIsBehind = start.offsets.some(({ offset }, index) => start.committed[index]!.offset < offset)
+    this.inputs = start.offsets.map(({ topic, partition, offset }) => {
       const processor = compiled.processors.get(topic)
       if (processor === undefined)
         throw new StreamsError('INVARIANT_VIOLATED', `no source reads topic ${topic}`)
@@ -56,9 +63,12 @@ export class TaskInputs {
     return this.inputs.some(({ missingSchema }) => missingSchema !== undefined)
   }
 
-  /** Whether anything was processed since the last commit. */
+  /** Whether there is something to commit: the task stands elsewhere than the last commit. */
   get hasMoved(): boolean {
-    return this.inputs.some(({ nextOffset }, index) => nextOffset !== this.committed[index]!.offset)
+    return (
+      this.groupIsBehind ||
+      this.inputs.some(({ nextOffset }, index) => nextOffset !== this.committedOffsets[index]!.offset)
+    )
   }
 
   /** Grows with every offset that is passed. */
@@ -76,8 +86,17 @@ export class TaskInputs {
     return this.inputs.map(({ partition, nextOffset }) => ({ ...partition, offset: nextOffset }))
   }
 
+  /** What the group is told: never to go back, because dead letters were published up to where it stands. */
+  groupOffsets(): PartitionOffset[] {
+    return this.offsets().map((position, index) => ({
+      ...position,
+      offset: Math.max(position.offset, this.start.committed[index]!.offset),
+    }))
+  }
+
   markCommitted(offsets: readonly PartitionOffset[]): void {
-    this.committed = offsets
+    this.committedOffsets = offsets
+    this.groupIsBehind = false
   }
 
   private async readAhead(input: PartitionInput): Promise<void> {

@@ -8,7 +8,7 @@
  * 3. After an error it is not used again: close it, which aborts, and open a new one (open-task.ts).
  */
 import type { StreamsError } from '../errors.ts'
-import type { LogReader, TransactionalProducer } from '../ports/log.ts'
+import type { LogReader, PartitionOffset, TransactionalProducer } from '../ports/log.ts'
 import type { Checkpoint } from '../schemas/generated/records.ts'
 import type { FlushFailure } from '../state/table-store.ts'
 import type { TaskDatabase } from '../state/task-database.ts'
@@ -82,7 +82,7 @@ export class Task {
       },
       maxBufferedBytes: environment.settings.inputMaxBufferedBytes,
     })
-    this.inputs = new TaskInputs(compiled, this.reader, parts.start.offsets)
+    this.inputs = new TaskInputs(compiled, this.reader, parts.start)
   }
 
   /** Processes what is there, up to a slice of time. Answers whether there was anything. */
@@ -120,6 +120,7 @@ export class Task {
     const { checkpoint, outputRecords } = await commitTask(this.commitTarget, {
       commitNumber: this.commitNumber + 1,
       inputOffsets,
+      groupOffsets: this.inputs.groupOffsets(),
       expiryMaxRows: this.environment.settings.expiryMaxRowsPerCommit,
     })
     this.commitNumber = checkpoint.commit_number
@@ -132,6 +133,11 @@ export class Task {
       lag: this.inputs.lag,
     })
     this.environment.observer.onCommitted?.(checkpoint)
+  }
+
+  /** Where its last commit stands: with an external sink, what the sink holds. */
+  get committedOffsets(): readonly PartitionOffset[] {
+    return this.inputs.committedOffsets
   }
 
   /** Records known to wait in its inputs. */

@@ -82,6 +82,7 @@ export class TopologyRunner {
   private environment: TaskEnvironment | undefined
   private globalTables: GlobalTables | undefined
   private member: GroupMember | undefined
+  private isAssigned = false
   /** Assignments are carried out one after the other: a task that is let go must be closed before it is opened again. */
   private reconciling: Promise<void> = Promise.resolve()
 
@@ -129,6 +130,22 @@ export class TopologyRunner {
     return new Map([...this.drivers].map(([id, driver]) => [id, driver.state]))
   }
 
+  /**
+   * Where the tasks of this instance stand, by `topic-partition`; undefined while that is not known, because they are
+   * not assigned yet or not open. With an external sink it is what the sink holds, which the group's offsets may be ahead of.
+   */
+  committedOffsets(): ReadonlyMap<string, number> | undefined {
+    if (!this.isAssigned) return undefined
+    const offsets = new Map<string, number>()
+    for (const driver of this.drivers.values()) {
+      const { committedOffsets, state } = driver
+      if (committedOffsets === undefined && state.kind !== 'given-up') return undefined
+      for (const { topic, partition, offset } of committedOffsets ?? [])
+        offsets.set(`${topic}-${partition}`, offset)
+    }
+    return offsets
+  }
+
   /** Commits, leaves the group and lets everything go. */
   async stop(): Promise<void> {
     if (this.state.kind !== 'failed') this.state = { kind: 'stopping' }
@@ -168,6 +185,7 @@ export class TopologyRunner {
       if (this.drivers.has(id)) continue
       this.drivers.set(id, new TaskDriver(environment, subTopology, partition, (error) => this.fail(error)))
     }
+    this.isAssigned = true
   }
 
   private fail(error: unknown): void {

@@ -1,8 +1,18 @@
 /** The engine's API for tests: topologies run in memory, with time moved by hand. */
 export { MemoryMetrics } from '../adapters/memory/memory-metrics.ts'
 export { MemoryStoreProvider } from '../adapters/memory/memory-store.ts'
+export {
+  crashAt,
+  type Fault,
+  Faults,
+  type FaultyCall,
+  faultyLog,
+  faultySink,
+  type StepCrash,
+} from './faults.ts'
 export { ManualClock } from './manual-clock.ts'
 export { MemoryRegistry } from './memory-registry.ts'
+export { MemorySink, type MemorySinkOptions } from './memory-sink.ts'
 export {
   type TestDriverOptions,
   type TestInput,

@@ -1,0 +1,143 @@
+/** What must be true of a world once everything is processed, whatever happened on the way. */
+import { expect } from 'vitest'
+import { openLogRegistry } from '../../streams/adapters/registry/log-registry.ts'
+import {
+  deadLetterTopic,
+  internalTopics,
+  type ProcessingGuarantee,
+  type Topology,
+} from '../../streams/index.ts'
+import { keyAt, valueAt } from '../../streams/records/record-batch.ts'
+import { databaseName } from '../../streams/runtime/task-environment.ts'
+import { deadLetterSchema } from '../../streams/schemas/generated/records.ts'
+import { avro } from '../../streams/serde/avro.ts'
+import { section, TaskDatabase } from '../../streams/state/task-database.ts'
+import { type Case, expectedDeadLetters, partitions, type Result, sortOut, type TestRecord } from './cases.ts'
+import { type OpenLog, readTopic, run, type World } from './world.ts'
+
+/** Opens a world that nobody uses any more and compares everything in it with the oracle. */
+export async function verify(
+  world: Pick<World, 'tasks' | 'sink'>,
+  open: OpenLog,
+  testCase: Case,
+  records: readonly TestRecord[],
+  guarantee: ProcessingGuarantee,
+): Promise<void> {
+  const { valid } = sortOut(records)
+  const topology = testCase.topology(world.sink)
+  const exactly = guarantee === 'exactly-once'
+  const expected = testCase.expected(valid)
+
+  const letters = await deadLetters(open, topology)
+  const wanted = expectedDeadLetters(testCase, records)
+  if (exactly) expect(letters).toEqual(wanted)
+  else expect([...new Set(letters)]).toEqual(wanted)
+
+  if (testCase.output === undefined) {
+    // The sink keeps its own positions, so it has each row once whatever the log guarantees.
+    expect(byKey(world.sink.rows.map(({ id, value }) => ({ key: id, value })))).toEqual(byKey(expected))
+  } else {
+    const results = await readResults(open, testCase.output)
+    if (exactly) expectExactly(byKey(results), byKey(expected), testCase)
+    else expectNothingLost(byKey(results), byKey(expected), testCase)
+  }
+  if (testCase.store !== undefined) {
+    const state = await stateOf(world, open, topology, testCase.store)
+    for (const [key, total] of testCase.expectedState?.(valid) ?? []) {
+      if (exactly) expect([key, state.get(key)]).toEqual([key, total])
+      else expect(state.get(key)).toBeGreaterThanOrEqual(total)
+    }
+  }
+}
+
+type ByKey = Map<string, number[]>
+
+function byKey(results: readonly Result[]): ByKey {
+  const map: ByKey = new Map()
+  for (const { key, value } of results) map.set(key, [...(map.get(key) ?? []), value])
+  return new Map([...map].sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+function expectExactly(results: ByKey, expected: ByKey, { emits }: Case): void {
+  if (emits === 'each') {
+    expect(results).toEqual(expected)
+    return
+  }
+  expect([...results.keys()]).toEqual([...expected.keys()])
+  for (const [key, values] of results) {
+    expect(values.at(-1), key).toBe(expected.get(key)!.at(-1))
+    expect(values, `${key} grows with every result`).toEqual([...new Set(values)].sort((a, b) => a - b))
+  }
+}
+
+function expectNothingLost(results: ByKey, expected: ByKey, { name, emits, expectedState }: Case): void {
+  for (const [key, values] of expected) {
+    const got = results.get(key) ?? []
+    if (name === 'stateless') expect(got, key).toEqual(expect.arrayContaining(values))
+    if (emits === 'each') expect(got.length, key).toBeGreaterThanOrEqual(values.length)
+    if (expectedState !== undefined) expect(got.at(-1), key).toBeGreaterThanOrEqual(values.at(-1)!)
+  }
+}
+
+async function readResults({ log, clock }: OpenLog, topic: string): Promise<Result[]> {
+  const batches = await run(clock, readTopic(log, clock, topic))
+  return batches.flatMap((batch) =>
+    Array.from({ length: batch.length }, (_, index) => ({
+      key: keyAt(batch, index)!.toString(),
+      value: Number(valueAt(batch, index)!.readBigInt64BE()),
+    })),
+  )
+}
+
+/** Coordinates of all dead letters, sorted. */
+async function deadLetters({ log, clock }: OpenLog, { name }: Topology): Promise<string[]> {
+  const registry = await run(clock, openLogRegistry({ log, clock }))
+  const { name: topic } = deadLetterTopic(name)
+  const codec = await run(clock, avro(deadLetterSchema).open({ registry, subject: `${topic}-value` }))
+  const batches = await run(clock, readTopic(log, clock, topic))
+  const places = batches.flatMap((batch) =>
+    Array.from({ length: batch.length }, (_, index) => {
+      const value = valueAt(batch, index)!
+      const { partition, offset } = codec.decode(value, 0, value.length)
+      return `${partition}-${offset}`
+    }),
+  )
+  return places.sort()
+}
+
+/** What the databases hold of a store, having been compared with the changelog byte by byte. */
+async function stateOf(
+  world: Pick<World, 'tasks'>,
+  { log, clock }: OpenLog,
+  topology: Topology,
+  store: string,
+): Promise<Map<string, number>> {
+  const sub = topology.subTopologies.find(({ stores }) => stores.some(({ name }) => name === store))!
+  const folds = Array.from({ length: partitions }, () => new Map<string, string>())
+  const changelog = internalTopics.changelog(topology.name, store)
+  for (const batch of await run(clock, readTopic(log, clock, changelog))) {
+    for (let index = 0; index < batch.length; index++) {
+      const row = valueAt(batch, index)
+      const key = keyAt(batch, index)!.toString('hex')
+      if (row === null) folds[batch.partition]!.delete(key)
+      else folds[batch.partition]!.set(key, row.toString('hex'))
+    }
+  }
+  const state = new Map<string, number>()
+  for (let partition = 0; partition < partitions; partition++) {
+    const name = databaseName(topology.name, `${sub.name}_${partition}`)
+    const database = await TaskDatabase.open(world.tasks, name, [store])
+    const prefix = database.prefix(store, section.rows)
+    const held = new Map<string, string>()
+    for (const { key, value } of database.store.range({
+      from: prefix,
+      to: database.prefix(store, section.expiry),
+    })) {
+      held.set(key.subarray(prefix.length).toString('hex'), value.toString('hex'))
+      state.set(key.subarray(prefix.length).toString(), Number(value.readBigInt64BE(8)))
+    }
+    expect(held, `store ${store} of partition ${partition} and its changelog`).toEqual(folds[partition])
+    await database.close()
+  }
+  return state
+}
