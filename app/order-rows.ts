@@ -31,7 +31,7 @@ export function eventRow(event: OrderParsed, { topic, partition, offset }: Recor
   })
 }
 
-/** A late event's row is older than the one that is there, which then stays. */
+/** A late event's row is older than the one that is there, which then stays, but for when the order was placed. */
 export function headerRow(header: OrderProcessed): SqlRow {
   const { order_id, user_id, store_id, status, currency, total_amount, line_count, order_time } = header
   return upsert(orderHeaderTable, {
@@ -42,7 +42,7 @@ export function headerRow(header: OrderProcessed): SqlRow {
     currency,
     total_amount,
     line_count,
-    order_time,
+    order_time: header.placed_time,
     updated_time: order_time,
   })
 }

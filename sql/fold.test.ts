@@ -10,6 +10,13 @@ const guarded = defineTable({
   columns: { id: text(8), part: text(8), value: integer, at: integer },
   newerWins: 'at',
 })
+const least = defineTable({
+  name: 'least',
+  key: ['id'],
+  columns: { id: text(8), value: integer, at: integer, since: integer },
+  newerWins: 'at',
+  leastStays: 'since',
+})
 const plain = defineTable({
   name: 'plain',
   key: ['id'],
@@ -54,6 +61,24 @@ describe('folding rows', () => {
         )
       }),
       { numRuns: 2_000 },
+    )
+  })
+
+  it('should leave one upsert with the least value of all, where that stays', () => {
+    const time = fc.integer({ min: 0, max: 6 })
+    fc.assert(
+      fc.property(fc.array(fc.record({ at: time, since: time }), { minLength: 1 }), (times) => {
+        const rows = times.map(({ at, since }, value) => upsert(least, { id: 'a', value, at, since }))
+        const [fold] = foldRows(least, rows, [...rows.keys()], 1e6, []).values()
+        const newestAt = Math.max(...times.map(({ at }) => at))
+        const newest = times.findLastIndex(({ at }) => at === newestAt)
+        const since = Math.min(...times.map((row) => row.since))
+        expect(fold!.upsert!.values).toEqual(['a', newest, newestAt, since])
+        expect(fold!.upsert!.index).toBe(newest)
+        expect((fold!.all ?? [fold!.upsert!]).map((row) => row.values[3])).toEqual(
+          times.map((row) => row.since),
+        )
+      }),
     )
   })
 

@@ -5,7 +5,8 @@
  * 1. Of two upserts the newer stays, of equals the later.
  * 2. A removal swallows upserts before it that are not newer than its bound, and stands back behind a newer one.
  * 3. An upsert swallows a removal before it whose bound it reaches.
- * Without a guard every row is as new as can be, so the last one wins.
+ * Without a guard every row is as new as can be, so the last one wins. Where the least value of a column stays, there are
+ * no removals, and the upsert that stays takes the least value over.
  */
 import type { RowRejection } from '../streams/index.ts'
 import { type SqlRow, type SqlValue, type Table, ValueError } from './table.ts'
@@ -19,6 +20,8 @@ export interface WritableRow {
   readonly values: readonly SqlValue[]
   /** How new: the guard's value of an upsert, the bound of a removal. */
   readonly newness: number
+  /** Of an upsert the value in the column in which the least stays; without such a column NaN. */
+  readonly least: number
   /** The bound as the guard column stores it; null: none. */
   readonly bound: SqlValue
   readonly sizeBytes: number
@@ -51,12 +54,14 @@ export function writableRow(row: SqlRow, index: number): WritableRow {
       index,
       values,
       newness: bounded ? row.ifNotNewerThan : Number.POSITIVE_INFINITY,
+      least: Number.NaN,
       bound: bounded ? columnValue(table, guard, row.ifNotNewerThan) : null,
       sizeBytes,
     }
   }
   const newness = guard === null ? Number.POSITIVE_INFINITY : Number(row.values[guard])
-  return { kind: 'upsert', index, values, newness, bound: null, sizeBytes }
+  const least = table.leastStays === null ? Number.NaN : Number(row.values[table.leastStays])
+  return { kind: 'upsert', index, values, newness, least, bound: null, sizeBytes }
 }
 
 /** Folds rows of one table; those that their columns cannot hold are left out and added to `rejections`. */
@@ -69,6 +74,7 @@ export function foldRows(
 ): Map<string, KeyFold> {
   const folds = new Map<string, KeyFold>()
   const keyColumns = table.key.map((column) => table.columnNames.indexOf(column))
+  const leastColumn = table.leastStays === null ? -1 : table.columnNames.indexOf(table.leastStays)
   for (const index of indexes) {
     let row: WritableRow
     try {
@@ -88,22 +94,30 @@ export function foldRows(
         upsert: row.kind === 'upsert' ? row : undefined,
         all: undefined,
       })
-    } else add(fold, row)
+    } else add(fold, row, leastColumn)
   }
   return folds
 }
 
-function add(fold: KeyFold, row: WritableRow): void {
+function add(fold: KeyFold, row: WritableRow, leastColumn: number): void {
   fold.all ??= [(fold.removal ?? fold.upsert)!]
   fold.all.push(row)
   const { upsert, removal } = fold
   if (row.kind === 'upsert') {
-    if (upsert === undefined || row.newness >= upsert.newness) fold.upsert = row
+    if (upsert === undefined) fold.upsert = row
+    else if (row.newness >= upsert.newness) fold.upsert = withLeast(row, upsert, leastColumn)
+    else fold.upsert = withLeast(upsert, row, leastColumn)
     if (removal !== undefined && fold.upsert!.newness >= removal.newness) fold.removal = undefined
   } else if (upsert === undefined || row.newness >= upsert.newness) {
     fold.upsert = undefined
     if (removal === undefined || row.newness >= removal.newness) fold.removal = row
   }
+}
+
+/** A row with another's value in the column in which the least stays, if that is less. */
+function withLeast(row: WritableRow, other: WritableRow, leastColumn: number): WritableRow {
+  if (!(other.least < row.least)) return row
+  return { ...row, values: row.values.with(leastColumn, other.values[leastColumn]!), least: other.least }
 }
 
 function checkSize(row: WritableRow, limitBytes: number): void {

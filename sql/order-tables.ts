@@ -36,7 +36,7 @@ export const orderEventTable = defineTable({
   },
 })
 
-/** Each order as its newest event tells it; `updated_time` is that event's time. */
+/** Each order as its newest event tells it: `updated_time` is that event's time, `order_time` the earliest event's. */
 export const orderHeaderTable = defineTable({
   name: 'order_header',
   key: ['order_id'],
@@ -52,6 +52,7 @@ export const orderHeaderTable = defineTable({
     updated_time: time,
   },
   newerWins: 'updated_time',
+  leastStays: 'order_time',
 })
 
 /** The lines of each order as its newest event tells them; `order_time` is that event's time. */

@@ -6,7 +6,7 @@ import type { Database } from './database.ts'
 import { migrate } from './migrate.ts'
 import { orderHeaderTable } from './order-tables.ts'
 import { sqlSink } from './sink.ts'
-import { defineTable, integer, remove, type SqlRow, text, upsert } from './table.ts'
+import { defineTable, integer, remove, type SqlRow, text, timeText, upsert } from './table.ts'
 
 const plain = defineTable({
   name: 'plain',
@@ -94,6 +94,35 @@ for (const server of servers) {
       expect(await values()).toEqual([3])
       await write([row(4, 12), row(5, 11)])
       expect(await values()).toEqual([4])
+    })
+
+    it('should take an older row for nothing but the least value that stays, over commits and within one', async () => {
+      const session = await sqlSink({
+        name: 'sql',
+        database: home.database,
+        tables: [orderHeaderTable],
+      }).open(task)
+      const event = (status: string, time: number, placed = time) =>
+        upsert(orderHeaderTable, { ...header, order_id: 'a', status, updated_time: time, order_time: placed })
+      const expectStored = async (rows: SqlRow[], status: string, placed: number, updated: number) => {
+        expect(await session.prepare(rows, at(0))).toEqual([])
+        await session.commit()
+        expect(await readTable(home.database, orderHeaderTable)).toMatchObject([
+          { status, order_time: timeText(placed), updated_time: timeText(updated) },
+        ])
+      }
+      await expectStored([event('SHIPPED', 50)], 'SHIPPED', 50, 50)
+      await expectStored([event('PAID', 30)], 'SHIPPED', 30, 50)
+      await expectStored([event('PAID', 40)], 'SHIPPED', 30, 50)
+      await expectStored([event('DELIVERED', 60)], 'DELIVERED', 30, 60)
+      await expectStored(
+        [event('CREATED', 20), event('PAID', 25), event('COMPLETED', 70)],
+        'COMPLETED',
+        20,
+        70,
+      )
+      await expectStored([event('REFUNDED', 80), event('CREATED', 10)], 'REFUNDED', 10, 80)
+      await session.close()
     })
 
     it('should remove a row unless it is newer', async () => {

@@ -28,11 +28,19 @@ function sqliteConflict(table: Table): string {
   const key = table.key.map(quoted).join(',')
   const changed = replacedColumns(table)
   if (changed.length === 0) return `ON CONFLICT (${key}) DO NOTHING`
-  const set = changed.map((column) => `${quoted(column)} = excluded.${quoted(column)}`).join(', ')
-  const guard = table.newerWins
-  const unlessNewer =
-    guard === null ? '' : ` WHERE excluded.${quoted(guard)} >= ${quoted(table.name)}.${quoted(guard)}`
-  return `ON CONFLICT (${key}) DO UPDATE SET ${set}${unlessNewer}`
+  const given = (column: string) => `excluded.${quoted(column)}`
+  const stored = (column: string) => `${quoted(table.name)}.${quoted(column)}`
+  const { newerWins: guard, leastStays: least } = table
+  const isNewer = guard === null ? null : `${given(guard)} >= ${stored(guard)}`
+  const set = changed.map((column) => {
+    if (column === least) return `${quoted(column)} = min(${given(column)}, ${stored(column)})`
+    // Only where an older row passes the guard below, to leave its least value.
+    const either = isNewer !== null && least !== null
+    return `${quoted(column)} = ${either ? `iif(${isNewer}, ${given(column)}, ${stored(column)})` : given(column)}`
+  })
+  const isLess = least === null ? '' : ` OR ${given(least)} < ${stored(least)}`
+  const condition = isNewer === null ? '' : ` WHERE ${isNewer}${isLess}`
+  return `ON CONFLICT (${key}) DO UPDATE SET ${set.join(', ')}${condition}`
 }
 
 function mysqlConflict(table: Table): string {
@@ -42,6 +50,7 @@ function mysqlConflict(table: Table): string {
   if (guard !== null) columns.push(guard)
   const set = columns.map((column) => {
     const given = `VALUES(${quoted(column)})`
+    if (column === table.leastStays) return `${quoted(column)} = LEAST(${given}, ${quoted(column)})`
     if (guard === null) return `${quoted(column)} = ${given}`
     return `${quoted(column)} = IF(VALUES(${quoted(guard)}) >= ${quoted(guard)}, ${given}, ${quoted(column)})`
   })

@@ -109,6 +109,17 @@ describe('tables', () => {
     )
   })
 
+  it('should refuse to remove rows of which a least value stays, and to keep it in the key or the guard', () => {
+    const columns = { id: integer, at: integer, since: integer }
+    const kept = defineTable({ name: 'kept', key: ['id'], columns, newerWins: 'at', leastStays: 'since' })
+    expect(() => remove(kept, { id: 1 })).toThrow("table kept: the least value of 'since' stays")
+    for (const leastStays of ['id', 'at'] as const) {
+      expect(() => defineTable({ name: 'kept', key: ['id'], columns, newerWins: 'at', leastStays })).toThrow(
+        `'${leastStays}' is its key or tells the newer row`,
+      )
+    }
+  })
+
   it('should refuse names that would need quoting, and keys that may be null', () => {
     expect(() => defineTable({ name: 'a`b', key: ['id'], columns: { id: integer } })).toThrow('not a name')
     expect(() => defineTable({ name: 'a', key: ['id'], columns: { id: nullable(integer) } })).toThrow(

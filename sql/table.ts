@@ -133,12 +133,16 @@ export interface Table<C extends Columns = Columns, K extends string = string> {
   readonly key: readonly K[]
   /** The column that tells which of two rows is newer; null when the later write always wins. */
   readonly newerWins: string | null
+  /** The column in which the least value of all rows of the key stays, those of older rows too; null: none. */
+  readonly leastStays: string | null
 }
 
 /**
  * Describes a table of the migrations.
  *
  * @param definition.newerWins an upsert whose value in this column is less than the stored row's leaves that row alone.
+ * @param definition.leastStays an upsert, of an older row too, changes this column only to a lesser value. Rows of such a
+ *   table cannot be removed.
  * @example
  *   const stock = defineTable({
  *     name: 'stock',
@@ -152,8 +156,9 @@ export function defineTable<const C extends Columns, const K extends Name<C>>(de
   readonly key: readonly K[]
   readonly columns: C
   readonly newerWins?: NumberColumn<C>
+  readonly leastStays?: NumberColumn<C>
 }): Table<C, K> {
-  const { name, columns, key, newerWins = null } = definition
+  const { name, columns, key, newerWins = null, leastStays = null } = definition
   const columnNames = Object.keys(columns)
   for (const identifier of [name, ...columnNames]) {
     if (!/^[a-z][a-z0-9_]*$/.test(identifier)) {
@@ -165,7 +170,11 @@ export function defineTable<const C extends Columns, const K extends Name<C>>(de
     if (columns[column] === undefined) throw badTable(name, `its key column '${column}' is not a column`)
     if (columns[column].nullable) throw badTable(name, `its key column '${column}' is nullable`)
   }
-  return { name, columns, columnNames, key, newerWins }
+  const special: readonly (string | null)[] = [newerWins, ...key]
+  if (leastStays !== null && special.includes(leastStays)) {
+    throw badTable(name, `'${leastStays}' is its key or tells the newer row, so the least cannot stay in it`)
+  }
+  return { name, columns, columnNames, key, newerWins, leastStays }
 }
 
 /** A row to insert, or to replace the row of its key with. */
@@ -199,6 +208,12 @@ export function remove<C extends Columns, K extends Name<C>>(
   const { ifNotNewerThan } = options
   if (ifNotNewerThan !== undefined && table.newerWins === null) {
     throw badTable(table.name, "it has no 'newerWins' column, which ifNotNewerThan compares with")
+  }
+  if (table.leastStays !== null) {
+    throw badTable(
+      table.name,
+      `the least value of '${table.leastStays}' stays, so its rows cannot be removed`,
+    )
   }
   return { kind: 'remove', table, values: key, ifNotNewerThan }
 }

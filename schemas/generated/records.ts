@@ -174,6 +174,8 @@ export interface SeenEvent {
 
 /** What cleanse remembers of an order: the state that tells repeats, late events and removed lines apart. */
 export interface OrderMemory {
+  /** order_time of the earliest event of the order seen so far, epoch milliseconds UTC. */
+  readonly placed_time: number
   /** order_time of the latest event of the order, epoch milliseconds UTC. */
   readonly latest_time: number
   /** Events of the order so far, repeats not counted. */
@@ -191,6 +193,14 @@ export const orderMemorySchema: AvroSchema<OrderMemory> = {
   "namespace": "orderstreams",
   "doc": "What cleanse remembers of an order: the state that tells repeats, late events and removed lines apart.",
   "fields": [
+    {
+      "name": "placed_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "order_time of the earliest event of the order seen so far, epoch milliseconds UTC."
+    },
     {
       "name": "latest_time",
       "type": {
@@ -459,6 +469,8 @@ export interface OrderProcessed {
   readonly line_count: number
   /** When the event took place, epoch milliseconds UTC. */
   readonly order_time: number
+  /** The order's own time: order_time of the earliest of its events seen so far, epoch milliseconds UTC. */
+  readonly placed_time: number
   /** Counts the events seen of this order; 1 is the first. */
   readonly event_number: number
   /** False when an event of the order with a later order_time was seen before this one. */
@@ -533,6 +545,14 @@ export const orderProcessedSchema: AvroSchema<OrderProcessed> = {
         "logicalType": "timestamp-millis"
       },
       "doc": "When the event took place, epoch milliseconds UTC."
+    },
+    {
+      "name": "placed_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "The order's own time: order_time of the earliest of its events seen so far, epoch milliseconds UTC."
     },
     {
       "name": "event_number",

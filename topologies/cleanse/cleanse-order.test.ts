@@ -60,6 +60,7 @@ describe('cleanseOrder', () => {
       ['SHIPPED', 2, true],
       ['CREATED', 3, false],
     ])
+    expect(headers.map((header) => header?.placed_time)).toEqual([noon, noon, noon - 9])
     expect(results[2]).toMatchObject({ lines: [] })
   })
 

@@ -54,7 +54,12 @@ describe('rememberEvent', () => {
       latest: false,
       removedLineNumbers: [],
     })
-    expect(late!.memory).toMatchObject({ latest_time: 20, line_numbers: [1, 2], event_count: 2 })
+    expect(late!.memory).toMatchObject({
+      placed_time: 10,
+      latest_time: 20,
+      line_numbers: [1, 2],
+      event_count: 2,
+    })
   })
 
   it('should forget events older than seven days before the latest, but never the order', () => {
@@ -104,6 +109,7 @@ describe('rememberEvent', () => {
           const latest = [...history].sort((a, b) => a.timeMs - b.timeMs).at(-1)
           expect(decision.latest).toBe(latest === next)
           expect(decision.eventNumber).toBe(history.length)
+          expect(decision.memory.placed_time).toBe(Math.min(...history.map(({ timeMs }) => timeMs)))
           expect(decision.memory.line_numbers).toEqual([...latest!.lineNumbers].sort((a, b) => a - b))
           const gone =
             latest === next ? (before?.lineNumbers ?? []).filter((n) => !next.lineNumbers.includes(n)) : []

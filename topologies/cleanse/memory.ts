@@ -4,8 +4,9 @@
  * 1. An event with the status and time of one that is remembered is a repeat, and changes nothing.
  * 2. The latest event is the one with the latest order_time, among equals the last to arrive; an older event that
  *    arrives late is counted, but never becomes the latest, and leaves the order's lines alone.
- * 3. Memory is bounded: events older than the retention, counted back from the latest, are forgotten, and so are the
- *    oldest of too many. That an order exists, its latest time and its lines are never forgotten.
+ * 3. The order was placed at the earliest order_time of its events, whenever that one arrives.
+ * 4. Memory is bounded: events older than the retention, counted back from the latest, are forgotten, and so are the
+ *    oldest of too many. The rest stays for as long as the order is remembered at all.
  */
 import type { OrderMemory, SeenEvent } from '../../schemas/generated/records.ts'
 
@@ -43,6 +44,7 @@ export function rememberEvent(
   const seen = { status: event.status, time: event.timeMs }
   if (memory === null) {
     const first: OrderMemory = {
+      placed_time: event.timeMs,
       latest_time: event.timeMs,
       event_count: 1,
       line_numbers: ascending(event.lineNumbers),
@@ -63,6 +65,7 @@ export function rememberEvent(
   const eventNumber = memory.event_count + 1
   const latestTimeMs = latest ? event.timeMs : memory.latest_time
   const next: OrderMemory = {
+    placed_time: Math.min(memory.placed_time, event.timeMs),
     latest_time: latestTimeMs,
     event_count: eventNumber,
     line_numbers: latest ? ascending(event.lineNumbers) : memory.line_numbers,

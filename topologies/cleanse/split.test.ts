@@ -19,7 +19,8 @@ const order: CleanOrder = {
 
 describe('splitting an order', () => {
   it('should make a header with the number of its lines and the warnings', () => {
-    expect(toHeader(order, { eventNumber: 2, latest: false }, ['QUANTITY_ZERO'])).toEqual({
+    const decision = { eventNumber: 2, latest: false, memory: { placed_time: 1_483_271_600_000 } }
+    expect(toHeader(order, decision, ['QUANTITY_ZERO'])).toEqual({
       order_id: '1',
       user_id: '2',
       store_id: null,
@@ -28,6 +29,7 @@ describe('splitting an order', () => {
       total_amount: 150,
       line_count: 2,
       order_time: 1_483_271_606_000,
+      placed_time: 1_483_271_600_000,
       event_number: 2,
       latest: false,
       warnings: ['QUANTITY_ZERO'],

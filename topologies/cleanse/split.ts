@@ -3,6 +3,7 @@ import type { CleanOrder, Finding } from '../../orders/assess-order.ts'
 import { formatOrder } from '../../orders/format-order.ts'
 import type {
   OrderLine,
+  OrderMemory,
   OrderParsed,
   OrderProcessed,
   OrderRejected,
@@ -11,7 +12,7 @@ import type { Decision } from './memory.ts'
 
 export function toHeader(
   order: CleanOrder,
-  decision: Pick<Decision, 'eventNumber' | 'latest'>,
+  decision: Pick<Decision, 'eventNumber' | 'latest'> & { readonly memory: Pick<OrderMemory, 'placed_time'> },
   warnings: readonly string[],
 ): OrderProcessed {
   return {
@@ -23,6 +24,7 @@ export function toHeader(
     total_amount: order.total_amount,
     line_count: order.lines.length,
     order_time: order.order_time,
+    placed_time: decision.memory.placed_time,
     event_number: decision.eventNumber,
     latest: decision.latest,
     warnings,

@@ -50,6 +50,7 @@ const orderProcessed: OrderProcessed = {
   total_amount: 9_007_199_254_740_991,
   line_count: 2,
   order_time: 1_483_271_606_000,
+  placed_time: 1_483_271_600_000,
   event_number: 3,
   latest: false,
   warnings: ['LINE_QUANTITY_ZERO'],
@@ -84,6 +85,7 @@ const orderRejected: OrderRejected = {
 }
 
 const orderMemory: OrderMemory = {
+  placed_time: 1_483_271_600_000,
   latest_time: 1_483_271_606_000,
   event_count: 2,
   line_numbers: [1, 2, 300],
