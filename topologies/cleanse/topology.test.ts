@@ -2,9 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { orderFromJson } from '../../orders/parse-order.ts'
 import { topics } from '../../schemas/topics.ts'
 import { TopologyTestDriver } from '../../streams/testing/index.ts'
+import { readAll } from '../../tests/contracts/log-fixture.ts'
 import { cleanse, repeatCountKey } from './topology.ts'
 
 const noon = Date.UTC(2017, 0, 1, 12)
+const day = 24 * 60 * 60 * 1000
 
 let driver: TopologyTestDriver
 
@@ -105,6 +107,56 @@ describe('cleanse', () => {
     await pipe({ order_id: '2' })
     expect((await headers()).map(({ event_number }) => event_number)).toEqual([1, 1])
     expect(driver.store('order-memory').get('2')).toMatchObject({ event_count: 1, line_numbers: [1] })
+  })
+
+  it('should forget an order 400 days after its last event, and count it as new when it comes back', async () => {
+    const memoryOf = (orderId: string) => driver.store('order-memory').get(orderId)
+    await pipe({ order_id: '1' })
+    await pipe({ order_id: '2' })
+    await pipe({ order_id: '2', status: 'SHIPPED' }, noon + day)
+    await pipe({ order_id: '3' }, noon + 400 * day - 1)
+    expect(memoryOf('1')).toBeDefined()
+    await pipe({ order_id: '3', status: 'SHIPPED' }, noon + 400 * day)
+    expect(memoryOf('1')).toBeUndefined()
+    expect(memoryOf('2')).toBeDefined()
+    await pipe({ order_id: '1', status: 'REFUNDED' }, noon + 400 * day)
+    expect((await headers()).at(-1)).toMatchObject({
+      order_id: '1',
+      event_number: 1,
+      latest: true,
+      placed_time: noon + 400 * day,
+    })
+  })
+
+  it('should leave no trace of forgotten orders in the store or its changelog', async () => {
+    for (let order = 0; order < 50; order++) await pipe({ order_id: String(order) })
+    expect([...driver.store('order-memory').range()]).toHaveLength(50)
+    // Rows go once the 64th part of the time in which they lie has passed.
+    await pipe({ order_id: 'last' }, noon + 410 * day)
+    await pipe({ order_id: 'last', status: 'SHIPPED' }, noon + 410 * day)
+    expect([...driver.store('order-memory').range()].map(([orderId]) => orderId)).toEqual(['last'])
+    const changelog = await readAll(driver.log, 'cleanse-order-memory-changelog')
+    const newest = new Map(changelog.map(({ key, value }) => [key, value]))
+    expect([...newest].filter(([, value]) => value !== null).map(([key]) => key)).toEqual(['last'])
+  })
+
+  it('should remember orders of years ago from the time at which they are sent', async () => {
+    await pipe({ order_id: 'now' }, noon + 2000 * day)
+    await pipe({ order_id: 'old' }, noon)
+    await pipe({ order_id: 'old' }, noon)
+    await pipe({ order_id: 'old', status: 'SHIPPED' }, noon + 1)
+    expect((await headers()).map(({ order_id, event_number }) => [order_id, event_number])).toEqual([
+      ['now', 1],
+      ['old', 1],
+      ['old', 2],
+    ])
+  })
+
+  it('should refuse to forget orders before their repeats', () => {
+    expect(() => cleanse({ orderMemoryMs: 6 * day })).toThrow(
+      'orderMemoryMs is 518400000, less than the 604800000',
+    )
+    expect(cleanse({ orderMemoryMs: 7 * day }).name).toBe('cleanse')
   })
 
   it('should reject with every reason, what was sent, and where it lay', async () => {

@@ -12,12 +12,22 @@ import {
   type KStream,
   keyValueStore,
   output,
+  StreamsError,
   serdes,
   type Topology,
 } from '../../streams/index.ts'
 import { type CleanseSettings, cleanseOrder } from './cleanse-order.ts'
+import { defaultMemoryLimits, type MemoryLimits } from './memory.ts'
+
+/** A return after a year still finds its order. */
+export const defaultOrderMemoryMs = 400 * 24 * 60 * 60 * 1000
 
 export interface CleanseOptions extends CleanseSettings {
+  /**
+   * How long an order is remembered after its last event, by the time of the records that follow; 400 days by default.
+   * An order seen again after that counts as new. Not less than the time for which its repeats are remembered.
+   */
+  readonly orderMemoryMs?: number
   /** Connect what the stage writes to where it is to be kept, such as a database. */
   readonly store?: {
     headers(headers: KStream<string, OrderProcessed>): void
@@ -26,16 +36,15 @@ export interface CleanseOptions extends CleanseSettings {
   }
 }
 
-const stores = {
-  /** By order id: what tells repeats, late events and lines that went. */
-  memory: keyValueStore({ name: 'order-memory', key: serdes.string, value: avro(orderMemorySchema) }),
-  /** How many repeats were dropped, by the partition's only key. */
-  repeats: keyValueStore({ name: 'repeat-count', key: serdes.string, value: serdes.long }),
-}
-
 export const repeatCountKey = 'repeats'
 
-export function cleanse({ store, ...settings }: CleanseOptions = {}): Topology {
+/** @throws CONFIGURATION_INVALID when orders would be forgotten before their repeats */
+export function cleanse({
+  store,
+  orderMemoryMs = defaultOrderMemoryMs,
+  ...settings
+}: CleanseOptions = {}): Topology {
+  const stores = storesOf(orderMemoryMs, settings.memory ?? defaultMemoryLimits)
   return defineTopology('cleanse', (builder) => {
     const { headers, lines, rejections } = builder.stream(topics.orderParsed).process('cleanse', {
       stores,
@@ -54,7 +63,8 @@ export function cleanse({ store, ...settings }: CleanseOptions = {}): Topology {
             case 'repeat':
               return repeats.put(repeatCountKey, (repeats.get(repeatCountKey) ?? 0) + 1)
             case 'clean':
-              memory.put(cleansed.header.order_id, cleansed.memory)
+              // Not by the event's own time: orders of years ago that are sent today are remembered from today on.
+              memory.put(cleansed.header.order_id, cleansed.memory, record.streamTimeMs)
               outputs.headers(cleansed.header.user_id, cleansed.header)
               for (const line of cleansed.lines) outputs.lines(line.user_id, line)
           }
@@ -68,4 +78,24 @@ export function cleanse({ store, ...settings }: CleanseOptions = {}): Topology {
     store?.lines(builder.stream(topics.orderLine))
     store?.rejections(builder.stream(topics.orderRejected))
   })
+}
+
+function storesOf(orderMemoryMs: number, { retentionMs }: MemoryLimits) {
+  if (orderMemoryMs < retentionMs) {
+    throw new StreamsError(
+      'CONFIGURATION_INVALID',
+      `orderMemoryMs is ${orderMemoryMs}, less than the ${retentionMs} ms for which repeats are remembered: raise it to that at least`,
+    )
+  }
+  return {
+    /** By order id: what tells repeats, late events and lines that went. */
+    memory: keyValueStore({
+      name: 'order-memory',
+      key: serdes.string,
+      value: avro(orderMemorySchema),
+      ttlMs: orderMemoryMs,
+    }),
+    /** How many repeats were dropped, by the partition's only key. */
+    repeats: keyValueStore({ name: 'repeat-count', key: serdes.string, value: serdes.long }),
+  }
 }
