@@ -6,6 +6,7 @@
  *        └─ waiting ◄┘ (retry, rebuild)        any ─► given-up (fenced) | failed (stop)
  */
 import { assertNever, messageOf, recoveryOf, StreamsError } from '../errors.ts'
+import type { PartitionOffset } from '../ports/log.ts'
 import type { SubTopology } from '../topology/topology.ts'
 import { openTask } from './open-task.ts'
 import { Signal } from './signal.ts'

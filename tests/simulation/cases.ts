@@ -80,7 +80,7 @@ const stateless: Case = {
   expected: (records) => records.map(({ key, value }) => ({ key, value: 2 * value })),
 }
 
-const keyedCount: Case = {
+export const keyedCount: Case = {
   name: 'keyed count',
   topology: () =>
     defineTopology('keyed-count', (builder) => {
@@ -144,7 +144,7 @@ const expiringSum: Case = {
   expected: (records) => expiringSums(records).results,
 }
 
-const externalSink: Case = {
+export const externalSink: Case = {
   name: 'external sink',
   topology: (sink) =>
     defineTopology('external-sink', (builder) => {

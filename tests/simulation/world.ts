@@ -4,6 +4,7 @@
  */
 import { type EmbeddedLog, openEmbeddedLog } from '../../streams/adapters/embedded/embedded-log.ts'
 import { openLogRegistry } from '../../streams/adapters/registry/log-registry.ts'
+import { type CommitStep, commitSteps, type ProcessingGuarantee } from '../../streams/index.ts'
 import type { GroupMember, Log } from '../../streams/ports/log.ts'
 import { silentLogger } from '../../streams/ports/observability.ts'
 import { type RecordBatch, RecordBatchBuilder } from '../../streams/records/record-batch.ts'
@@ -191,4 +192,12 @@ export async function worldWithInput(records: readonly TestRecord[]): Promise<Wo
   await append(log, input.name, records)
   await log.close()
   return world.snapshot()
+}
+
+/** The steps that a commit of the case goes through. */
+export function stepsOf({ output }: Case, guarantee: ProcessingGuarantee): CommitStep[] {
+  return commitSteps.filter((step) => {
+    if (step === 'committed') return guarantee === 'exactly-once'
+    return !step.startsWith('sink-') || output === undefined
+  })
 }
