@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { defaultOrderLimits } from '../orders/rule.ts'
 import { defaultSettings } from '../streams/index.ts'
 import { defaultMemoryLimits } from '../topologies/cleanse/memory.ts'
+import { defaultOrderMemoryMs } from '../topologies/cleanse/topology.ts'
 
 /** What is told of a setting beside its type. */
 interface SettingText {
@@ -137,6 +138,11 @@ export const settings = {
     1,
   ),
   repeatMemoryMaxEvents: integer('Events remembered of one order', defaultMemoryLimits.maxEvents, 1),
+  orderMemoryMs: integer(
+    'How long an order is remembered after its last event; not less than repeatMemoryMs',
+    defaultOrderMemoryMs,
+    1,
+  ),
 }
 
 export type SettingName = keyof typeof settings
