@@ -1,6 +1,7 @@
 /** The engine's public API. */
 
-export { type Aggregator, counting, summing } from './dsl/aggregators.ts'
+export { type Aggregator, type BuiltInAggregator, counting, summing } from './dsl/aggregators.ts'
+export { CogroupedStream, type CogroupInit } from './dsl/cogrouped-stream.ts'
 export { GlobalKTable } from './dsl/global-table.ts'
 export { KGroupedStream, type TableOptions } from './dsl/kgrouped-stream.ts'
 export { KGroupedTable, type TableAggregator } from './dsl/kgrouped-table.ts'

@@ -1,10 +1,18 @@
 /** Aggregators: how the values of a key are folded into one. */
+import { RecordError } from '../errors.ts'
 import type { Serde } from '../serde/serde.ts'
 import { serdes } from '../serde/serdes.ts'
 
 /**
- * Folds values into an aggregate. `add` and the others return the aggregate to keep; they may return the one they were
- * given, changed, unless the table's changes are used with their old values (grouping the table again, or filtering it).
+ * Folds values into an aggregate. `add` and the others return the aggregate to keep, which may be the one they were
+ * given, changed. One that is changed in place must not throw halfway: the change would stay.
+ *
+ * @example
+ * const average: Aggregator<Rating, { sum: number; count: number }> = {
+ *   init: () => ({ sum: 0, count: 0 }),
+ *   add: ({ sum, count }, rating) => ({ sum: sum + rating.stars, count: count + 1 }),
+ *   merge: (left, right) => ({ sum: left.sum + right.sum, count: left.count + right.count }),
+ * }
  */
 export interface Aggregator<V, A, K = unknown> {
   init(): A
@@ -18,7 +26,7 @@ export interface Aggregator<V, A, K = unknown> {
   merge?(left: A, right: A): A
 }
 
-export interface BuiltInAggregator<V, A> extends Aggregator<V, A> {
+export interface BuiltInAggregator<V, A> extends Required<Aggregator<V, A>> {
   readonly serde: Serde<A>
 }
 
@@ -34,7 +42,8 @@ export function counting<V>(): BuiltInAggregator<V, number> {
 }
 
 /**
- * Sums whole numbers, such as amounts in minor units.
+ * Sums whole numbers, such as amounts in minor units. A value that is none, or makes the sum greater than a number
+ * holds exactly, is an error of its record, with the code `SUM_NOT_EXACT`.
  *
  * @example orders.groupByKey().aggregate(summing((order) => order.total_amount), { store: 'turnover' })
  */
@@ -42,8 +51,16 @@ export function summing<V>(amountOf: (value: V) => number): BuiltInAggregator<V,
   return {
     serde: serdes.long,
     init: () => 0,
-    add: (sum, value) => sum + amountOf(value),
-    subtract: (sum, value) => sum - amountOf(value),
-    merge: (left, right) => left + right,
+    add: (sum, value) => exact(sum + amountOf(value)),
+    subtract: (sum, value) => exact(sum - amountOf(value)),
+    merge: (left, right) => exact(left + right),
   }
+}
+
+function exact(sum: number): number {
+  if (Number.isSafeInteger(sum)) return sum
+  throw new RecordError(
+    'SUM_NOT_EXACT',
+    `a sum came to ${sum}: summing takes whole numbers up to 2^53 in all; sum smaller units, or write an aggregator`,
+  )
 }

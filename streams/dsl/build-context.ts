@@ -5,7 +5,7 @@ import { topic as declareTopic, type Topic } from '../serde/topic.ts'
 import { Graph, type GraphNode } from '../topology/graph.ts'
 import { type Source, StreamSource, type TimestampExtractor } from '../topology/source.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
-import { StreamNode } from '../topology/stream-node.ts'
+import { StreamNode, type StreamPlace } from '../topology/stream-node.ts'
 import type { Partitioner, Receiver, TaskContext } from '../topology/task-context.ts'
 import { type GlobalTableSpec, internalTopics } from '../topology/topology.ts'
 
@@ -27,7 +27,8 @@ export class BuildContext {
     if (this.readTopics.has(topic.name)) {
       throw new StreamsError(
         'TOPOLOGY_INVALID',
-        `topic ${topic.name} is read twice in topology ${this.topologyName}; keep the stream of the first in a variable`,
+        `topic ${topic.name} is read twice in topology ${this.topologyName}; keep the stream or table of the first in ` +
+          'a variable and use it again (toTable and toStream turn one into the other)',
       )
     }
     this.readTopics.add(topic.name)
@@ -42,9 +43,20 @@ export class BuildContext {
     return stream
   }
 
+  globalTable(table: GlobalTableSpec): void {
+    if (this.globalTables.some(({ topic }) => topic.name === table.topic.name)) {
+      throw new StreamsError(
+        'TOPOLOGY_INVALID',
+        `topic ${table.topic.name} is two global tables in topology ${this.topologyName}; keep the first in a variable`,
+      )
+    }
+    this.graph.claim(table.store)
+    this.globalTables.push(table)
+  }
+
   /** Adds an operator between a stream and a new one. */
   operator<K, V, K2, V2>(
-    parent: StreamNode<K, V>,
+    parent: StreamPlace<K, V>,
     node: { name: string; operator: string; stores?: readonly StoreSpec[] },
     build: (next: Receiver<K2, V2>, task: TaskContext, node: GraphNode) => Receiver<K, V>,
   ): StreamNode<K2, V2> {
@@ -59,7 +71,7 @@ export class BuildContext {
     return stream
   }
 
-  merge<K, V>(first: StreamNode<K, V>, second: StreamNode<K, V>, name: string): StreamNode<K, V> {
+  merge<K, V>(first: StreamPlace<K, V>, second: StreamPlace<K, V>, name: string): StreamNode<K, V> {
     const merged = new StreamNode<K, V>(
       this.graph.add({
         name,
@@ -80,7 +92,7 @@ export class BuildContext {
   }
 
   /** Leaves records without a key out, and counts them: they belong to no group. */
-  withoutNullKeys<K, V>(parent: StreamNode<K, V>, name: string): StreamNode<NonNullable<K>, V> {
+  withoutNullKeys<K, V>(parent: StreamPlace<K, V>, name: string): StreamNode<NonNullable<K>, V> {
     return this.operator<K, V, NonNullable<K>, V>(parent, { name, operator: 'group' }, (next, task, own) => {
       return (key, value, timestampMs) => {
         if (key === null || key === undefined) task.dropped(own, 'null-key')
@@ -90,36 +102,46 @@ export class BuildContext {
   }
 
   sink<K, V>(
-    parent: StreamNode<K, V>,
+    parent: StreamPlace<K, V>,
     topic: Topic<K, V>,
     options: { repartition?: boolean; partitioner?: Partitioner<NonNullable<K>> | undefined } = {},
   ): void {
-    this.graph.add({
+    const node = this.graph.add({
       name: options.repartition ? `${topic.name}-sink` : this.graph.nameFor(`${topic.name}-sink`),
       role: { kind: 'sink', topic, repartition: options.repartition ?? false },
       parents: [parent.node],
     })
-    parent.attach((task) => task.output(topic, options.partitioner))
+    parent.attach((task) => {
+      const write = task.output(topic, options.partitioner)
+      return (key, value, timestampMs) => {
+        task.enter(node)
+        write(key, value, timestampMs)
+      }
+    })
   }
 
   /** Sends a stream through a topic of its own, so that equal keys meet in one task. */
   repartition<K, V>(
-    parent: StreamNode<K, V>,
+    parent: StreamPlace<K, V>,
     name: string,
     serdes: { key: Serde<K>; value: Serde<V> },
     options: { partitions?: number | undefined; partitioner?: Partitioner<NonNullable<K>> | undefined } = {},
   ): StreamNode<K, V> {
-    const between = declareTopic(internalTopics.repartition(this.topologyName, name), serdes, {
-      cleanup: 'delete',
-      ...(options.partitions === undefined ? {} : { partitions: options.partitions }),
-    })
+    // What may be null in the stream is for the operators behind to judge, not for the topic between.
+    const between = declareTopic<K, V>(
+      internalTopics.repartition(this.topologyName, name),
+      // So nulls come only where the stream's own types have them.
+      { key: nullable(serdes.key) as Serde<K>, value: nullable(serdes.value) as Serde<V> },
+      options.partitions === undefined ? {} : { partitions: options.partitions },
+    )
     this.sink(parent, between, { repartition: true, partitioner: options.partitioner })
     return this.source(between, { repartition: true })
   }
 
-  /** State is found again by its name, so whoever keeps some must be named by the author. */
-  nameMissing(where: string): never {
-    throw new StreamsError('TOPOLOGY_INVALID', `${where} keeps state and has no name; pass { store: … }`)
+  /** Fails with what to do when a store or a topic would have no name: both are found again by the author's. */
+  name(given: string | undefined, where: string, remedy: string): string {
+    if (given !== undefined) return given
+    throw new StreamsError('TOPOLOGY_INVALID', `${where} has no name, by which it is found again; ${remedy}`)
   }
 
   /** Fails with what to do when a serde is needed and nobody said which. */

@@ -1,16 +1,20 @@
 /** A table with its rows grouped by another key, on its way to being aggregated. */
 import type { Serde } from '../serde/serde.ts'
-import type { StoreSpec } from '../topology/store-spec.ts'
-import { StreamNode, type TableNode } from '../topology/stream-node.ts'
-import type { Receiver, TaskContext } from '../topology/task-context.ts'
+import { StreamNode, type TablePlace } from '../topology/stream-node.ts'
+import { aggregateInput, aggregateTable, type Combining, type Folding } from './aggregate.ts'
 import { type Aggregator, counting } from './aggregators.ts'
 import type { BuildContext } from './build-context.ts'
 import { type Change, changeSerde } from './change-serde.ts'
-import type { TableOptions } from './kgrouped-stream.ts'
-import { type KTable, type TableOutlet, tableFromStore } from './ktable.ts'
+import { aggregateStore, type TableOptions } from './kgrouped-stream.ts'
+import type { KTable } from './ktable.ts'
 
-/** An aggregator that can also take values out again. */
-export type TableAggregator<V, A, K> = Aggregator<V, A, K> & Required<Pick<Aggregator<V, A, K>, 'subtract'>>
+/**
+ * An aggregator that can also take values out again. One with a `merge` is combined before the repartition topic: taking a
+ * value out of a new aggregate, and merging that, must then be the same as taking it out. So it is for sums and counts,
+ * but not for lists.
+ */
+export type TableAggregator<V, A, K = unknown> = Aggregator<V, A, K> &
+  Required<Pick<Aggregator<V, A, K>, 'subtract'>>
 
 /**
  * An aggregate follows the table: a row that is replaced or deleted is taken out, then its new value is put in. A group
@@ -33,7 +37,7 @@ export class KGroupedTable<K, V> {
 
   static from<K, V, K2, V2>(
     build: BuildContext,
-    table: TableNode<K, V>,
+    table: TablePlace<K, V>,
     selector: (key: K, value: V) => readonly [K2 | null, V2],
     serdes: { readonly key: Serde<K2>; readonly value: Serde<V2> },
   ): KGroupedTable<K2, V2> {
@@ -62,91 +66,80 @@ export class KGroupedTable<K, V> {
 
   /** The number of rows of each group. */
   count(options: Omit<TableOptions<number>, 'value'>): KTable<K, number> {
-    const { serde, init, add, merge } = counting<V>()
-    return this.aggregate(
-      { init, add, subtract: (count) => count - 1, ...(merge === undefined ? {} : { merge }) },
-      { ...options, value: serde },
-    )
+    return this.aggregate(counting<V>(), options)
   }
 
+  /** Folds the values of a group two at a time; `subtract` takes one out again. */
   reduce(
     add: (reduced: V, value: V) => V,
     subtract: (reduced: V, value: V) => V,
     options: TableOptions<V>,
   ): KTable<K, V> {
-    return this.fold(options, options.value ?? this.serdes.value, {
-      first: (value) => value,
-      add,
-      subtract,
-    })
+    const folding = changeFolding<K, V, V>((value) => value, add, subtract)
+    return this.fold(options.value ?? this.serdes.value, options, folding, undefined)
   }
 
+  /**
+   * Folds the values of a group into an aggregate of another type.
+   *
+   * @example
+   * const stock = articles
+   *   .groupBy((_id, article) => [article.warehouse, article.pieces], { key: serdes.string, value: serdes.long })
+   *   .aggregate(summing((pieces) => pieces), { store: 'stock' })
+   */
   aggregate<A>(
     aggregator: TableAggregator<V, A, K> & { readonly serde?: Serde<A> },
     options: TableOptions<A>,
   ): KTable<K, A> {
-    return this.fold(options, options.value ?? aggregator.serde, {
-      first: (value, key) => aggregator.add(aggregator.init(), value, key),
-      add: (aggregate, value, key) => aggregator.add(aggregate, value, key),
-      subtract: (aggregate, value, key) => aggregator.subtract(aggregate, value, key),
-    })
+    const { merge } = aggregator
+    const first = (value: V, key: K) => aggregator.add(aggregator.init(), value, key)
+    const folding = changeFolding<K, V, A>(
+      first,
+      (aggregate, value, key) => aggregator.add(aggregate, value, key),
+      (aggregate, value, key) => aggregator.subtract(aggregate, value, key),
+    )
+    const partial = {
+      ...folding,
+      first: (change: Change<V>, key: K) => folding.add(aggregator.init(), change, key),
+    }
+    // A group that was forgotten for its age has nothing left to take values out of, which a partial result cannot tell.
+    const combining = merge === undefined || options.ttlMs !== undefined ? undefined : { partial, merge }
+    return this.fold(options.value ?? aggregator.serde, options, folding, combining)
   }
 
   private fold<A>(
-    options: TableOptions<A>,
     value: Serde<A> | undefined,
-    folding: TableFolding<K, V, A>,
+    options: TableOptions<A>,
+    folding: Folding<K, Change<V>, A>,
+    combining: Combining<K, Change<V>, A> | undefined,
   ): KTable<K, A> {
-    const store: StoreSpec<K, A> = {
-      name: options.store,
-      key: this.serdes.key,
-      value: this.build.serde(value, `store "${options.store}"`, 'pass { value: … } beside the store name'),
-      ...(options.ttlMs === undefined ? {} : { ttlMs: options.ttlMs }),
+    const { build, serdes } = this
+    const grouping = {
+      stream: this.changes,
+      keySerde: serdes.key,
+      valueSerde: changeSerde(serdes.value),
+      repartition: true,
+      fromSource: false,
     }
-    const stream = this.build.repartition(this.changes, store.name, {
-      key: this.serdes.key,
-      value: changeSerde(this.serdes.value),
-    })
-    return tableFromStore(this.build, stream, store, 'aggregate-table', (outlet, task) => {
-      task.readsAhead(store)
-      return aggregateChanges(task, store, outlet, folding)
-    })
+    const store = aggregateStore(build, grouping, value, options)
+    const input = aggregateInput(build, grouping, store, store.name, folding, combining)
+    return aggregateTable(build, store, 'aggregate-table', [input])
   }
 }
 
 const nothing = [null, null] as const
 
-interface TableFolding<K, V, A> {
-  first(value: V, key: K): A
-  add(aggregate: A, value: V, key: K): A
-  subtract(aggregate: A, value: V, key: K): A
-}
-
-function aggregateChanges<K, V, A>(
-  task: TaskContext,
-  spec: StoreSpec<K, A>,
-  { node, receive }: TableOutlet<K, A>,
-  folding: TableFolding<K, V, A>,
-): Receiver<K, Change<V>> {
-  const store = task.store(spec)
-  const everyUpdate = task.emission === 'every-update'
-  if (!everyUpdate) store.onFlush(receive)
-  return (key, change, timestampMs) => {
-    task.enter(node)
-    const entry = store.entry(key)
-    const before = entry.value
-    let aggregate = before
-    if (change.oldValue !== null && aggregate !== null)
-      aggregate = folding.subtract(aggregate, change.oldValue, key)
-    if (change.newValue !== null) {
-      aggregate =
-        aggregate === null
-          ? folding.first(change.newValue, key)
-          : folding.add(aggregate, change.newValue, key)
-    }
-    if (aggregate === null) return
-    const newestMs = before === null ? timestampMs : Math.max(timestampMs, entry.timestampMs)
-    store.update(entry, aggregate, newestMs)
-    if (everyUpdate) receive(key, aggregate, before, newestMs)
+function changeFolding<K, V, A>(
+  first: (value: V, key: K) => A,
+  add: (aggregate: A, value: V, key: K) => A,
+  subtract: (aggregate: A, value: V, key: K) => A,
+): Folding<K, Change<V>, A> {
+  return {
+    first: ({ newValue }, key) => (newValue === null ? null : first(newValue, key)),
+    add: (aggregate, { newValue, oldValue }, key) => {
+      const without = oldValue === null ? aggregate : subtract(aggregate, oldValue, key)
+      if (newValue === null) return without
+      return without === null ? first(newValue, key) : add(without, newValue, key)
+    },
   }
 }

@@ -2,12 +2,13 @@
 import type { Sink } from '../ports/sink.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { Topic } from '../serde/topic.ts'
-import type { StreamNode } from '../topology/stream-node.ts'
+import { checkedTimestamp } from '../topology/source.ts'
+import type { StreamPlace } from '../topology/stream-node.ts'
 import type { Partitioner, RecordContext } from '../topology/task-context.ts'
 import type { BuildContext } from './build-context.ts'
 import type { GlobalKTable } from './global-table.ts'
 import { KGroupedStream } from './kgrouped-stream.ts'
-import { type KTable, tableFromStream } from './ktable.ts'
+import type { KTable } from './ktable.ts'
 import {
   addProcessor,
   type OutputSpecs,
@@ -16,6 +17,7 @@ import {
   type StoreSpecs,
 } from './process.ts'
 import { joinStreamWithGlobalTable, joinStreamWithTable, type StreamJoinOptions } from './stream-joins.ts'
+import { tableFromStream } from './table-sources.ts'
 
 /** What is known of a stream beside its records. */
 export interface StreamTraits<K, V> {
@@ -33,12 +35,12 @@ export type BranchNames<B> = keyof B | 'rest'
  * A stream of records in a topology. Methods return new streams; none does any work before the topology runs.
  * A mapper must not change what it is given. `null` values are deletions and pass through the operators that take them.
  */
-export class KStream<K, V> {
-  readonly node: StreamNode<K, V>
+export class KStream<out K, out V> {
+  readonly node: StreamPlace<K, V>
   readonly traits: StreamTraits<K, V>
   private readonly build: BuildContext
 
-  constructor(build: BuildContext, node: StreamNode<K, V>, traits: StreamTraits<K, V>) {
+  constructor(build: BuildContext, node: StreamPlace<K, V>, traits: StreamTraits<K, V>) {
     this.build = build
     this.node = node
     this.traits = traits
@@ -85,7 +87,10 @@ export class KStream<K, V> {
       (next, task, own) => {
         return (key, value, timestampMs) => {
           task.enter(own)
-          for (const mapped of mapper(key, value)) next(mapped[0], mapped[1], timestampMs)
+          for (const mapped of mapper(key, value)) {
+            next(mapped[0], mapped[1], timestampMs)
+            task.enter(own)
+          }
         }
       },
     )
@@ -102,7 +107,10 @@ export class KStream<K, V> {
       (next, task, own) => {
         return (key, value, timestampMs) => {
           task.enter(own)
-          for (const mapped of mapper(value, key)) next(key, mapped, timestampMs)
+          for (const mapped of mapper(value, key)) {
+            next(key, mapped, timestampMs)
+            task.enter(own)
+          }
         }
       },
     )
@@ -163,7 +171,11 @@ export class KStream<K, V> {
     })
   }
 
-  /** Gives records the time that their value says. */
+  /**
+   * Gives records the time that their value says. A record whose time is not epoch milliseconds is an error, with the
+   * code `TIMESTAMP_INVALID`. Where the topic is read, `stream(topic, { timestamp })` does better: records of several
+   * inputs are then taken in the order of that time.
+   */
   withTimestamp(timestampOf: (value: V, recordTimestampMs: number) => number): KStream<K, V> {
     const name = this.nameFor('with-timestamp')
     const node = this.build.operator<K, V, K, V>(
@@ -172,7 +184,7 @@ export class KStream<K, V> {
       (next, task, own) => {
         return (key, value, timestampMs) => {
           task.enter(own)
-          next(key, value, timestampOf(value, timestampMs))
+          next(key, value, checkedTimestamp(timestampOf(value, timestampMs)))
         }
       },
     )
@@ -221,12 +233,13 @@ export class KStream<K, V> {
     return Object.fromEntries(streams) as { readonly [N in BranchNames<B>]: KStream<K, V> }
   }
 
-  /** The records of both streams, each stream's in its own order. */
-  merge(other: KStream<K, V>, name = this.nameFor('merge')): KStream<K, V> {
-    const node = this.build.merge(this.node, other.node, name)
-    return new KStream(this.build, node, {
+  /** The records of both streams, each stream's in its own order. Streams of different types give one of either. */
+  merge<V2 = V>(other: KStream<K, V2>, name = this.nameFor('merge')): KStream<K, V | V2> {
+    const node = this.build.merge<K, V | V2>(this.node, other.node, name)
+    return new KStream<K, V | V2>(this.build, node, {
       keySerde: this.traits.keySerde ?? other.traits.keySerde,
-      valueSerde: this.traits.valueSerde ?? other.traits.valueSerde,
+      // Two serdes that are not one and the same may not be for both types.
+      valueSerde: this.traits.valueSerde === other.traits.valueSerde ? this.traits.valueSerde : undefined,
       keyChanged: this.traits.keyChanged || other.traits.keyChanged,
       fromSource: this.traits.fromSource && other.traits.fromSource,
     })
@@ -281,7 +294,8 @@ export class KStream<K, V> {
     readonly key?: Serde<K>
     readonly value?: Serde<V>
     readonly partitions?: number
-    readonly partitioner?: Partitioner<NonNullable<K>>
+    /** Must give the same answer for the same key. */
+    partitioner?(key: NonNullable<K>, partitionCount: number): number
   }): KStream<K, V> {
     const where = `repartition "${options.name}"`
     const key = this.build.serde(options.key ?? this.traits.keySerde, where, 'pass { key: … }')
@@ -375,8 +389,15 @@ export class KStream<K, V> {
     return joinStreamWithGlobalTable(this.build, this, table, keyOf, name, 'left', joiner)
   }
 
-  /** Writes the records to a topic. Without a partitioner the key decides, as in Kafka. */
-  to(topic: Topic<K, V>, options: { readonly partitioner?: Partitioner<NonNullable<K>> } = {}): void {
+  /**
+   * Writes the records to a topic, which must take all that the stream holds: a stream with nulls needs a topic with
+   * `nullable(…)` serdes. Without a partitioner the key decides, as in Kafka.
+   */
+  to<KT, VT>(
+    this: KStream<NoInfer<KT>, NoInfer<VT>>,
+    topic: Topic<KT, VT>,
+    options: { readonly partitioner?: Partitioner<NonNullable<KT>> } = {},
+  ): void {
     this.build.sink(this.node, topic, options)
   }
 

@@ -2,8 +2,9 @@
 import { RecordError } from '../errors.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { GraphNode } from '../topology/graph.ts'
-import type { KeyValueStore, StoreSpec } from '../topology/store-spec.ts'
-import type { StreamNode } from '../topology/stream-node.ts'
+import { checkedTimestamp } from '../topology/source.ts'
+import type { KeyValueStore, StoreSpec, Timestamped } from '../topology/store-spec.ts'
+import type { StreamNode, StreamPlace } from '../topology/stream-node.ts'
 import type { Receiver, RecordContext, TaskContext } from '../topology/task-context.ts'
 import type { BuildContext } from './build-context.ts'
 import type { KStream } from './kstream.ts'
@@ -35,11 +36,12 @@ export type ProcessedStreams<O> = {
   readonly [N in keyof O]: O[N] extends OutputSpec<infer K, infer V> ? KStream<K, V> : never
 }
 
-/** What a processor works with. */
+/** What a processor works with. All of it is for use while a record is being processed, not in `create` itself. */
 export interface ProcessorContext<S extends StoreSpecs, O> {
   readonly stores: ProcessorStores<S>
-  /** Forward a record; without a timestamp it keeps that of the record being processed. */
+  /** Forward a record; without a timestamp it keeps the one that the processor was called with. */
   readonly outputs: ProcessorOutputs<O>
+  /** The source record: where it lies, its headers, its own time. */
   readonly record: RecordContext
 }
 
@@ -53,7 +55,7 @@ export interface ProcessorDefinition<K, V, S extends StoreSpecs, O> {
 /** Adds a processor to the graph; `toStream` makes the stream of each output. */
 export function addProcessor<K, V, S extends StoreSpecs, O extends OutputSpecs>(
   build: BuildContext,
-  parent: StreamNode<K, V>,
+  parent: StreamPlace<K, V>,
   name: string,
   definition: ProcessorDefinition<K, V, S, O>,
   keys: 'kept' | 'free',
@@ -74,15 +76,18 @@ export function addProcessor<K, V, S extends StoreSpecs, O extends OutputSpecs>(
   })
 
   parent.attach((task) => {
-    const current: { key: unknown } = { key: undefined }
+    const current: Current = { key: undefined, timestampMs: 0 }
     const outputs = Object.fromEntries(
       outputNodes.map(({ outputName, stream }) => {
-        const forward = forwarder(stream.compile(task), task, node)
+        const forward = forwarder(stream.compile(task), task, node, current)
         return [outputName, keys === 'kept' ? keepingKeys(forward, current, name) : forward]
       }),
     )
     const opened: Record<string, unknown> = Object.fromEntries(
-      Object.entries(definition.stores ?? {}).map(([storeName, spec]) => [storeName, task.store(spec)]),
+      Object.entries(definition.stores ?? {}).map(([storeName, spec]) => [
+        storeName,
+        new ProcessorStore(task.store(spec), current),
+      ]),
     )
     const process = definition.create({
       // Built from the very specs whose types they have; the compiler cannot follow that through Object.entries.
@@ -93,6 +98,7 @@ export function addProcessor<K, V, S extends StoreSpecs, O extends OutputSpecs>(
     return (key, value, timestampMs) => {
       task.enter(node)
       current.key = key
+      current.timestampMs = timestampMs
       process(key, value, timestampMs)
     }
   })
@@ -102,10 +108,47 @@ export function addProcessor<K, V, S extends StoreSpecs, O extends OutputSpecs>(
   ) as ProcessedStreams<O>
 }
 
-function forwarder<K, V>(next: Receiver<K, V>, task: TaskContext, node: GraphNode) {
-  return (key: K, value: V, timestampMs = task.record.timestampMs): void => {
-    next(key, value, timestampMs)
+/** What the processor was called with. */
+interface Current {
+  key: unknown
+  timestampMs: number
+}
+
+function forwarder<K, V>(next: Receiver<K, V>, task: TaskContext, node: GraphNode, current: Current) {
+  return (key: K, value: V, timestampMs?: number): void => {
+    next(key, value, timestampMs === undefined ? current.timestampMs : checkedTimestamp(timestampMs))
     task.enter(node)
+  }
+}
+
+/** A store in which writes are, unless told otherwise, of the time that the processor was called with. */
+class ProcessorStore<K, V> implements KeyValueStore<K, V> {
+  private readonly store: KeyValueStore<K, V>
+  private readonly current: Current
+
+  constructor(store: KeyValueStore<K, V>, current: Current) {
+    this.store = store
+    this.current = current
+  }
+
+  get(key: K): V | undefined {
+    return this.store.get(key)
+  }
+
+  getTimestamped(key: K): Timestamped<V> | undefined {
+    return this.store.getTimestamped(key)
+  }
+
+  put(key: K, value: V, timestampMs = this.current.timestampMs): void {
+    this.store.put(key, value, timestampMs)
+  }
+
+  delete(key: K, timestampMs = this.current.timestampMs): void {
+    this.store.delete(key, timestampMs)
+  }
+
+  range(from?: K, to?: K): IterableIterator<readonly [K, V]> {
+    return this.store.range(from, to)
   }
 }
 

@@ -7,7 +7,8 @@ import { buildTopology, type Topology } from '../topology/topology.ts'
 import { BuildContext } from './build-context.ts'
 import { GlobalKTable } from './global-table.ts'
 import { KStream } from './kstream.ts'
-import { type KTable, type MaterializeOptions, tableFromTopic } from './ktable.ts'
+import type { KTable, MaterializeOptions } from './ktable.ts'
+import { tableFromTopic } from './table-sources.ts'
 
 export class StreamBuilder {
   private readonly build: BuildContext
@@ -49,7 +50,7 @@ export class StreamBuilder {
       key: topic.key as StoreSpec<NonNullable<K>, NonNullable<V>>['key'],
       value: topic.value as StoreSpec<NonNullable<K>, NonNullable<V>>['value'],
     }
-    this.build.globalTables.push({ store, topic })
+    this.build.globalTable({ store, topic })
     return new GlobalKTable(store)
   }
 }

@@ -38,8 +38,8 @@ export function joinStreamWithTable<K, V, VT, R>(
   })
   const joined = new StreamNode<K, R>(node)
   keyed.node.attach((task) => {
-    const row = table.node.getter(task)
-    return lookUp(task, node, joined.compile(task), type, (_value, key) => key ?? null, row, joiner)
+    const rows = table.node.rows(task)
+    return lookUp(task, node, joined.compile(task), type, (_value, key) => key ?? null, rows.get, joiner)
   })
   return new KStream(build, joined, { ...keyed.traits, valueSerde: undefined, fromSource: false })
 }
@@ -101,16 +101,9 @@ function coPartitioned<K, V>(
 ): KStream<K, V> {
   if (!stream.traits.keyChanged) return stream
   const where = `the join of "${stream.node.node.name}" with a table`
-  const name = options.name
-  if (name === undefined) {
-    build.serde(
-      undefined,
-      where,
-      'name the join, since its key was changed and a repartition topic is named after it',
-    )
-  }
+  const remedy = 'pass { name: … }: its key was changed, and a repartition topic is named after the join'
   return stream.repartition({
-    name: name ?? '',
+    name: build.name(options.name, where, remedy),
     ...(options.key === undefined ? {} : { key: options.key }),
     ...(options.value === undefined ? {} : { value: options.value }),
   })

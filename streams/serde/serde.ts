@@ -48,5 +48,6 @@ export class SchemaNotLoaded extends Error {
 
 /** The same serde for values that may be null: tombstones, records without a key. */
 export function nullable<T>(serde: Serde<T>): Serde<T | null> {
+  if (serde.nullable) return serde
   return { ...serde, name: `nullable(${serde.name})`, nullable: true, open: (context) => serde.open(context) }
 }

@@ -73,6 +73,7 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   /** How many of `dirty` were passed on already. */
   private flushedCount = 0
   private receiver: TableReceiver<K, V> | undefined
+  private expiryReceiver: TableReceiver<K, V> | undefined
   private passedEntries: readonly Buffer[] = []
 
   constructor(options: TableStoreOptions<K, V>) {
@@ -101,12 +102,25 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   }
 
   entry(key: K): LiveRow<K, V> {
-    const id = typeof key === 'object' ? this.objectId(key) : key
+    const id = this.identity(key)
     const row = this.cache.get(id) ?? this.load(id, key)
     if (this.expiry !== undefined && row.value !== null && this.hasExpired(row.timestampMs)) {
+      const expired = row.value
       this.update(row, null, row.timestampMs)
+      if (this.expiryReceiver !== undefined) this.passOn(this.expiryReceiver, row, expired)
     }
     return row
+  }
+
+  identity(key: K): unknown {
+    return typeof key === 'object' ? this.encodedKey(key).toString('latin1') : key
+  }
+
+  copy(value: V): V {
+    if (typeof value !== 'object') return value
+    const writer = new ByteWriter(256)
+    this.options.valueCodec.encode(value, writer)
+    return this.options.valueCodec.decode(writer.buffer, 0, writer.position)
   }
 
   update(row: LiveRow<K, V>, value: V | null, timestampMs: number): void {
@@ -158,17 +172,21 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
     this.receiver = receiver
   }
 
+  reject(key: K, error: unknown): void {
+    this.options.onFlushFailure(this.asBytes(this.entry(key)), error)
+  }
+
+  onExpiry(receiver: TableReceiver<K, V>): void {
+    this.expiryReceiver = receiver
+  }
+
   flush(): boolean {
     const { receiver } = this
     const before = this.flushedCount
     for (; this.flushedCount < this.dirty.length; this.flushedCount++) {
       const row = this.dirty[this.flushedCount]!
       if (receiver !== undefined && (row.value !== null || row.flushedValue !== null)) {
-        try {
-          receiver(row.key, row.value, row.flushedValue, row.timestampMs)
-        } catch (error) {
-          this.options.onFlushFailure(this.asBytes(row), error)
-        }
+        this.passOn(receiver, row, row.flushedValue)
       }
     }
     return this.flushedCount > before
@@ -218,7 +236,7 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
       if (key === null || key === undefined) continue
       // The task gives keys of the source that feeds this store, whose type is this store's key type.
       const typed = key as K
-      const id = typeof typed === 'object' ? this.objectId(typed) : typed
+      const id = this.identity(typed)
       if (!this.cache.has(id)) missing.set(id, typed)
     }
     return missing.size < readAheadMinKeys ? undefined : this.loadAll(missing)
@@ -244,6 +262,14 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
     }
     if (row === null) batch.delete(full)
     else batch.put(full, row)
+  }
+
+  private passOn(receiver: TableReceiver<K, V>, row: LiveRow<K, V>, oldValue: V | null): void {
+    try {
+      receiver(row.key, row.value, oldValue, row.timestampMs)
+    } catch (error) {
+      this.options.onFlushFailure(this.asBytes(row), error)
+    }
   }
 
   private asBytes({ key, value, timestampMs }: LiveRow<K, V>): FlushFailure {
@@ -297,10 +323,6 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
     writer.position = this.prefix.length
     this.options.keyCodec.encode(key, writer)
     return writer.buffer.subarray(0, writer.position)
-  }
-
-  private objectId(key: K): string {
-    return this.encodedKey(key).toString('latin1')
   }
 
   private decodedKey(key: Buffer): K {

@@ -87,7 +87,8 @@ export class Graph {
     return name
   }
 
-  private claim(store: StoreSpec): void {
+  /** Keeps a store's name for it. */
+  claim(store: StoreSpec): void {
     checkName('store', store.name)
     const claimed = this.storeOwners.get(store.name)
     if (claimed !== undefined && claimed !== store) {

@@ -2,7 +2,7 @@
  * Where records enter a task: decoding, a stretch of a batch at a time, and handing each record to the operators behind.
  * Decoded keys and values wait in columns, so that the task can look ahead at keys and timestamps.
  */
-import { StreamsError } from '../errors.ts'
+import { RecordError, StreamsError } from '../errors.ts'
 import type { RecordBatch } from '../records/record-batch.ts'
 import type { Codec } from '../serde/serde.ts'
 import type { Topic } from '../serde/topic.ts'
@@ -12,6 +12,15 @@ import type { Receiver, TaskContext } from './task-context.ts'
 
 /** The time of a record, from its value. Undefined keeps the record's own timestamp. */
 export type TimestampExtractor<K, V> = (value: V, recordTimestampMs: number, key: K) => number
+
+/** A timestamp that user code gave. @throws RecordError when it is not epoch milliseconds */
+export function checkedTimestamp(timestampMs: number): number {
+  if (Number.isSafeInteger(timestampMs) && timestampMs >= 0) return timestampMs
+  throw new RecordError(
+    'TIMESTAMP_INVALID',
+    `a record was given the timestamp ${timestampMs}; give whole milliseconds since 1970`,
+  )
+}
 
 /** Gives the codecs that were opened at start. */
 export interface Codecs {
@@ -93,7 +102,9 @@ class DecodedRecords<K, V> implements SourceProcessor {
         : this.valueCodec.decode(batch.bytes, valueStart, batch.valueEnds[index]!)
     const recordTimestampMs = batch.timestampsMs[index]!
     this.timestampsMs[slot] =
-      this.timestamp === undefined ? recordTimestampMs : this.timestamp(value, recordTimestampMs, key)
+      this.timestamp === undefined
+        ? recordTimestampMs
+        : checkedTimestamp(this.timestamp(value, recordTimestampMs, key))
     this.keys[slot] = key
     this.values[slot] = value
   }

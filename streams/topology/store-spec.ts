@@ -32,6 +32,8 @@ export interface LiveEntry<K, V> {
   /** Null: there is none. */
   readonly value: V | null
   readonly timestampMs: number
+  /** Changed since the last commit. */
+  readonly dirty: boolean
 }
 
 /** A change of a row: null stands for "no row". */
@@ -46,8 +48,16 @@ export type TableReceiver<K, V> = (
 export interface TableStore<K, V> extends KeyValueStore<K, V> {
   entry(key: K): LiveEntry<K, V>
   update(entry: LiveEntry<K, V>, value: V | null, timestampMs: number): void
+  /** A primitive that stands for a key in a Map: equal for equal keys, also when keys are objects. */
+  identity(key: K): unknown
+  /** The value as it would be read back, in an object of its own. */
+  copy(value: V): V
+  /** An operator failed on what the row has become: it goes to the dead letters, or stops the task, by policy. */
+  reject(key: K, error: unknown): void
   /** Called at commit for each row that changed since the last one, with the value it had then. */
   onFlush(receiver: TableReceiver<K, V>): void
+  /** Called for each row that is forgotten for its age, when that is noticed: when it is looked up, or at commit. */
+  onExpiry(receiver: TableReceiver<K, V>): void
 }
 
 /** Declares a store for a processor. */

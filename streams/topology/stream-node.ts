@@ -33,8 +33,15 @@ class FanOut<R> {
   }
 }
 
+/** What operators behind a stream see of it. A stream of some type is one of any wider type, too. */
+export interface StreamPlace<K, V> {
+  readonly node: GraphNode
+  /** Puts an operator behind: it is compiled in each task, and gets all records. */
+  attach(child: Compile<Receiver<K, V>>): void
+}
+
 /** A place that records of a stream pass. */
-export class StreamNode<K, V> {
+export class StreamNode<K, V> implements StreamPlace<K, V> {
   readonly node: GraphNode
   private readonly children = new FanOut<Receiver<K, V>>((receivers) => (key, value, timestampMs) => {
     for (const receive of receivers) receive(key, value, timestampMs)
@@ -53,26 +60,41 @@ export class StreamNode<K, V> {
   }
 }
 
-/** Reads a row of a table as it is now. */
-export type TableGetter<K, V> = (key: K) => Timestamped<V> | undefined
+/** A table's rows as they are now. */
+export interface TableRows<K, V> {
+  get(key: K): Timestamped<V> | undefined
+  /** A primitive that stands for a key in a Map: equal for equal keys, also when keys are objects. */
+  identity(key: K): unknown
+  /** An operator failed on what the row has become: the row goes to the dead letters, or stops the task, by policy. */
+  reject(key: K, error: unknown): void
+}
 
-/** A place that changes of a table pass. */
-export class TableNode<K, V> {
+/** What operators behind a table see of it. */
+export interface TablePlace<K, V> {
   readonly node: GraphNode
   /** Whether changes carry the value that the row had before. Known once the graph is whole. */
   readonly knowsOldValues: () => boolean
-  /** Compiles a reader of the table's rows, making whatever store that takes. */
-  readonly getter: Compile<TableGetter<K, V>>
+  /** Compiles a reader of the table's rows, from whatever store they are in or computed from. */
+  readonly rows: Compile<TableRows<K, V>>
+  /** Puts an operator behind: it is compiled in each task, and gets all changes. */
+  attach(child: Compile<TableReceiver<K, V>>): void
+}
+
+/** A place that changes of a table pass. */
+export class TableNode<K, V> implements TablePlace<K, V> {
+  readonly node: GraphNode
+  readonly knowsOldValues: () => boolean
+  readonly rows: Compile<TableRows<K, V>>
   private readonly children = new FanOut<TableReceiver<K, V>>(
     (receivers) => (key, newValue, oldValue, timestampMs) => {
       for (const receive of receivers) receive(key, newValue, oldValue, timestampMs)
     },
   )
 
-  constructor(node: GraphNode, knowsOldValues: () => boolean, getter: Compile<TableGetter<K, V>>) {
+  constructor(node: GraphNode, knowsOldValues: () => boolean, rows: Compile<TableRows<K, V>>) {
     this.node = node
     this.knowsOldValues = knowsOldValues
-    this.getter = getter
+    this.rows = rows
   }
 
   attach(child: Compile<TableReceiver<K, V>>): void {

@@ -68,7 +68,14 @@ function subTopology(nodes: readonly GraphNode[], allSources: readonly Source[])
     .map((source) => source.topic.name)
     .sort()
     .join('+')
-  const external = nodes.find((node) => node.role.kind === 'external-sink')
+  const [external, second] = nodes.filter((node) => node.role.kind === 'external-sink')
+  if (external !== undefined && second !== undefined) {
+    throw new StreamsError(
+      'TOPOLOGY_INVALID',
+      `sub-topology ${name} has two external sinks, "${external.name}" and "${second.name}", and only one can keep its ` +
+        'positions: make the rows of both in one, or let the second read a topic of its own',
+    )
+  }
   const other = nodes.find((node) => node.role.kind === 'sink' || node.stores.length > 0)
   if (external !== undefined && other !== undefined) {
     throw new StreamsError(
