@@ -1,5 +1,5 @@
 /** The topologies of the order ETL, connected to the tables that they fill. */
-import { defaultOrderLimits } from '../orders/rule.ts'
+import { defaultOrderLimits, type OrderLimits } from '../orders/rule.ts'
 import { topics } from '../schemas/topics.ts'
 import type { SqlRow } from '../sql/index.ts'
 import { type Log, type Sink, StreamsError, type Topology } from '../streams/index.ts'
@@ -31,6 +31,7 @@ const builders: Readonly<Record<string, { readonly stage: string; build(parts: P
     build: ({ config, tables }) =>
       cleanse({
         ...cleanseSettings(config),
+        orderMemoryMs: config.orderMemoryMs,
         store: {
           headers: (headers) => headers.toSink('order_header', tables, (header) => [headerRow(header)]),
           lines: (lines) => lines.toSink('order_line', tables, (line) => [lineRow(line)]),
@@ -78,16 +79,18 @@ export async function createOrderTopics(log: Log, config: Config): Promise<void>
   )
 }
 
-function cleanseSettings(config: Config): CleanseSettings {
+export function orderLimits(config: Config): OrderLimits {
   return {
-    limits: {
-      ...defaultOrderLimits,
-      earliestTimeMs: Date.UTC(config.orderEarliestYear, 0, 1),
-      maxAheadMs: config.orderMaxAheadMs,
-      maxAmount: config.orderMaxAmount,
-      maxQuantity: config.orderMaxQuantity,
-      unusualQuantity: config.orderUnusualQuantity,
-    },
-    memory: { retentionMs: config.repeatMemoryMs, maxEvents: config.repeatMemoryMaxEvents },
+    ...defaultOrderLimits,
+    earliestTimeMs: Date.UTC(config.orderEarliestYear, 0, 1),
+    maxAheadMs: config.orderMaxAheadMs,
+    maxAmount: config.orderMaxAmount,
+    maxQuantity: config.orderMaxQuantity,
+    unusualQuantity: config.orderUnusualQuantity,
   }
+}
+
+function cleanseSettings(config: Config): CleanseSettings {
+  const memory = { retentionMs: config.repeatMemoryMs, maxEvents: config.repeatMemoryMaxEvents }
+  return { limits: orderLimits(config), memory }
 }

@@ -6,6 +6,12 @@ export async function partitionsOf(log: Log, topic: string): Promise<TopicPartit
   return Array.from({ length: settings?.partitions ?? 0 }, (_, partition) => ({ topic, partition }))
 }
 
+/** The offsets at which a topic's partitions end, summed up: it moves with every record. */
+export async function endOf(log: Log, topic: string): Promise<number> {
+  const ranges = await log.offsetRanges(await partitionsOf(log, topic))
+  return ranges.reduce((sum, { end }) => sum + end, 0)
+}
+
 /**
  * The committed batches of a partition up to where it ends now. The first may begin before `from`, and the last may reach
  * beyond the end that there was.

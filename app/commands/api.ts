@@ -1,0 +1,68 @@
+import type { Command } from 'commander'
+import { openDataDirectory } from '../data-directory.ts'
+import { exitCodes } from '../failure.ts'
+import { openLogFile } from '../log-file.ts'
+import { serveOrders } from '../order-api.ts'
+import { createOrderTopics } from '../order-topologies.ts'
+import { out, tell } from '../output.ts'
+import { onStopRequest } from '../stop-request.ts'
+import {
+  addApiOptions,
+  addConfigOptions,
+  type CommandContext,
+  type ConfigOptions,
+  configOf,
+} from './command-context.ts'
+
+interface ApiOptions extends ConfigOptions {
+  readonly port?: string
+}
+
+export function addApiCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('api')
+    .summary('serve the Order API only')
+    .description(
+      'Takes orders over HTTP into the log of the data directory, until Ctrl-C; `run` processes them later.\n' +
+        '(`start` serves the Order API too, and processes at once.)',
+    )
+    .option('--port <port>', 'the same as --api-port')
+  addApiOptions(addConfigOptions(command))
+    .addHelpText(
+      'after',
+      `
+POST /v1/orders takes one order or an array, and answers 202 with what was accepted, or 400 naming each bad field.
+GET /v1/openapi.json describes it all; GET /healthz answers while it lives.
+
+Example:
+  order-streams api --port 8081
+  curl localhost:8081/v1/orders -H 'content-type: application/json' -d '{"order_id":"1","user_id":"42",
+    "status":"PAID","currency":"USD","order_time":"2026-01-01T12:00:00Z","total_amount":"9.90",
+    "lines":[{"line_no":1,"product_id":"tea","quantity":1,"line_amount":"9.90"}]}'`,
+    )
+    .action(async ({ port, ...options }: ApiOptions) => {
+      context.exitCode = await serve(port === undefined ? options : { ...options, apiPort: port })
+    })
+}
+
+async function serve(options: ConfigOptions): Promise<number> {
+  const config = configOf(options)
+  const stop = onStopRequest(tell)
+  const data = await openDataDirectory(config, 'create')
+  try {
+    const { logger, close } = openLogFile(config)
+    try {
+      await createOrderTopics(data.log, config)
+      const api = await serveOrders(data, config, logger)
+      out(`The Order API listens at ${api.url}. Ctrl-C stops.`)
+      await stop.requested
+      await api.close()
+      return exitCodes.done
+    } finally {
+      close()
+    }
+  } finally {
+    await data.close()
+    stop.dispose()
+  }
+}

@@ -1,0 +1,94 @@
+/** What commands share: the options that lead to the configuration, and the exit code. */
+import { type Command, Option } from 'commander'
+import { type FlagValue, type LoadedConfig, loadConfig } from '../config.ts'
+import type { Config } from '../config-schema.ts'
+import { UsageError } from '../failure.ts'
+
+export interface CommandContext {
+  /** Of the process, once the command is done. */
+  exitCode: number
+}
+
+export interface ConfigOptions {
+  readonly config?: string
+  readonly dataDir?: string
+  readonly logLevel?: string
+  readonly logFormat?: string
+  readonly set?: readonly string[]
+  /** Only of commands that serve the Order API. */
+  readonly apiPort?: string
+  readonly apiHost?: string
+}
+
+/** Flags that set what has a name of its own. */
+const flagNames = ['dataDir', 'logLevel', 'logFormat', 'apiPort', 'apiHost'] as const
+
+export function addConfigOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--data-dir <dir>', 'where everything is kept (default: ./data)'))
+    .addOption(
+      new Option('--config <file>', 'a YAML file of settings (default: ./order-streams.yaml, if there)'),
+    )
+    .addOption(
+      new Option(
+        '--set <name=value>',
+        'any setting, repeatable; `order-streams config` lists them',
+      ).argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]),
+    )
+    .addOption(new Option('--log-level <level>', 'debug, info, warn, error or silent (default: info)'))
+    .addOption(new Option('--log-format <format>', 'text: to a file in the data directory; json: to stderr'))
+}
+
+export function addApiOptions(command: Command): Command {
+  return command
+    .option('--api-port <port>', 'where the Order API listens (default: 8081)')
+    .option('--api-host <host>', 'the address that it listens on (default: 127.0.0.1)')
+}
+
+export function loadedConfigOf(options: ConfigOptions): LoadedConfig {
+  const flags: FlagValue[] = (options.set ?? []).map((text) => {
+    const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? []
+    if (name === undefined || value === undefined) {
+      throw new UsageError(
+        `--set ${text}: write the name of a setting, =, and its value: --set commitIntervalMs=200`,
+      )
+    }
+    return { flag: '--set', name, value }
+  })
+  for (const name of flagNames) {
+    const value = options[name]
+    if (value !== undefined) flags.push({ flag: flagOf(name), name, value })
+  }
+  return loadConfig({
+    file: options.config,
+    environment: process.env,
+    flags,
+    workingDirectory: process.cwd(),
+  })
+}
+
+export function configOf(options: ConfigOptions): Config {
+  return loadedConfigOf(options).config
+}
+
+function flagOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
+/** The parser of an option that takes a whole number. @throws UsageError */
+export function wholeNumber(flag: string, least: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+    if (Number.isSafeInteger(value) && value >= least) return value
+    throw new UsageError(`${flag} is "${text}"; it must be a whole number of at least ${least}`)
+  }
+}
+
+/** The parser of an option that takes a share. @throws UsageError */
+export function share(flag: string): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text)
+    if (value >= 0 && value <= 1) return value
+    throw new UsageError(`${flag} is "${text}"; it must be a share from 0 to 1, such as 0.05`)
+  }
+}

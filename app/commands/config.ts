@@ -1,0 +1,48 @@
+import type { Command } from 'commander'
+import { describeConfig } from '../config.ts'
+import { exitCodes } from '../failure.ts'
+import { columns, out } from '../output.ts'
+import {
+  addApiOptions,
+  addConfigOptions,
+  type CommandContext,
+  type ConfigOptions,
+  loadedConfigOf,
+} from './command-context.ts'
+
+interface PrintOptions extends ConfigOptions {
+  readonly json?: boolean
+}
+
+export function addConfigCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('config')
+    .summary('print every setting, its value, and where that came from')
+    .description(
+      'Prints the configuration that a command would have here and now, with the origin of each value.',
+    )
+    .option('--json', 'print it as JSON')
+  addApiOptions(addConfigOptions(command))
+    .addHelpText(
+      'after',
+      `
+A later source wins, setting by setting: defaults, a YAML file, the environment, flags. Every setting has one name:
+  in the file           commitIntervalMs: 200              ./order-streams.yaml, or --config FILE, or ORDER_STREAMS_CONFIG
+  in the environment    ORDER_STREAMS_COMMIT_INTERVAL_MS   (for short: DATA_DIR, API_HOST, API_PORT)
+  as a flag             --set commitIntervalMs=200         (for short: --data-dir, --api-port, --log-level …)`,
+    )
+    .action((options: PrintOptions) => {
+      const settings = describeConfig(loadedConfigOf(options))
+      if (options.json === true) out(JSON.stringify(settings, null, 2))
+      else {
+        const rows = settings.map(({ setting, value, origin, purpose }) => [
+          setting,
+          String(value),
+          origin,
+          purpose,
+        ])
+        out(columns([['SETTING', 'VALUE', 'FROM', 'WHAT IT IS FOR'], ...rows], []))
+      }
+      context.exitCode = exitCodes.done
+    })
+}

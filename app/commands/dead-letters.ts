@@ -1,0 +1,137 @@
+import type { Command } from 'commander'
+import { type DeadLetter, deadLetterTopic } from '../../streams/index.ts'
+import { type DataDirectory, openDataDirectory } from '../data-directory.ts'
+import { showable } from '../decode-record.ts'
+import { suggestion } from '../did-you-mean.ts'
+import { exitCodes, UsageError } from '../failure.ts'
+import { topologyNames } from '../order-topologies.ts'
+import { columns, counted, out, tell, timeOf } from '../output.ts'
+import { readTopic } from '../read-topic.ts'
+import {
+  addConfigOptions,
+  type CommandContext,
+  type ConfigOptions,
+  configOf,
+  wholeNumber,
+} from './command-context.ts'
+
+interface ListOptions extends ConfigOptions {
+  readonly limit: number
+  readonly json?: boolean
+}
+
+const shownCharacters = 60
+
+export function addDeadLettersCommand(program: Command, context: CommandContext): void {
+  const deadLetters = program
+    .command('dead-letters')
+    .summary('look into the dead letters of a stopped data directory')
+  const list = deadLetters
+    .command('list')
+    .description('Lists the records that could not be processed, the oldest first.')
+    .argument('[topology]', `only those of one of ${topologyNames.join(', ')}`)
+    .option('--limit <n>', 'dead letters at most', wholeNumber('--limit', 1), 100)
+    .option('--json', 'one JSON object a line')
+  addConfigOptions(list).action(async (topology: string | undefined, options: ListOptions) => {
+    await listLetters(topology, options)
+    context.exitCode = exitCodes.done
+  })
+  const show = deadLetters
+    .command('show')
+    .description('Shows one dead letter: why, where it came from, and the record as it was.')
+    .argument('<number>', 'its number in the list of all', wholeNumber('the number', 1))
+    .option('--json', 'as JSON')
+  addConfigOptions(show)
+    .addHelpText(
+      'after',
+      '\nExample:\n  order-streams dead-letters list && order-streams dead-letters show 1',
+    )
+    .action(async (number: number, options: ConfigOptions & { readonly json?: boolean }) => {
+      await showLetter(number, options)
+      context.exitCode = exitCodes.done
+    })
+}
+
+async function listLetters(topology: string | undefined, options: ListOptions): Promise<void> {
+  if (topology !== undefined && !topologyNames.includes(topology)) {
+    throw new UsageError(`there is no topology "${topology}": ${suggestion(topology, topologyNames)}`)
+  }
+  const letters = (await withData(options, readLetters))
+    .map((letter, index) => ({ number: index + 1, ...letter }))
+    .filter((letter) => topology === undefined || letter.topology === topology)
+  const listed = letters.slice(0, options.limit)
+  if (options.json === true) {
+    for (const letter of listed) out(JSON.stringify(showable(letter)))
+    return
+  }
+  if (letters.length === 0) return tell('there are no dead letters')
+  const rows = listed.map(
+    ({ number, failed_time, topology: of, topic, partition, offset, code, message }) => [
+      String(number),
+      timeOf(failed_time),
+      of,
+      `${topic}-${partition} ${offset}`,
+      code,
+      message.length > shownCharacters ? `${message.slice(0, shownCharacters)}…` : message,
+    ],
+  )
+  out(columns([['NUMBER', 'FAILED', 'TOPOLOGY', 'RECORD', 'CODE', 'MESSAGE'], ...rows], [true]))
+  if (listed.length < letters.length) {
+    tell(
+      `these are the first of ${counted(letters.length, 'dead letter')}; --limit ${letters.length} lists all`,
+    )
+  }
+}
+
+async function showLetter(
+  number: number,
+  options: ConfigOptions & { readonly json?: boolean },
+): Promise<void> {
+  const letters = await withData(options, readLetters)
+  const letter = letters[number - 1]
+  if (letter === undefined) {
+    const range = letters.length === 0 ? 'there are none' : `they have the numbers 1 to ${letters.length}`
+    throw new UsageError(`there is no dead letter ${number}: ${range}`)
+  }
+  if (options.json === true) return out(JSON.stringify(showable(letter), null, 2))
+  const { topology, sub_topology, operator, topic, partition, offset, code, message } = letter
+  out(
+    columns(
+      [
+        ['why', `${code}: ${message}`],
+        ['where', `operator ${operator} of sub-topology ${sub_topology} in ${topology}`],
+        ['record', `${topic}-${partition} offset ${offset}, ${timeOf(letter.timestamp)}`],
+        ['failed', `${timeOf(letter.failed_time)}, attempt ${letter.attempt}`],
+        ['key', String(showable(letter.key))],
+        ...letter.headers.map(({ key, value }) => [`header ${key}`, String(showable(value))]),
+        ['value', String(showable(letter.value))],
+      ],
+      [],
+    ),
+  )
+}
+
+/** All of them, the oldest first, so that a number stays the same while new ones come. */
+async function readLetters({ log, registry }: DataDirectory): Promise<DeadLetter[]> {
+  const letters: DeadLetter[] = []
+  for (const name of topologyNames) {
+    const topic = deadLetterTopic(name)
+    const codec = await topic.value.open({ registry, subject: `${topic.name}-value` })
+    for await (const { length, bytes, valueStarts, valueEnds } of readTopic(log, topic.name)) {
+      for (let index = 0; index < length; index++) {
+        letters.push(codec.decode(bytes, valueStarts[index]!, valueEnds[index]!))
+      }
+    }
+  }
+  // Sorting is stable: those of one moment stay in the order of their topology, partition and offset.
+  return letters.sort((a, b) => a.failed_time - b.failed_time)
+}
+
+async function withData<T>(options: ConfigOptions, work: (data: DataDirectory) => Promise<T>): Promise<T> {
+  const data = await openDataDirectory(configOf(options), 'existing')
+  try {
+    return await work(data)
+  } finally {
+    await data.close()
+  }
+}

@@ -1,0 +1,173 @@
+import type { Command } from 'commander'
+import { createLogUpdate } from 'log-update'
+import { OrderIngestion } from '../../api/ingestion.ts'
+import { type EventSink, httpSink, ingestionSink } from '../../api/simulator/event-sinks.ts'
+import { runSimulation, type SimulationProgress } from '../../api/simulator/run-simulation.ts'
+import {
+  type SimulatedEvent,
+  type SimulationOptions,
+  simulateOrders,
+} from '../../api/simulator/simulate-orders.ts'
+import { topics } from '../../schemas/topics.ts'
+import { systemClock } from '../../streams/adapters/system/system-clock.ts'
+import { openDataDirectory } from '../data-directory.ts'
+import { exitCodes, UsageError } from '../failure.ts'
+import { createOrderTopics } from '../order-topologies.ts'
+import { bar, count, counted, out, seconds, tell } from '../output.ts'
+import { onStopRequest } from '../stop-request.ts'
+import {
+  addConfigOptions,
+  type CommandContext,
+  type ConfigOptions,
+  configOf,
+  share,
+  wholeNumber,
+} from './command-context.ts'
+
+interface SimulateOptions extends ConfigOptions {
+  readonly rate?: number
+  readonly orders: number
+  readonly seed: number
+  readonly dirty: number
+  readonly late: number
+  readonly repeat: number
+  readonly to?: string
+  readonly json?: boolean
+}
+
+export function addSimulateCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('simulate')
+    .summary('send the events of a simulated shop')
+    .description(
+      'Makes whole order lifecycles, from CREATED to their end, and sends them to an Order API (by default the one that\n' +
+        '`start` serves), or into the log of a stopped data directory. The same seed makes the same bytes.',
+    )
+    .option(
+      '--orders <n>',
+      'how many orders begin; each has about four events',
+      wholeNumber('--orders', 1),
+      1000,
+    )
+    .option('--seed <n>', 'what the events are made from', wholeNumber('--seed', 0), 1)
+    .option(
+      '--rate <n>',
+      'orders that begin a second, in real time (default: as fast as can be)',
+      wholeNumber('--rate', 1),
+    )
+    .option('--dirty <p>', 'the share of events that are broken', share('--dirty'), 0)
+    .option('--late <p>', 'the share of events that arrive up to a minute late', share('--late'), 0)
+    .option('--repeat <p>', 'the share of events that are sent twice', share('--repeat'), 0)
+    .option('--to <url>', 'the Order API to send to')
+    .option('--json', 'print the result as one JSON object')
+  addConfigOptions(command)
+    .addHelpText(
+      'after',
+      `
+With --data-dir the events go into that directory's log, which no other order-streams may have open. An Order API refuses
+broken events with a 400; the log takes them, as from a producer that does not use the API, and the topologies reject them.
+
+Examples:
+  order-streams simulate --orders 5000 --dirty 0.02 --repeat 0.01 --late 0.05
+  order-streams simulate --rate 20 --to http://127.0.0.1:8081
+  order-streams simulate --orders 100000 --dirty 0.05 --data-dir ./data && order-streams run ingest cleanse --once`,
+    )
+    .action(async (options: SimulateOptions) => {
+      context.exitCode = await simulate(options)
+    })
+}
+
+async function simulate(options: SimulateOptions): Promise<number> {
+  const config = configOf(options)
+  if (options.to !== undefined && options.dataDir !== undefined) {
+    throw new UsageError('--to and --data-dir are two places: name one of them')
+  }
+  if (options.dataDir === undefined) {
+    const url = options.to ?? `http://${config.apiHost}:${config.apiPort}`
+    if (!URL.canParse(url))
+      throw new UsageError(`--to ${url} is no URL; such as http://127.0.0.1:8081 is right`)
+    return send(options, httpSink(url), url)
+  }
+  const data = await openDataDirectory(config, 'create')
+  try {
+    await createOrderTopics(data.log, config)
+    const { log, clock } = data
+    const ingestion = await OrderIngestion.open({ log, clock, topic: topics.orderRaw.name })
+    return await send(options, ingestionSink(ingestion), `the log in ${config.dataDir}`)
+  } finally {
+    await data.close()
+  }
+}
+
+async function send(options: SimulateOptions, sink: EventSink, place: string): Promise<number> {
+  const stop = onStopRequest(tell)
+  const startMs = systemClock.now()
+  const progress = showSending(options.orders)
+  try {
+    const result = await runSimulation(progress.watch(simulateOrders(simulationOf(options))), sink, {
+      clock: systemClock,
+      pace: options.rate === undefined ? 'unlimited' : 'arrival',
+      onProgress: progress.show,
+      signal: stop.signal,
+    })
+    const elapsedMs = systemClock.now() - startMs
+    const { events, accepted, duplicates, refused } = result
+    progress.done()
+    if (options.json === true) {
+      out(
+        JSON.stringify({
+          orders: progress.orders(),
+          events,
+          accepted,
+          duplicates,
+          refused,
+          seconds: elapsedMs / 1000,
+        }),
+      )
+    } else {
+      const refusedText = refused > 0 ? `, ${count(refused)} refused for what is wrong with them` : ''
+      const known = duplicates > 0 ? `, ${count(duplicates)} left out since they were accepted before` : ''
+      out(
+        `${counted(events, 'event')} of ${counted(progress.orders(), 'order')} to ${place} in ${seconds(elapsedMs)}: ` +
+          `${count(accepted)} accepted${known}${refusedText}`,
+      )
+    }
+    return exitCodes.done
+  } finally {
+    progress.done()
+    stop.dispose()
+  }
+}
+
+function simulationOf(options: SimulateOptions): SimulationOptions {
+  const { seed, orders, dirty, late, repeat, rate } = options
+  return {
+    seed,
+    orders,
+    dirtyShare: dirty,
+    lateShare: late,
+    repeatShare: repeat,
+    ...(rate === undefined ? {} : { ordersPerSecond: rate }),
+  }
+}
+
+/** The bar is over the orders that have begun: how many events they will have, nobody knows before. */
+function showSending(orders: number) {
+  const redraw = process.stderr.isTTY === true ? createLogUpdate(process.stderr) : undefined
+  const begun = new Set<string>()
+  return {
+    orders: () => begun.size,
+    *watch(events: Iterable<SimulatedEvent>): Iterable<SimulatedEvent> {
+      for (const event of events) {
+        begun.add(event.orderId)
+        yield event
+      }
+    },
+    show: ({ events, accepted, refused }: SimulationProgress) =>
+      redraw?.(
+        `orders ${bar(begun.size / orders)} ${count(begun.size)} of ${count(orders)}\n` +
+          `events ${count(events)} sent, ${count(accepted)} accepted, ${count(refused)} refused`,
+      ),
+    done: () => redraw?.done(),
+  }
+}

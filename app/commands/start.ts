@@ -1,0 +1,146 @@
+import type { Command } from 'commander'
+import type { InputProgress } from '../../api/input-file.ts'
+import { topics } from '../../schemas/topics.ts'
+import { exitCodes } from '../failure.ts'
+import { feed } from '../feed.ts'
+import { serveOrders } from '../order-api.ts'
+import { topologyNames } from '../order-topologies.ts'
+import { out, tell } from '../output.ts'
+import { sampleFile } from '../package-info.ts'
+import { showProgress } from '../progress.ts'
+import { endOf } from '../read-topic.ts'
+import { openSingleNode, type SingleNode } from '../single-node.ts'
+import { onStopRequest, type StopRequest } from '../stop-request.ts'
+import { type RunFacts, summaryData, summaryText, whereToLook } from '../summary.ts'
+import { type Tally, takeTally } from '../tally.ts'
+import {
+  addApiOptions,
+  addConfigOptions,
+  type CommandContext,
+  type ConfigOptions,
+  configOf,
+} from './command-context.ts'
+
+interface StartOptions extends ConfigOptions {
+  readonly input?: string
+  readonly once?: boolean
+  readonly json?: boolean
+}
+
+export function addStartCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('start')
+    .summary('run the whole job in this process: single-node mode')
+    .description(
+      'Runs the topologies ingest and cleanse in this process, on a log, state and SQLite tables in the data directory,\n' +
+        'and feeds them order events through the Order API. Started again, it goes on where it was and adds nothing twice.',
+    )
+    .option(
+      '--input <file>',
+      'order events, one JSON object a line, plain or gzip; - is stdin (default: the sample)',
+    )
+    .option('--once', 'end when all input is processed and committed, instead of serving the Order API')
+    .option('--json', 'print the summary as one JSON object, as the last line of stdout')
+  addApiOptions(addConfigOptions(command))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  order-streams start                                the sample of 12,721 real orders, then the Order API
+  order-streams start --once --json                  the same for programs: one JSON object, then the end
+  order-streams start --input orders.ndjson.gz       your own events
+  zcat *.gz | order-streams start --input - --once   whatever comes from a pipe; read again, it is sent again,
+                                                     and cleanse drops what came in the last 7 days
+  order-streams start --set commitIntervalMs=1000    with another setting`,
+    )
+    .action(async (options: StartOptions) => {
+      context.exitCode = await start(options)
+    })
+}
+
+async function start(options: StartOptions): Promise<number> {
+  const config = configOf(options)
+  const stop = onStopRequest(tell)
+  const node = await openSingleNode(config, topologyNames)
+  let api: Awaited<ReturnType<typeof serveOrders>> | undefined
+  try {
+    if (options.once !== true) api = await serveOrders(node.data, config, node.logger)
+    await node.streams.start()
+    const facts = await work(node, options.input ?? sampleFile, stop)
+    if (facts === undefined) {
+      tell('stopped before all input was processed; start again to go on from there')
+      return options.once === true ? exitCodes.failed : exitCodes.done
+    }
+    const tally = await settledTally(node)
+    if (options.json === true) out(JSON.stringify(summaryData(tally, facts)))
+    else out(summaryText(tally, facts))
+    if (tally.problems.length > 0) {
+      for (const problem of tally.problems) tell(`it does not add up: ${problem}`)
+      return exitCodes.failed
+    }
+    const say = options.json === true ? tell : out
+    const { databasePath } = node.data
+    say(
+      `\n${whereToLook({ dataDir: config.dataDir, databasePath, logPath: node.logPath, apiUrl: api?.url })}`,
+    )
+    if (api !== undefined) {
+      tell(`\nThe Order API listens at ${api.url}. Ctrl-C stops.`)
+      await Promise.race([stop.requested, node.streams.failed])
+    }
+    return exitCodes.done
+  } finally {
+    await api?.close()
+    await node.close()
+    stop.dispose()
+  }
+}
+
+/** Undefined when the user stopped it. */
+async function work(node: SingleNode, input: string, stop: StopRequest): Promise<RunFacts | undefined> {
+  const startMs = node.data.clock.now()
+  let read: InputProgress | undefined
+  const progress = showProgress(node, () => read)
+  try {
+    const onProgress = (now: InputProgress): void => {
+      read = now
+    }
+    if ((await feed(node, input, { onProgress, stop })) === 'stopped') return undefined
+  } finally {
+    await progress.stop()
+  }
+  return { newOrders: newOrders(node), elapsedMs: node.data.clock.now() - startMs }
+}
+
+function newOrders(node: SingleNode): number {
+  let sum = 0
+  for (const reading of node.metrics.snapshot()) {
+    const isOfStage1 = reading.labels['task']?.startsWith(`${topics.orderRaw.name}_`) === true
+    if (reading.name === 'streams_records_in_total' && reading.kind === 'counter' && isOfStage1)
+      sum += reading.value
+  }
+  return sum
+}
+
+const settleTries = 20
+const settleMs = 100
+
+/**
+ * The sums come out once everything that was read is committed. Events that come in by the Order API meanwhile keep them
+ * from it: then all is counted again, and as long as events come the figures are not held against one another.
+ */
+async function settledTally(node: SingleNode): Promise<Tally> {
+  const { log, registry, clock } = node.data
+  for (let tries = 1; ; tries++) {
+    const before = await endOf(log, topics.orderRaw.name)
+    const tally = await takeTally(log, registry, node.database)
+    if (tally.problems.length === 0) return tally
+    const isMoving = (await endOf(log, topics.orderRaw.name)) !== before
+    if (tries >= settleTries && !isMoving) return tally
+    if (tries >= settleTries) {
+      tell('order events keep coming in: the figures are of a moment, and were not held against one another')
+      return { ...tally, problems: [] }
+    }
+    await new Promise<void>((resolve) => clock.setTimer(settleMs, resolve))
+    await Promise.race([node.streams.drained(), node.streams.failed])
+  }
+}

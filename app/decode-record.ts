@@ -1,0 +1,122 @@
+/**
+ * Bytes of keys and values, for people: by what this program knows of a topic, else by what the bytes say of themselves.
+ * Avro is read with the schema that wrote it, so nothing that was written is left out. Nothing is ever registered.
+ */
+import { isUtf8 } from 'node:buffer'
+import { topics } from '../schemas/topics.ts'
+import {
+  type AvroSchema,
+  avro,
+  type Codec,
+  checkpointTopic,
+  deadLetterTopic,
+  internalTopics,
+  messageOf,
+  type SchemaRegistry,
+  type Serde,
+  type Topology,
+} from '../streams/index.ts'
+
+interface Side {
+  readonly serde: Serde<unknown>
+  /** A changelog's value begins with the row's timestamp. */
+  readonly skipBytes: number
+}
+
+interface KnownTopic {
+  readonly key: Side
+  readonly value: Side
+}
+
+const rowTimestampBytes = 8
+const avroHeaderBytes = 5
+
+export class RecordDecoder {
+  private readonly registry: SchemaRegistry
+  private readonly known: ReadonlyMap<string, KnownTopic>
+  private readonly byId = new Map<number, Codec<unknown> | null>()
+
+  constructor(registry: SchemaRegistry, topologies: readonly Topology[]) {
+    this.registry = registry
+    this.known = knownTopics(topologies)
+  }
+
+  /** A value that JSON can hold. */
+  async decode(topic: string, side: 'key' | 'value', bytes: Buffer | null): Promise<unknown> {
+    if (bytes === null) return null
+    const known = this.known.get(topic)?.[side]
+    const data = bytes.subarray(known?.skipBytes ?? 0)
+    try {
+      const plain = known !== undefined && !known.serde.name.includes('avro(') ? known.serde : undefined
+      if (plain !== undefined) return showable(await this.decodePlain(plain, data))
+      const codec = data[0] === 0 && data.length >= avroHeaderBytes ? await this.avroCodec(data) : null
+      return codec === null ? bytesForPeople(data) : showable(codec.decode(data, 0, data.length))
+    } catch (error) {
+      return { undecodable: messageOf(error), bytes: bytesForPeople(data) }
+    }
+  }
+
+  private async decodePlain(serde: Serde<unknown>, data: Buffer): Promise<unknown> {
+    const codec = await serde.open({ registry: this.registry, subject: '' })
+    return codec.decode(data, 0, data.length)
+  }
+
+  /** By the schema that the bytes name; null when there is none of that number. */
+  private async avroCodec(data: Buffer): Promise<Codec<unknown> | null> {
+    const id = data.readInt32BE(1)
+    const opened = this.byId.get(id)
+    if (opened !== undefined) return opened
+    let codec: Codec<unknown> | null = null
+    try {
+      const schema = await this.registry.schemaById(id)
+      // Whatever the schema describes; its values are only shown.
+      const serde = avro(JSON.parse(schema) as AvroSchema<unknown>)
+      codec = await serde.open({ registry: onlySchema(id, schema), subject: '' })
+    } catch {}
+    this.byId.set(id, codec)
+    return codec
+  }
+}
+
+/** A registry that holds nothing else, so that the codec reads what this schema wrote, as it wrote it. */
+function onlySchema(id: number, schema: string): SchemaRegistry {
+  const registered = { id, version: 1, schema }
+  return {
+    register: async () => id,
+    schemaById: async () => schema,
+    latest: async () => registered,
+    versions: async () => [registered],
+    subjects: async () => [],
+  }
+}
+
+function knownTopics(topologies: readonly Topology[]): Map<string, KnownTopic> {
+  const known = new Map<string, KnownTopic>()
+  const add = (name: string, key: Serde<unknown>, value: Serde<unknown>, skipBytes = 0) =>
+    known.set(name, { key: { serde: key, skipBytes: 0 }, value: { serde: value, skipBytes } })
+  for (const { name, key, value } of Object.values(topics)) add(name, key, value)
+  for (const topology of topologies) {
+    const own = [checkpointTopic(topology.name), deadLetterTopic(topology.name)]
+    for (const { name, key, value } of [...topology.topics, ...topology.repartitionTopics, ...own])
+      add(name, key, value)
+    for (const { stores } of topology.subTopologies) {
+      for (const { name, key, value } of stores)
+        add(internalTopics.changelog(topology.name, name), key, value, rowTimestampBytes)
+    }
+  }
+  return known
+}
+
+/** The same value with its bytes made readable, at any depth. */
+export function showable(value: unknown): unknown {
+  if (value instanceof Uint8Array) return bytesForPeople(value)
+  if (Array.isArray(value)) return value.map(showable)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, showable(field)]))
+}
+
+/** Text where the bytes are that, else Base64. */
+function bytesForPeople(bytes: Uint8Array): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return isUtf8(buffer) ? buffer.toString('utf8') : `base64:${buffer.toString('base64')}`
+}

@@ -1,0 +1,37 @@
+/** Brings an input into the log through the Order API's own way while the topologies run, and waits for them to finish it. */
+import { type InputOptions, type InputProgress, ingestFile, ingestStream } from '../api/input-file.ts'
+import { topics } from '../schemas/topics.ts'
+import type { SingleNode } from './single-node.ts'
+
+/** A file's path; `-` is standard input. */
+export type Input = string
+
+export interface Feeding {
+  readonly onProgress: (progress: InputProgress) => void
+  /** Aborted when the user wants to stop. */
+  readonly stop: { readonly signal: AbortSignal; readonly requested: Promise<void> }
+}
+
+/**
+ * Resolves once everything is processed and committed, `finished`, or the user stopped it, `stopped`.
+ * @throws what the input or a topology failed with
+ */
+export async function feed(
+  node: SingleNode,
+  input: Input,
+  { onProgress, stop }: Feeding,
+): Promise<'finished' | 'stopped'> {
+  const ending = new AbortController()
+  const { log, registry, clock } = node.data
+  const options: InputOptions = { log, registry, clock, topics, onProgress, signal: ending.signal }
+  const reading = input === '-' ? ingestStream(process.stdin, options) : ingestFile(input, options)
+  const finished = reading.then(() => node.streams.drained()).then(() => 'finished' as const)
+  const stopped = stop.requested.then(() => 'stopped' as const)
+  try {
+    return await Promise.race([finished, stopped, node.streams.failed])
+  } finally {
+    // Whatever ended it: nobody may write to the log when it is closed.
+    ending.abort()
+    await reading.catch(() => {})
+  }
+}
