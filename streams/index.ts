@@ -1,9 +1,10 @@
 /** The engine's public API. */
 
+export type { TableOptions } from './dsl/aggregate.ts'
 export { type Aggregator, type BuiltInAggregator, counting, summing } from './dsl/aggregators.ts'
 export { CogroupedStream, type CogroupInit } from './dsl/cogrouped-stream.ts'
 export { GlobalKTable } from './dsl/global-table.ts'
-export { KGroupedStream, type TableOptions } from './dsl/kgrouped-stream.ts'
+export { KGroupedStream } from './dsl/kgrouped-stream.ts'
 export { KGroupedTable, type TableAggregator } from './dsl/kgrouped-table.ts'
 export { KStream } from './dsl/kstream.ts'
 export { KTable, type MaterializeOptions } from './dsl/ktable.ts'

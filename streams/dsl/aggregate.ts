@@ -18,6 +18,14 @@ import type { KTable } from './ktable.ts'
 import { passingOn } from './stored-rows.ts'
 import { type TableOutlet, tableOfStore } from './table-sources.ts'
 
+/** Names the store of a table, which is also what its changelog topic is named after. */
+export interface TableOptions<V> {
+  readonly store: string
+  readonly value?: Serde<V>
+  /** A row is forgotten this long after its newest update. Undefined: never. */
+  readonly ttlMs?: number
+}
+
 /** How values become an aggregate, from the first on. Null: there is none (any more). */
 export interface Folding<K, V, A> {
   first(value: NonNullable<V>, key: K): A | null
@@ -44,6 +52,22 @@ export interface Grouping<K, V> {
 export interface AggregateInput<K, A> {
   readonly parent: GraphNode
   attach(outlet: (task: TaskContext) => TableOutlet<K, A>): void
+}
+
+/** The store of an aggregate. @throws TOPOLOGY_INVALID when a serde is not known */
+export function aggregateStore<K, A>(
+  build: BuildContext,
+  { keySerde }: { readonly keySerde: Serde<K> | undefined },
+  value: Serde<A> | undefined,
+  { store, ttlMs }: Pick<TableOptions<A>, 'store' | 'ttlMs'>,
+): StoreSpec<K, A> {
+  const where = `store "${store}"`
+  return {
+    name: store,
+    key: build.serde(keySerde, where, 'pass { key: … } to groupByKey, or a serde to groupBy'),
+    value: build.serde(value, where, 'pass { value: … } beside the store name'),
+    ...(ttlMs === undefined ? {} : { ttlMs }),
+  }
 }
 
 export function aggregateTable<K, A>(

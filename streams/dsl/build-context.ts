@@ -5,19 +5,37 @@ import { topic as declareTopic, type Topic } from '../serde/topic.ts'
 import { Graph, type GraphNode } from '../topology/graph.ts'
 import { type Source, StreamSource, type TimestampExtractor } from '../topology/source.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
-import { StreamNode, type StreamPlace } from '../topology/stream-node.ts'
+import { StreamNode, type StreamPlace, type TablePlace } from '../topology/stream-node.ts'
 import type { Partitioner, Receiver, TaskContext } from '../topology/task-context.ts'
 import { type GlobalTableSpec, internalTopics } from '../topology/topology.ts'
+import type { KStream, StreamTraits } from './kstream.ts'
+import type { KTable, TableTraits } from './ktable.ts'
+
+/** Streams make tables and tables make streams; the builder introduces them to each other. */
+export interface DslClasses {
+  stream<K, V>(build: BuildContext, place: StreamPlace<K, V>, traits: StreamTraits<K, V>): KStream<K, V>
+  table<K, V>(build: BuildContext, place: TablePlace<K, V>, traits: TableTraits<K, V>): KTable<K, V>
+}
 
 export class BuildContext {
   readonly topologyName: string
   readonly graph = new Graph()
   readonly sources: Source[] = []
   readonly globalTables: GlobalTableSpec[] = []
+  private readonly classes: DslClasses
   private readonly readTopics = new Set<string>()
 
-  constructor(topologyName: string) {
+  constructor(topologyName: string, classes: DslClasses) {
     this.topologyName = topologyName
+    this.classes = classes
+  }
+
+  stream<K, V>(place: StreamPlace<K, V>, traits: StreamTraits<K, V>): KStream<K, V> {
+    return this.classes.stream(this, place, traits)
+  }
+
+  table<K, V>(place: TablePlace<K, V>, traits: TableTraits<K, V>): KTable<K, V> {
+    return this.classes.table(this, place, traits)
   }
 
   source<K, V>(

@@ -1,10 +1,17 @@
 /** Several grouped streams on their way to one aggregate. */
 import type { Serde } from '../serde/serde.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
-import { type AggregateInput, aggregateInput, aggregateTable, type Folding } from './aggregate.ts'
+import {
+  type AggregateInput,
+  aggregateInput,
+  aggregateStore,
+  aggregateTable,
+  type Folding,
+  type TableOptions,
+} from './aggregate.ts'
 import type { Aggregator } from './aggregators.ts'
 import type { BuildContext } from './build-context.ts'
-import { aggregateStore, type KGroupedStream, type TableOptions } from './kgrouped-stream.ts'
+import type { KGroupedStream } from './kgrouped-stream.ts'
 import type { KTable } from './ktable.ts'
 
 /** What the streams of a cogroup share: where an aggregate begins, and perhaps how two are joined. */

@@ -1,19 +1,19 @@
 /** A stream with its records grouped by key, on its way to becoming a table. */
 import type { Serde } from '../serde/serde.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
-import { aggregateInput, aggregateTable, type Combining, type Folding, type Grouping } from './aggregate.ts'
+import {
+  aggregateInput,
+  aggregateStore,
+  aggregateTable,
+  type Combining,
+  type Folding,
+  type Grouping,
+  type TableOptions,
+} from './aggregate.ts'
 import { type Aggregator, counting } from './aggregators.ts'
 import type { BuildContext } from './build-context.ts'
 import { CogroupedStream } from './cogrouped-stream.ts'
 import type { KTable } from './ktable.ts'
-
-/** Names the store of a table, which is also what its changelog topic is named after. */
-export interface TableOptions<V> {
-  readonly store: string
-  readonly value?: Serde<V>
-  /** A row is forgotten this long after its newest update. Undefined: never. */
-  readonly ttlMs?: number
-}
 
 /**
  * Records with a null value take part in no aggregate; they are dropped and counted. A result carries the time of the
@@ -101,21 +101,5 @@ export class KGroupedStream<out K, out V> {
   ): KTable<K, A> {
     const input = aggregateInput(this.build, this.grouping, store, store.name, folding, combining)
     return aggregateTable(this.build, store, 'aggregate', [input])
-  }
-}
-
-/** The store of an aggregate. @throws TOPOLOGY_INVALID when a serde is not known */
-export function aggregateStore<K, A>(
-  build: BuildContext,
-  { keySerde }: { readonly keySerde: Serde<K> | undefined },
-  value: Serde<A> | undefined,
-  { store, ttlMs }: Pick<TableOptions<A>, 'store' | 'ttlMs'>,
-): StoreSpec<K, A> {
-  const where = `store "${store}"`
-  return {
-    name: store,
-    key: build.serde(keySerde, where, 'pass { key: … } to groupByKey, or a serde to groupBy'),
-    value: build.serde(value, where, 'pass { value: … } beside the store name'),
-    ...(ttlMs === undefined ? {} : { ttlMs }),
   }
 }

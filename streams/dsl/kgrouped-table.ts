@@ -1,11 +1,17 @@
 /** A table with its rows grouped by another key, on its way to being aggregated. */
 import type { Serde } from '../serde/serde.ts'
 import { StreamNode, type TablePlace } from '../topology/stream-node.ts'
-import { aggregateInput, aggregateTable, type Combining, type Folding } from './aggregate.ts'
+import {
+  aggregateInput,
+  aggregateStore,
+  aggregateTable,
+  type Combining,
+  type Folding,
+  type TableOptions,
+} from './aggregate.ts'
 import { type Aggregator, counting } from './aggregators.ts'
 import type { BuildContext } from './build-context.ts'
 import { type Change, changeSerde } from './change-serde.ts'
-import { aggregateStore, type TableOptions } from './kgrouped-stream.ts'
 import type { KTable } from './ktable.ts'
 
 /**

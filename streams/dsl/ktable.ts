@@ -4,7 +4,7 @@ import type { StoreSpec, Timestamped } from '../topology/store-spec.ts'
 import { StreamNode, TableNode, type TablePlace } from '../topology/stream-node.ts'
 import type { BuildContext } from './build-context.ts'
 import { KGroupedTable } from './kgrouped-table.ts'
-import { KStream } from './kstream.ts'
+import type { KStream } from './kstream.ts'
 import { storedRows, writeRows } from './stored-rows.ts'
 import { joinTables, type TableJoinType } from './table-joins.ts'
 
@@ -69,7 +69,7 @@ export class KTable<out K, out V> {
       const next = stream.compile(task)
       return (key, newValue, _oldValue, timestampMs) => next(key, newValue, timestampMs)
     })
-    return new KStream<K, V | null>(this.build, stream, {
+    return this.build.stream<K, V | null>(stream, {
       keySerde: this.traits.keySerde,
       valueSerde: this.traits.valueSerde === undefined ? undefined : nullable(this.traits.valueSerde),
       keyChanged: false,

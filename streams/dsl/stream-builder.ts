@@ -7,7 +7,7 @@ import { buildTopology, type Topology } from '../topology/topology.ts'
 import { BuildContext } from './build-context.ts'
 import { GlobalKTable } from './global-table.ts'
 import { KStream } from './kstream.ts'
-import type { KTable, MaterializeOptions } from './ktable.ts'
+import { KTable, type MaterializeOptions } from './ktable.ts'
 import { tableFromTopic } from './table-sources.ts'
 
 export class StreamBuilder {
@@ -72,7 +72,10 @@ export class StreamBuilder {
  */
 export function defineTopology(name: string, declare: (builder: StreamBuilder) => void): Topology {
   checkName('topology', name)
-  const build = new BuildContext(name)
+  const build = new BuildContext(name, {
+    stream: (context, place, traits) => new KStream(context, place, traits),
+    table: (context, place, traits) => new KTable(context, place, traits),
+  })
   declare(new StreamBuilder(build))
   return buildTopology(name, build.graph, build.sources, build.globalTables)
 }

@@ -6,7 +6,7 @@ import { StreamNode } from '../topology/stream-node.ts'
 import type { Receiver, TaskContext } from '../topology/task-context.ts'
 import type { BuildContext } from './build-context.ts'
 import type { GlobalKTable } from './global-table.ts'
-import { KStream } from './kstream.ts'
+import type { KStream } from './kstream.ts'
 import type { KTable } from './ktable.ts'
 
 export interface StreamJoinOptions<K, V> {
@@ -41,7 +41,7 @@ export function joinStreamWithTable<K, V, VT, R>(
     const rows = table.node.rows(task)
     return lookUp(task, node, joined.compile(task), type, (_value, key) => key ?? null, rows.get, joiner)
   })
-  return new KStream(build, joined, { ...keyed.traits, valueSerde: undefined, fromSource: false })
+  return build.stream(joined, { ...keyed.traits, valueSerde: undefined, fromSource: false })
 }
 
 export function joinStreamWithGlobalTable<K, V, KT, VT, R>(
@@ -63,7 +63,7 @@ export function joinStreamWithGlobalTable<K, V, KT, VT, R>(
   stream.node.attach((task) => {
     return lookUp(task, node, joined.compile(task), type, keyOf, task.globalTable(table.store), joiner)
   })
-  return new KStream(build, joined, { ...stream.traits, valueSerde: undefined, fromSource: false })
+  return build.stream(joined, { ...stream.traits, valueSerde: undefined, fromSource: false })
 }
 
 function lookUp<K, V, KT, VT, R>(

@@ -7,7 +7,7 @@ import { type StreamPlace, TableNode } from '../topology/stream-node.ts'
 import type { TaskContext } from '../topology/task-context.ts'
 import { asTableTopic, type BuildContext } from './build-context.ts'
 import type { KStream } from './kstream.ts'
-import { KTable, type MaterializeOptions } from './ktable.ts'
+import type { KTable, MaterializeOptions } from './ktable.ts'
 import { storedRows, writeRows } from './stored-rows.ts'
 
 /** What an operator that writes to a table's store passes its changes to. */
@@ -38,7 +38,7 @@ export function tableOfStore<K, V>(
   )
   let oldValuesMatter = false
   return {
-    table: new KTable(build, table, {
+    table: build.table(table, {
       keySerde: store.key,
       valueSerde: store.value,
       requireRows: () => {},
@@ -145,7 +145,7 @@ function latestValues<KIn, VIn, K extends KIn & {}, V extends VIn & {}>(
       else write(key as K, (value ?? null) as V | null, timestampMs)
     }
   })
-  return new KTable(build, table, {
+  return build.table(table, {
     keySerde: options.key,
     valueSerde: options.value,
     requireRows: () => {
