@@ -79,7 +79,7 @@ export interface OrderLine {
   readonly order_time: number
   /** Number of the order's event that this line belongs to; 1 is the first seen. */
   readonly event_number: number
-  /** True when the line is no longer in the order's latest event. */
+  /** True when the line is no longer in the order's latest event; its product is then empty, its quantity and amount are 0. */
   readonly removed: boolean
 }
 
@@ -159,7 +159,7 @@ export const orderLineSchema: AvroSchema<OrderLine> = {
     {
       "name": "removed",
       "type": "boolean",
-      "doc": "True when the line is no longer in the order's latest event."
+      "doc": "True when the line is no longer in the order's latest event; its product is then empty, its quantity and amount are 0."
     }
   ]
 }
@@ -182,7 +182,7 @@ export interface OrderMemory {
   readonly event_count: number
   /** Line numbers of the latest event, ascending. */
   readonly line_numbers: readonly number[]
-  /** Events of the last 7 days, oldest first: a repeat of one of them is dropped. */
+  /** The events that are remembered, oldest first: a repeat of one of them is dropped. */
   readonly events: readonly SeenEvent[]
 }
 
@@ -247,7 +247,7 @@ export const orderMemorySchema: AvroSchema<OrderMemory> = {
           ]
         }
       },
-      "doc": "Events of the last 7 days, oldest first: a repeat of one of them is dropped."
+      "doc": "The events that are remembered, oldest first: a repeat of one of them is dropped."
     }
   ]
 }
@@ -459,13 +459,13 @@ export interface OrderProcessed {
   readonly user_id: string
   /** Store id; null when the order names none. */
   readonly store_id: string | null
-  /** Status that the order has from this event on. */
+  /** Status in the event; the order has it from now on if `latest`. */
   readonly status: OrderStatus
   /** ISO 4217 code in upper case, such as `USD`. */
   readonly currency: string
   /** Amount of the whole order in minor units (hundredths) of the currency. */
   readonly total_amount: number
-  /** Number of lines of the order. */
+  /** Number of lines in the event. */
   readonly line_count: number
   /** When the event took place, epoch milliseconds UTC. */
   readonly order_time: number
@@ -521,7 +521,7 @@ export const orderProcessedSchema: AvroSchema<OrderProcessed> = {
           "REFUNDED"
         ]
       },
-      "doc": "Status that the order has from this event on."
+      "doc": "Status in the event; the order has it from now on if `latest`."
     },
     {
       "name": "currency",
@@ -536,7 +536,7 @@ export const orderProcessedSchema: AvroSchema<OrderProcessed> = {
     {
       "name": "line_count",
       "type": "int",
-      "doc": "Number of lines of the order."
+      "doc": "Number of lines in the event."
     },
     {
       "name": "order_time",
@@ -603,7 +603,7 @@ export interface OrderRejected {
   readonly partition: number
   /** Offset of the rejected record. */
   readonly offset: number
-  /** When it was rejected, epoch milliseconds UTC. */
+  /** Timestamp of the rejected record, epoch milliseconds UTC: when the event took place or, where it names no plausible time, was received. No clock is read, so that processing again gives the same. */
   readonly rejected_time: number
 }
 
@@ -696,7 +696,7 @@ export const orderRejectedSchema: AvroSchema<OrderRejected> = {
         "type": "long",
         "logicalType": "timestamp-millis"
       },
-      "doc": "When it was rejected, epoch milliseconds UTC."
+      "doc": "Timestamp of the rejected record, epoch milliseconds UTC: when the event took place or, where it names no plausible time, was received. No clock is read, so that processing again gives the same."
     }
   ]
 }

@@ -21,7 +21,7 @@ export interface Checkpoint {
   readonly input_offsets: readonly PartitionPosition[]
   /** Ends of the task's changelog partitions as of this commit. */
   readonly changelog_offsets: readonly PartitionPosition[]
-  /** Event time up to which the task's input is complete, epoch milliseconds UTC; null before the first record. */
+  /** Highest timestamp of the records that the task has processed, epoch milliseconds UTC; null before the first record. */
   readonly watermark: number | null
   /** Timers that are pending. */
   readonly timer_count: number
@@ -101,7 +101,7 @@ export const checkpointSchema: AvroSchema<Checkpoint> = {
         }
       ],
       "default": null,
-      "doc": "Event time up to which the task's input is complete, epoch milliseconds UTC; null before the first record."
+      "doc": "Highest timestamp of the records that the task has processed, epoch milliseconds UTC; null before the first record."
     },
     {
       "name": "timer_count",
