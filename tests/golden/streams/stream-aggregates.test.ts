@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest'
-import { defineTopology, serdes } from '../../../streams/index.ts'
+import { type Aggregator, defineTopology, serdes } from '../../../streams/index.ts'
 import { type AggregatorName, aggregators, type Reduced, type ReducerName, reducers } from './aggregators.ts'
 import { casesOf, goldenTopic, output } from './cases.ts'
 import { expectGolden } from './run-case.ts'
@@ -30,6 +30,35 @@ describe('reduce of a stream', () => {
           .stream(goldenTopic<Reduced>('input'))
           .groupByKey()
           .reduce(reducers[golden.parameters.reducer], { store: 'reduced' })
+          .toStream()
+          .to(output)
+      })
+      await expectGolden(topology, golden)
+    },
+  )
+})
+
+type CogroupFold = 'sum' | 'minus' | 'concat'
+
+const adders: { readonly [N in CogroupFold]: Aggregator<number, number | number[]>['add'] } = {
+  sum: aggregators.sum.add,
+  minus: (sum, value) => Number(sum) - value,
+  concat: aggregators.concat.add,
+}
+
+describe('cogroup of two streams', () => {
+  it.each(casesOf<{ leftAggregator: CogroupFold; rightAggregator: CogroupFold }>('cogroup'))(
+    'should answer as Kafka Streams does: $name $parameters.leftAggregator, $parameters.rightAggregator',
+    async (golden) => {
+      const { leftAggregator, rightAggregator } = golden.parameters
+      const { init } = leftAggregator === 'concat' ? aggregators.concat : aggregators.sum
+      const topology = defineTopology('cogroup', (builder) => {
+        builder
+          .stream(goldenTopic<number>('left'))
+          .groupByKey()
+          .cogroup(adders[leftAggregator])
+          .cogroup(builder.stream(goldenTopic<number>('right')).groupByKey(), adders[rightAggregator])
+          .aggregate({ init }, { store: 'aggregates', value: serdes.json() })
           .toStream()
           .to(output)
       })
