@@ -39,8 +39,19 @@ export function topicsOf(
   existing: ReadonlyMap<string, TopicSettings>,
   defaultPartitions: number,
 ): TopicSettings[] {
-  const partitionsOf = (wanted: AnyTopic): number =>
-    existing.get(wanted.name)?.partitions ?? wanted.settings.partitions ?? defaultPartitions
+  const isRepartition = (wanted: AnyTopic) => topology.repartitionTopics.includes(wanted)
+  const fixed = (wanted: AnyTopic) => existing.get(wanted.name)?.partitions ?? wanted.settings.partitions
+  const partitionsOf = (wanted: AnyTopic): number => fixed(wanted) ?? ofPartners(wanted) ?? defaultPartitions
+  /** A repartition topic that is to meet other topics in a join gets as many partitions as they have. */
+  const ofPartners = (wanted: AnyTopic): number | undefined => {
+    if (!isRepartition(wanted)) return undefined
+    const reader = topology.subTopologies.find(({ sources }) => sources.some(({ topic }) => topic === wanted))
+    if (reader === undefined || joinOf(reader) === undefined) return undefined
+    const settled = reader.sources
+      .map(({ topic }) => topic)
+      .filter((topic) => !isRepartition(topic) || fixed(topic) !== undefined)
+    return settled.length === 0 ? undefined : Math.max(...settled.map(partitionsOf))
+  }
   const settled = [
     ...topology.topics,
     ...topology.repartitionTopics,
@@ -59,6 +70,11 @@ export function topicsOf(
   return [...settled, ...changelogs]
 }
 
+/** A node that needs equal keys of all its inputs in one partition. */
+function joinOf({ nodes }: SubTopology) {
+  return nodes.find(({ role }) => role.kind === 'operator' && role.coPartitioned === true)
+}
+
 /** How many tasks a sub-topology has. @throws PARTITIONS_NOT_ALIKE when topics that are joined differ */
 export function taskCount(sub: SubTopology, partitionCounts: ReadonlyMap<string, number>): number {
   const counts = sub.sources.map(({ topic: { name } }) => ({
@@ -66,7 +82,7 @@ export function taskCount(sub: SubTopology, partitionCounts: ReadonlyMap<string,
     partitions: partitionCounts.get(name) ?? 0,
   }))
   const most = Math.max(...counts.map(({ partitions }) => partitions))
-  const joins = sub.nodes.find((node) => node.role.kind === 'operator' && node.role.coPartitioned === true)
+  const joins = joinOf(sub)
   const other = counts.find(({ partitions }) => partitions !== most)
   if (joins !== undefined && other !== undefined) {
     const list = counts.map(({ name, partitions }) => `${name} ${partitions}`).join(', ')
