@@ -63,7 +63,7 @@ function checked(value: number): number {
   return value
 }
 
-const ttlMs = 64
+const ttlMs = 100
 
 const stateless: Case = {
   name: 'stateless',
@@ -206,7 +206,7 @@ export function inputRecords(perPartition = 40): TestRecord[] {
       key,
       partition: partitionForKey(Buffer.from(key), 0, key.length, partitions),
       value: index % 10 === 7 ? Buffer.from('bad') : value,
-      timestampMs: 1_000 + index * 9 + (index % 6 === 0 ? -40 : 0),
+      timestampMs: 1_000 + index * 9 + (index % 3 === 0 ? -90 : 0),
     }
   })
 }

@@ -3,7 +3,7 @@ import type { CommitStep, ProcessingGuarantee, RuntimeSettings } from '../../str
 import { crashAt } from '../../streams/testing/index.ts'
 import type { Case, TestRecord } from './cases.ts'
 import { verify } from './verify.ts'
-import { openLog, run, startProcess, type World } from './world.ts'
+import { newProcess, openLog, run, startProcess, type World } from './world.ts'
 
 /** Runs until a crash; answers the world that it leaves, or undefined when everything was processed before. */
 export async function runUntilCrash(
@@ -32,11 +32,20 @@ export async function finish(
   testCase: Case,
   guarantee: ProcessingGuarantee,
   records: readonly TestRecord[],
+  settings: Partial<RuntimeSettings> = {},
 ): Promise<void> {
   const open = await openLog(world)
-  const { app } = await startProcess(open, world, testCase, { settings: { processingGuarantee: guarantee } })
-  await run(open.clock, app.drained())
-  await run(open.clock, app.stop())
+  const { app } = await newProcess(open, world, testCase, {
+    settings: { ...settings, processingGuarantee: guarantee },
+  })
+  // In one go: what is not committed when `drained` resolves is missing then.
+  await run(
+    open.clock,
+    app
+      .start()
+      .then(() => app.drained())
+      .then(() => app.stop()),
+  )
   await verify(world, open, testCase, records, guarantee)
 }
 

@@ -4,6 +4,7 @@ import { openLogRegistry } from '../../streams/adapters/registry/log-registry.ts
 import {
   deadLetterTopic,
   internalTopics,
+  type PartitionOffset,
   type ProcessingGuarantee,
   type Topology,
 } from '../../streams/index.ts'
@@ -28,6 +29,7 @@ export async function verify(
   const exactly = guarantee === 'exactly-once'
   const expected = testCase.expected(valid)
 
+  expect(await uncommitted(open, topology), 'input that the group has not committed').toEqual([])
   const letters = await deadLetters(open, topology)
   const wanted = expectedDeadLetters(testCase, records)
   if (exactly) expect(letters).toEqual(wanted)
@@ -77,6 +79,21 @@ function expectNothingLost(results: ByKey, expected: ByKey, { name, emits, expec
     if (emits === 'each') expect(got.length, key).toBeGreaterThanOrEqual(values.length)
     if (expectedState !== undefined) expect(got.at(-1), key).toBeGreaterThanOrEqual(values.at(-1)!)
   }
+}
+
+async function uncommitted({ log }: OpenLog, { name, subTopologies }: Topology): Promise<PartitionOffset[]> {
+  const ranges = await log.offsetRanges(
+    subTopologies.flatMap(({ sources }) =>
+      sources.flatMap(({ topic }) =>
+        Array.from({ length: partitions }, (_, partition) => ({ topic: topic.name, partition })),
+      ),
+    ),
+  )
+  const committed = await log.committedOffsets(name, ranges)
+  return ranges.flatMap(({ topic, partition, start, end }, index) => {
+    const offset = committed[index] ?? start
+    return offset === end ? [] : [{ topic, partition, offset }]
+  })
 }
 
 async function readResults({ log, clock }: OpenLog, topic: string): Promise<Result[]> {

@@ -89,8 +89,20 @@ export interface Process {
   expel(): Promise<void>
 }
 
-/** Starts a case's topology over an open log. */
+/** Starts a case's topology over an open log, and lets it come as far as it does without time passing. */
 export async function startProcess(
+  open: OpenLog,
+  world: Pick<World, 'tasks' | 'sink'>,
+  testCase: Case,
+  options: ProcessOptions = {},
+): Promise<Process> {
+  const process = await newProcess(open, world, testCase, options)
+  await run(open.clock, process.app.start())
+  return process
+}
+
+/** A process that has not started its application yet. */
+export async function newProcess(
   { clock, log }: OpenLog,
   world: Pick<World, 'tasks' | 'sink'>,
   { topology, emits }: Case,
@@ -114,7 +126,6 @@ export async function startProcess(
     ...(observer === undefined ? {} : { observer }),
     ...(instanceId === undefined ? {} : { instanceId }),
   })
-  await run(clock, app.start())
   return {
     app,
     clock,
