@@ -98,6 +98,14 @@ export const errorCatalogue = {
     summary:
       'The next record to read was deleted before it was processed, or lies beyond the end of the log.',
   },
+  LOG_UNREADABLE: {
+    recovery: 'stop',
+    summary: 'Records of the log are damaged, or in a format that this process cannot read.',
+  },
+  LOG_REFUSED: {
+    recovery: 'stop',
+    summary: 'The log refuses the call for a reason that no retry mends: no permission, or a setting of the broker.',
+  },
   STATE_DIRECTORY_LOCKED: { recovery: 'stop', summary: 'Another process uses the data directory.' },
   STATE_DIRECTORY_UNUSABLE: {
     recovery: 'stop',

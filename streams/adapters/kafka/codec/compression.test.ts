@@ -1,0 +1,125 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { StreamsError } from '../../../errors.ts'
+import { plainRecords } from '../../../testing/plain-records.ts'
+import { layout } from './batch-layout.ts'
+import { zstdAvailable } from './compression.ts'
+import { crc32c } from './crc32c.ts'
+import { DamagedBytes } from './damaged-bytes.ts'
+import { decompressLz4 } from './lz4.ts'
+import { fetched, javaBatches, javaCodecs, javaRecords, readAllRuns } from './record-codec-fixture.ts'
+import { decompressSnappy } from './snappy.ts'
+
+const readable = javaCodecs.filter((codec) => codec !== 'zstd' || zstdAvailable)
+
+/** Reads all of it, or says that it cannot: anything else that is thrown is a defect. */
+function readOrRefuse(bytes: Buffer): void {
+  try {
+    for (const run of readAllRuns(fetched(bytes), 0)) plainRecords(run)
+  } catch (error) {
+    if (!(error instanceof StreamsError) || error.code !== 'LOG_UNREADABLE') throw error
+  }
+}
+
+describe('crc32c', () => {
+  it('should have the published check value, at any alignment', () => {
+    for (let start = 0; start < 9; start++) {
+      const bytes = Buffer.from(`${'-'.repeat(start)}123456789-`)
+      expect(crc32c(bytes, start, start + 9).toString(16)).toBe('e3069283')
+    }
+  })
+})
+
+describe('batches of the Java producer', () => {
+  it.each(readable)('should be read (%s)', (codec) => {
+    const read = readAllRuns(fetched(javaBatches(codec)), 0).flatMap(plainRecords)
+    expect(read.map(({ key, value }) => ({ key, value }))).toEqual(javaRecords)
+    expect(read.map(({ offset }) => offset)).toEqual(javaRecords.map((_, offset) => offset))
+  })
+
+  it.skipIf(zstdAvailable)('should name the topic and the remedy where this Node has no zstd', () => {
+    expect(() => fetched(javaBatches('zstd')).next(0)).toThrow(
+      expect.objectContaining({
+        code: 'LOG_UNREADABLE',
+        message: expect.stringMatching(
+          /^t-0 holds records compressed with zstd, which needs Node\.js 22\.15/,
+        ),
+      }),
+    )
+  })
+
+  it.each(readable)('should be refused when a byte is damaged (%s)', (codec) => {
+    const bytes = javaBatches(codec)
+    fc.assert(
+      fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+        const damaged = Buffer.from(bytes)
+        damaged[at] = damaged[at]! ^ change
+        readOrRefuse(damaged)
+        // Behind the checksum every change is noticed.
+        const batch = batchStarts(bytes).findLast((start) => start <= at)!
+        if (at >= batch + layout.crc) {
+          const read = () => readAllRuns(fetched(damaged), 0)
+          expect(read).toThrow(expect.objectContaining({ code: 'LOG_UNREADABLE' }))
+        }
+      }),
+    )
+  })
+
+  it.each(readable)('should never be read past their end, whatever their bytes say (%s)', (codec) => {
+    const bytes = javaBatches(codec)
+    const change = fc.tuple(fc.nat(bytes.length - 1), fc.nat(255))
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 6 }), (changes) => {
+        const damaged = Buffer.from(bytes)
+        for (const [at, byte] of changes) damaged[at] = byte
+        // The checksum fits again, so that what lies behind it is tried too.
+        const end = Math.min(bytes.length, damaged.readUInt32BE(layout.batchLength) + 12)
+        if (end > layout.attributes)
+          damaged.writeUInt32BE(crc32c(damaged, layout.attributes, end), layout.crc)
+        readOrRefuse(damaged)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('should be refused when they claim to hold more records than their bytes can', () => {
+    const bytes = javaBatches('none')
+    bytes.writeInt32BE(2 ** 31 - 1, layout.lastOffsetDelta)
+    bytes.writeInt32BE(2 ** 31 - 1, layout.recordCount)
+    const end = bytes.readInt32BE(layout.batchLength) + 12
+    bytes.writeUInt32BE(crc32c(bytes, layout.attributes, end), layout.crc)
+    expect(() => fetched(bytes).next(0)).toThrow(/2147483647 records in \d+ bytes/)
+  })
+
+  it('should be refused in an older message format, and when the first one is cut off', () => {
+    const bytes = javaBatches('none')
+    expect(() => fetched(bytes.subarray(0, 100)).next(0)).toThrow(/the first batch is cut off/)
+    bytes[layout.magic] = 1
+    expect(() => fetched(bytes).next(0)).toThrow(/message format 1/)
+  })
+})
+
+describe.each([
+  ['snappy', decompressSnappy],
+  ['lz4', decompressLz4],
+] as const)('%s', (_codec, decompress) => {
+  it('should take any bytes, and expand none beyond the limit', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        try {
+          expect(decompress(Buffer.from(bytes), 1000).length).toBeLessThanOrEqual(1000)
+        } catch (error) {
+          if (!(error instanceof DamagedBytes)) throw error
+        }
+      }),
+      { numRuns: 2000 },
+    )
+  })
+})
+
+function batchStarts(bytes: Buffer): number[] {
+  const starts: number[] = []
+  for (let at = 0; at + 12 <= bytes.length; at += bytes.readInt32BE(at + layout.batchLength) + 12)
+    starts.push(at)
+  return starts
+}

@@ -1,0 +1,81 @@
+/**
+ * Reads snappy, plain and in the blocks of the Java library (xerial), which Kafka's Java clients write.
+ *
+ * Invariants:
+ * 1. No byte outside the input is read and no more is written than the input says, which is checked against `maxBytes` and
+ *    against what so many bytes can hold at most, before anything is allocated.
+ */
+import { copyBack } from './copy-back.ts'
+import { DamagedBytes } from './damaged-bytes.ts'
+
+const xerialMagic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
+const xerialHeaderBytes = 16
+/** A copy of three bytes makes at most 64. */
+const mostExpansion = 32
+
+/** @throws DamagedBytes */
+export function decompressSnappy(bytes: Buffer, maxBytes: number): Buffer {
+  if (bytes.length < 8 || !bytes.subarray(0, 8).equals(xerialMagic)) return decompressBlock(bytes, maxBytes)
+  const blocks: Buffer[] = []
+  let total = 0
+  for (let at = xerialHeaderBytes; at < bytes.length; ) {
+    if (at + 4 > bytes.length) throw new DamagedBytes('snappy: a block has no length')
+    const length = bytes.readInt32BE(at)
+    at += 4
+    if (length < 0 || at + length > bytes.length) throw new DamagedBytes('snappy: a block is cut off')
+    const block = decompressBlock(bytes.subarray(at, at + length), maxBytes - total)
+    blocks.push(block)
+    total += block.length
+    at += length
+  }
+  return blocks.length === 1 ? blocks[0]! : Buffer.concat(blocks, total)
+}
+
+function decompressBlock(bytes: Buffer, maxBytes: number): Buffer {
+  let at = 0
+  let length = 0
+  for (let scale = 1; ; scale *= 128) {
+    if (at >= bytes.length || at === 5) throw new DamagedBytes('snappy: no length')
+    const byte = bytes[at++]!
+    length += (byte & 0x7f) * scale
+    if (byte < 0x80) break
+  }
+  if (length > maxBytes || length > bytes.length * mostExpansion) {
+    throw new DamagedBytes(`snappy: ${bytes.length} bytes claim to hold ${length}`)
+  }
+  const output = Buffer.allocUnsafeSlow(length)
+  if (expand(bytes, at, output) !== length) throw new DamagedBytes('snappy: less than it claims to hold')
+  return output
+}
+
+function expand(bytes: Buffer, start: number, output: Buffer): number {
+  let at = start
+  let written = 0
+  while (at < bytes.length) {
+    const tag = bytes[at++]!
+    const kind = tag & 3
+    if (kind === 0) {
+      let length = tag >>> 2
+      if (length >= 60) {
+        const lengthBytes = length - 59
+        if (at + lengthBytes > bytes.length) throw new DamagedBytes('snappy: a literal is cut off')
+        length = bytes.readUIntLE(at, lengthBytes)
+        at += lengthBytes
+      }
+      length++
+      if (at + length > bytes.length || written + length > output.length)
+        throw new DamagedBytes('snappy: a literal runs over')
+      bytes.copy(output, written, at, at + length)
+      at += length
+      written += length
+      continue
+    }
+    const offsetBytes = kind === 3 ? 4 : kind
+    if (at + offsetBytes > bytes.length) throw new DamagedBytes('snappy: a copy is cut off')
+    const length = kind === 1 ? ((tag >>> 2) & 7) + 4 : (tag >>> 2) + 1
+    const distance = kind === 1 ? ((tag >>> 5) << 8) | bytes[at]! : bytes.readUIntLE(at, offsetBytes)
+    at += offsetBytes
+    written = copyBack(output, written, distance, length)
+  }
+  return written
+}
