@@ -13,6 +13,7 @@ import { type Aggregator, counting } from './aggregators.ts'
 import type { BuildContext } from './build-context.ts'
 import { type Change, changeSerde } from './change-serde.ts'
 import type { KTable } from './ktable.ts'
+import { ofRowsBefore } from './stored-rows.ts'
 
 /**
  * An aggregator that can also take values out again. One with a `merge` is combined before the repartition topic: taking a
@@ -53,11 +54,12 @@ export class KGroupedTable<K, V> {
       parents: [table.node],
     })
     const changes = new StreamNode<K2, Change<V2>>(node)
+    const selectorBefore = ofRowsBefore(selector)
     table.attach((task) => {
       const next = changes.compile(task)
       return (key, newValue, oldValue, timestampMs) => {
         task.enter(node)
-        const [oldKey, oldPart] = oldValue === null ? nothing : selector(key, oldValue)
+        const [oldKey, oldPart] = oldValue === null ? nothing : (selectorBefore(key, oldValue) ?? nothing)
         const [newKey, newPart] = newValue === null ? nothing : selector(key, newValue)
         if (oldKey !== null && oldKey === newKey) {
           next(oldKey, { newValue: newPart, oldValue: oldPart }, timestampMs)

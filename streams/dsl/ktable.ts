@@ -5,7 +5,7 @@ import { StreamNode, TableNode, type TablePlace } from '../topology/stream-node.
 import type { BuildContext } from './build-context.ts'
 import { KGroupedTable } from './kgrouped-table.ts'
 import type { KStream } from './kstream.ts'
-import { storedRows, writeRows } from './stored-rows.ts'
+import { ofRowsBefore, storedRows, writeRows } from './stored-rows.ts'
 import { joinTables, type TableJoinType } from './table-joins.ts'
 
 export interface TableTraits<K, V> {
@@ -203,7 +203,7 @@ function rowByRow<K, V, V2>(
     role: { kind: 'operator', operator },
     parents: [table.node.node],
   })
-  const computed = (value: V | null, key: K): V2 | null => (value === null ? null : rowOf(value, key))
+  const rowBefore = ofRowsBefore(rowOf)
   const derived = new TableNode<K, V2>(node, table.node.knowsOldValues, (task) => {
     const rows = table.node.rows(task)
     return { ...rows, get: (key) => computedRow(rows.get(key), key) }
@@ -217,8 +217,8 @@ function rowByRow<K, V, V2>(
     const skips = quiet && table.node.knowsOldValues()
     return (key, newValue, oldValue, timestampMs) => {
       task.enter(node)
-      const newRow = computed(newValue, key)
-      const oldRow = computed(oldValue, key)
+      const newRow = newValue === null ? null : rowOf(newValue, key)
+      const oldRow = oldValue === null ? null : rowBefore(oldValue, key)
       if (newRow !== null || oldRow !== null || !skips) next(key, newRow, oldRow, timestampMs)
     }
   })

@@ -13,6 +13,22 @@ export function storedRows<K, V>(task: TaskContext, spec: StoreSpec<K, V>): Tabl
 }
 
 /**
+ * A function of what rows were, for one of what they are: null where it throws. It threw on that row already when the
+ * row was new, so nothing of it was passed on, and the change that replaces it must not fail for it again.
+ */
+export function ofRowsBefore<A extends readonly unknown[], R>(
+  compute: (...row: A) => R | null,
+): (...row: A) => R | null {
+  return (...row) => {
+    try {
+      return compute(...row)
+    } catch {
+      return null
+    }
+  }
+}
+
+/**
  * Sees to it that a store's changes reach the table behind it. Answers what to call with each change; nothing, when
  * the store passes the last of each key on at commit.
  */

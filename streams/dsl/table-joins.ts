@@ -8,6 +8,7 @@ import type { TableReceiver } from '../topology/store-spec.ts'
 import { TableNode, type TablePlace, type TableRows } from '../topology/stream-node.ts'
 import type { TaskContext } from '../topology/task-context.ts'
 import type { BuildContext } from './build-context.ts'
+import { ofRowsBefore } from './stored-rows.ts'
 
 export type TableJoinType = 'inner' | 'left' | 'outer'
 
@@ -80,12 +81,14 @@ function joinAtOnce<K, VL, VR, R>(
   joiner: Joiner<K, VL, VR, R>,
 ): JoinSides<K, VL, VR> {
   const next = joined.compile(task)
+  const joinerBefore = ofRowsBefore(joiner)
   /** `needsOther`: without a row on the other side there is, and was, no result. */
   const side =
     <V, VO>(
       otherRows: TableRows<K, VO>,
       needsOther: boolean,
       join: (own: V | null, other: VO | null, key: K) => R | null,
+      joinBefore: typeof join,
     ): TableReceiver<K, V> =>
     (key, newValue, oldValue, timestampMs) => {
       task.enter(joined.node)
@@ -93,11 +96,16 @@ function joinAtOnce<K, VL, VR, R>(
       if (other === undefined && (needsOther || (newValue === null && oldValue === null))) return
       const otherValue = other === undefined ? null : other.value
       const newestMs = other === undefined ? timestampMs : Math.max(timestampMs, other.timestampMs)
-      next(key, join(newValue, otherValue, key), join(oldValue, otherValue, key), newestMs)
+      next(key, join(newValue, otherValue, key), joinBefore(oldValue, otherValue, key), newestMs)
     }
   return {
-    left: side(rightRows, type === 'inner', joiner),
-    right: side(leftRows, type !== 'outer', (own, other, key) => joiner(other, own, key)),
+    left: side(rightRows, type === 'inner', joiner, joinerBefore),
+    right: side(
+      leftRows,
+      type !== 'outer',
+      (own, other, key) => joiner(other, own, key),
+      (own, other, key) => joinerBefore(other, own, key),
+    ),
   }
 }
 
@@ -117,6 +125,7 @@ function joinAtCommit<K, VL, VR, R>(
   joiner: Joiner<K, VL, VR, R>,
 ): JoinSides<K, VL, VR> {
   const next = joined.compile(task)
+  const joinerBefore = ofRowsBefore(joiner)
   const changes = new Map<unknown, PairChange<K, VL, VR>>()
   const changeOf = (key: K, timestampMs: number): PairChange<K, VL, VR> => {
     const id = leftRows.identity(key)
@@ -132,7 +141,7 @@ function joinAtCommit<K, VL, VR, R>(
     const [left, right] = [leftRows.get(key), rightRows.get(key)]
     const [leftNow, rightNow] = [left?.value ?? null, right?.value ?? null]
     const newValue = joiner(leftNow, rightNow, key)
-    const oldValue = joiner(
+    const oldValue = joinerBefore(
       leftBefore === undefined ? leftNow : leftBefore,
       rightBefore === undefined ? rightNow : rightBefore,
       key,

@@ -152,8 +152,8 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   }
 
   *range(from?: K, to?: K): IterableIterator<readonly [K, V]> {
-    const first = from === undefined ? this.prefix : this.encodedKey(from)
-    const end = to === undefined ? endOfPrefix(this.prefix) : this.encodedKey(to)
+    const first = from === undefined ? this.prefix : Buffer.from(this.encodedKey(from))
+    const end = to === undefined ? endOfPrefix(this.prefix) : Buffer.from(this.encodedKey(to))
     const changed = this.changedRows(first, end)
     let next = 0
     for (const { key, value } of this.options.database.store.range({ from: first, to: end })) {
