@@ -8,7 +8,7 @@ import {
   type TaskObserver,
 } from '../../streams/index.ts'
 import { Faults, type FaultyCall } from '../../streams/testing/index.ts'
-import { cases, externalSink, inputRecords, keyedCount } from './cases.ts'
+import { cases, inputRecords, keyedCount } from './cases.ts'
 import { finish } from './runs.ts'
 import { verify } from './verify.ts'
 import { openLog, run, startProcess, World, worldWithInput } from './world.ts'
@@ -54,7 +54,9 @@ describe('a call that fails', () => {
     it.each(row.guarantees)(
       `should be mended by opening the task again: ${row.call} with ${row.code} ${row.when} it took effect (%s)`,
       async (guarantee) => {
-        for (const testCase of row.sinkOnly === true ? [externalSink] : cases) {
+        for (const testCase of row.sinkOnly === true
+          ? cases.filter(({ sinkReads }) => sinkReads !== undefined)
+          : cases) {
           const records = inputRecords(20)
           const world = await worldWithInput(records)
           const faults = faultsOf(row)
@@ -66,7 +68,7 @@ describe('a call that fails', () => {
           await run(open.clock, app.drained())
           await run(open.clock, app.stop())
           expect(faults.struck.length).toBeGreaterThanOrEqual(2)
-          await verify(world, open, testCase, records, guarantee)
+          await verify({ ...open, tasks: world.tasks, rows: world.sink.rows }, testCase, records, guarantee)
         }
       },
     )
@@ -157,7 +159,12 @@ describe('a database that is damaged', () => {
       })
       await run(open.clock, app.drained())
       await run(open.clock, app.stop())
-      await verify(world, open, keyedCount, records, 'exactly-once')
+      await verify(
+        { ...open, tasks: world.tasks, rows: world.sink.rows },
+        keyedCount,
+        records,
+        'exactly-once',
+      )
     }
   })
 })

@@ -43,7 +43,12 @@ for (const testCase of cases) {
           await append(open.log, input.name, [])
           await run(open.clock, app.stop())
 
-          await verify(heir, open, testCase, records, 'exactly-once')
+          await verify(
+            { ...open, tasks: heir.tasks, rows: heir.sink.rows },
+            testCase,
+            records,
+            'exactly-once',
+          )
           const [status] = zombie.app.status()
           expect(status!.tasks.get(taskId)).toMatchObject({
             kind: 'given-up',
@@ -134,7 +139,12 @@ describe('a transaction that the log aborts for its timeout', () => {
         sleep.release()
         await run(open.clock, app.drained())
         await run(open.clock, app.stop())
-        await verify(world, open, testCase, records, 'exactly-once')
+        await verify(
+          { ...open, tasks: world.tasks, rows: world.sink.rows },
+          testCase,
+          records,
+          'exactly-once',
+        )
       },
     )
   }

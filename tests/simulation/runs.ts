@@ -46,7 +46,7 @@ export async function finish(
       .then(() => app.drained())
       .then(() => app.stop()),
   )
-  await verify(world, open, testCase, records, guarantee)
+  await verify({ ...open, tasks: world.tasks, rows: world.sink.rows }, testCase, records, guarantee)
 }
 
 /** How often tasks come to a step in an undisturbed run. */

@@ -5,6 +5,7 @@
 import { type EmbeddedLog, openEmbeddedLog } from '../../streams/adapters/embedded/embedded-log.ts'
 import { openLogRegistry } from '../../streams/adapters/registry/log-registry.ts'
 import { type CommitStep, commitSteps, type ProcessingGuarantee } from '../../streams/index.ts'
+import type { Clock } from '../../streams/ports/clock.ts'
 import type { GroupMember, Log } from '../../streams/ports/log.ts'
 import { silentLogger } from '../../streams/ports/observability.ts'
 import { type RecordBatch, RecordBatchBuilder } from '../../streams/records/record-batch.ts'
@@ -14,7 +15,7 @@ import { StreamsApp } from '../../streams/runtime/streams-app.ts'
 import type { TaskObserver } from '../../streams/runtime/task-environment.ts'
 import { type Faults, faultyLog, faultySink } from '../../streams/testing/faults.ts'
 import { ManualClock, MemoryMetrics, MemorySink, MemoryStoreProvider } from '../../streams/testing/index.ts'
-import { type Case, input, partitions, type Row, type TestRecord } from './cases.ts'
+import { type Case, input, isRejected, partitions, type Row, type TestRecord } from './cases.ts'
 
 export class World {
   readonly log: MemoryStoreProvider
@@ -39,7 +40,7 @@ export class World {
 
 export function newWorld(): World {
   const sink = new MemorySink<Row>({
-    rejects: ({ value }) => (value % 5 === 0 ? { code: 'MULTIPLE_OF_5', message: `${value}` } : undefined),
+    rejects: (row) => (isRejected(row) ? { code: 'MULTIPLE_OF_5', message: `${row.value}` } : undefined),
   })
   return new World({ log: new MemoryStoreProvider(), tasks: new MemoryStoreProvider(), sink })
 }
@@ -146,8 +147,9 @@ function withMembers(log: Log, members: GroupMember[]): Log {
   return own
 }
 
-/** Moves the clock from timer to timer until the promise is settled. */
-export async function run<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
+/** Moves the clock from timer to timer until the promise is settled; the system's clock moves by itself. */
+export async function run<T>(clock: Clock, promise: Promise<T>): Promise<T> {
+  if (!(clock instanceof ManualClock)) return promise
   let settled = false
   const settle = (): void => {
     settled = true
@@ -181,7 +183,7 @@ export async function append(log: Log, topic: string, records: readonly TestReco
 }
 
 /** All records of a topic that a reader may see, partition by partition. */
-export async function readTopic(log: Log, clock: ManualClock, topic: string): Promise<RecordBatch[]> {
+export async function readTopic(log: Log, clock: Clock, topic: string): Promise<RecordBatch[]> {
   const [settings] = await log.describeTopics([topic])
   const ranges = await log.offsetRanges(
     Array.from({ length: settings!.partitions }, (_, partition) => ({ topic, partition })),
@@ -206,9 +208,9 @@ export async function worldWithInput(records: readonly TestRecord[]): Promise<Wo
 }
 
 /** The steps that a commit of the case goes through. */
-export function stepsOf({ output }: Case, guarantee: ProcessingGuarantee): CommitStep[] {
+export function stepsOf({ sinkReads }: Case, guarantee: ProcessingGuarantee): CommitStep[] {
   return commitSteps.filter((step) => {
     if (step === 'committed') return guarantee === 'exactly-once'
-    return !step.startsWith('sink-') || output === undefined
+    return !step.startsWith('sink-') || sinkReads !== undefined
   })
 }
