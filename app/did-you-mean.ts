@@ -13,11 +13,15 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best
 }
 
-/** ` Did you mean X?`, or all the names when none is near. */
+const mostListed = 20
+
+/** `did you mean X?`, or all the names when none is near, as long as one can read them. */
 export function suggestion(name: string, known: readonly string[]): string {
   const near = nearest(name, known)
   if (near !== undefined) return `did you mean ${near}?`
-  return known.length === 0 ? 'there are none yet' : `there are: ${known.join(', ')}`
+  if (known.length === 0) return 'there are none yet'
+  const listed = known.slice(0, mostListed).join(', ')
+  return known.length > mostListed ? `there are ${listed}, and more` : `there are ${listed}`
 }
 
 /** Letters to insert, delete, replace, or swap with their neighbour (Damerau-Levenshtein, restricted). */

@@ -31,11 +31,17 @@ export class FlowMeter {
   private readonly node: SingleNode
   private readonly startMs: number
   private lastMs: number
-  private lastIn = new Map<string, number>()
-  private rejectedBefore: number | undefined
+  private readonly lastIn = new Map<string, number>()
+  private readonly rejectedBefore: number
 
-  constructor(node: SingleNode) {
+  /** Counts from now on. */
+  static async open(node: SingleNode): Promise<FlowMeter> {
+    return new FlowMeter(node, await endOf(node.data.log, topics.orderRejected.name))
+  }
+
+  private constructor(node: SingleNode, rejectedBefore: number) {
     this.node = node
+    this.rejectedBefore = rejectedBefore
     this.startMs = node.data.clock.now()
     this.lastMs = this.startMs
   }
@@ -44,7 +50,6 @@ export class FlowMeter {
     const nowMs = this.node.data.clock.now()
     const passedMs = Math.max(1, nowMs - this.lastMs)
     const rejectedEnd = await endOf(this.node.data.log, topics.orderRejected.name)
-    this.rejectedBefore ??= rejectedEnd
     const flows: TopologyFlow[] = []
     for (const topology of this.node.topologies) {
       const { name } = topology

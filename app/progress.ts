@@ -14,9 +14,12 @@ export interface Progress {
 }
 
 /** @param input how far the input has been read; undefined when there is none */
-export function showProgress(node: SingleNode, input: () => InputProgress | undefined): Progress {
+export async function showProgress(
+  node: SingleNode,
+  input: () => InputProgress | undefined,
+): Promise<Progress> {
   const isTerminal = process.stderr.isTTY === true
-  const meter = new FlowMeter(node)
+  const meter = await FlowMeter.open(node)
   const redraw = isTerminal ? createLogUpdate(process.stderr) : undefined
   let showing: Promise<void> = Promise.resolve()
   const show = async (): Promise<void> => {

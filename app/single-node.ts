@@ -8,7 +8,13 @@
 import type { Database } from '../sql/index.ts'
 import { migrate, openDatabase, sqlSink } from '../sql/index.ts'
 import { MemoryMetrics } from '../streams/adapters/memory/memory-metrics.ts'
-import { type Logger, type RuntimeSettings, StreamsApp, type Topology } from '../streams/index.ts'
+import {
+  type Logger,
+  type RuntimeSettings,
+  StreamsApp,
+  silentLogger,
+  type Topology,
+} from '../streams/index.ts'
 import type { Config } from './config-schema.ts'
 import { type DataDirectory, openDataDirectory } from './data-directory.ts'
 import { openLogFile } from './log-file.ts'
@@ -33,16 +39,26 @@ export interface SingleNode {
 /** @param names of the topologies to run */
 export async function openSingleNode(config: Config, names: readonly string[]): Promise<SingleNode> {
   const closers: (() => Promise<void> | void)[] = []
+  let logger: Logger = silentLogger
   const closeAll = async (): Promise<void> => {
-    for (const close of closers.splice(0).reverse()) await close()
+    for (const close of closers.splice(0).reverse()) {
+      try {
+        await close()
+      } catch (error) {
+        // Whatever made the program end says more than what that does to closing; all that was committed is safe.
+        logger.warn({ error }, 'closing failed')
+      }
+    }
   }
   try {
     // Names are checked before anything is created.
     orderTopologies(names, config)
     const data = await openDataDirectory(config, 'create')
     closers.push(() => data.close())
-    const { logger, path: logPath, close } = openLogFile(config)
-    closers.push(close)
+    const logFile = openLogFile(config)
+    logger = logFile.logger
+    // Closed last, so that it has what happens in closing the others.
+    closers.unshift(logFile.close)
     const database = await openDatabase(data.databasePath, {
       synchronous: config.durability === 'power-failure' ? 'FULL' : 'NORMAL',
     })
@@ -57,7 +73,17 @@ export async function openSingleNode(config: Config, names: readonly string[]): 
     const streams = new StreamsApp({ topologies, log, stores, registry, clock, logger, metrics, settings })
     closers.push(() => streams.stop())
     logger.info({ dataDir: config.dataDir, topologies: names }, 'opened')
-    return { config, data, database, logger, logPath, metrics, topologies, streams, close: closeAll }
+    return {
+      config,
+      data,
+      database,
+      logger,
+      logPath: logFile.path,
+      metrics,
+      topologies,
+      streams,
+      close: closeAll,
+    }
   } catch (error) {
     await closeAll()
     throw error

@@ -86,11 +86,11 @@ const exampleOrder = {
 }
 
 export function whereToLook({ dataDir, databasePath, logPath, apiUrl }: Places): string {
-  const option = dataDir === './data' ? '' : ` --data-dir ${dataDir}`
+  const option = dataDir === './data' ? '' : ` --data-dir ${shellWord(dataDir)}`
   const query = 'SELECT status, count(*), sum(total_amount) FROM order_header GROUP BY status'
   const lines = [
     'Where to look next:',
-    `  sqlite3 ${databasePath} "${query}"`,
+    `  sqlite3 ${shellWord(databasePath)} "${query}"`,
     '  npx order-streams topology describe cleanse --format mermaid',
     ...(logPath === null ? [] : [`  ${logPath}`]),
     ...(apiUrl === undefined ? [] : ['', 'Send an order of your own, or simulate a shop:', curl(apiUrl)]),
@@ -108,4 +108,9 @@ export function whereToLook({ dataDir, databasePath, logPath, apiUrl }: Places):
 
 function curl(apiUrl: string): string {
   return `  curl ${apiUrl}/v1/orders -H 'content-type: application/json' -d '${JSON.stringify(exampleOrder)}'`
+}
+
+/** For a line that is to be copied into a shell. */
+function shellWord(text: string): string {
+  return /^[\w./~:@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -41,9 +41,9 @@ async function run(names: readonly string[], options: RunOptions): Promise<numbe
   const stop = onStopRequest(tell)
   const node = await openSingleNode(config, names)
   try {
-    await node.streams.start()
-    const progress = showProgress(node, () => undefined)
+    const progress = await showProgress(node, () => undefined)
     try {
+      await node.streams.start()
       const isOnce = options.once === true
       if (!isOnce) tell(`running ${names.join(', ')} on ${config.dataDir}. Ctrl-C stops.`)
       const finished = isOnce ? [node.streams.drained().then(() => true)] : []

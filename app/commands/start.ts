@@ -65,7 +65,6 @@ async function start(options: StartOptions): Promise<number> {
   let api: Awaited<ReturnType<typeof serveOrders>> | undefined
   try {
     if (options.once !== true) api = await serveOrders(node.data, config, node.logger)
-    await node.streams.start()
     const facts = await work(node, options.input ?? sampleFile, stop)
     if (facts === undefined) {
       tell('stopped before all input was processed; start again to go on from there')
@@ -99,8 +98,9 @@ async function start(options: StartOptions): Promise<number> {
 async function work(node: SingleNode, input: string, stop: StopRequest): Promise<RunFacts | undefined> {
   const startMs = node.data.clock.now()
   let read: InputProgress | undefined
-  const progress = showProgress(node, () => read)
+  const progress = await showProgress(node, () => read)
   try {
+    await node.streams.start()
     const onProgress = (now: InputProgress): void => {
       read = now
     }
