@@ -4,7 +4,8 @@
  * The semantics are Apache Kafka's, reduced to what an exactly-once engine needs:
  * 1. Readers see committed records only, in offset order, up to the last stable offset: nothing of an open
  *    transaction, nor anything that lies behind its first record.
- * 2. Offsets ascend and may have gaps. Records of one sent batch have consecutive offsets.
+ * 2. Offsets ascend and may have gaps. Records of one sent batch have consecutive offsets, unless it is too large for one
+ *    request and others write to the partition meanwhile.
  * 3. Opening a producer with a transactional id aborts what its predecessor left open and fences it: each further call
  *    of the predecessor fails with PRODUCER_FENCED.
  * 4. A transaction's records and group offsets become visible together, or never.
@@ -66,7 +67,7 @@ export interface Log {
   joinGroup(options: GroupOptions): Promise<GroupMember>
   /** What a group committed, in the order asked; null where it committed nothing. */
   committedOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<(number | null)[]>
-  /** Commits offsets outside a transaction. */
+  /** Commits offsets outside a transaction, also while the group has members. */
   commitOffsets(groupId: string, offsets: readonly PartitionOffset[]): Promise<void>
 
   close(): Promise<void>

@@ -84,6 +84,26 @@ export function groupContract(log: () => Log): void {
     await two.leave()
   })
 
+  it('should take offsets of a group that has members, outside a transaction and in one', async () => {
+    const topic = await newTopic(log(), { partitions: 2 })
+    const partitions = [0, 1].map((partition) => ({ topic, partition }))
+    const [groupId, transactionalId] = [uniqueName('group'), uniqueName('transactional')]
+    const member = await new TestMember().join(log(), groupId, [topic])
+    await settled([member])
+
+    await log().commitOffsets(groupId, [{ topic, partition: 0, offset: 1 }])
+    const producer = await log().openTransactionalProducer({ transactionalId, timeoutMs: 60_000 })
+    await producer.sendOffsets(groupId, [{ topic, partition: 1, offset: 2 }])
+    await producer.commit()
+    const committed = () => log().committedOffsets(groupId, partitions)
+    await waitFor('the offsets', async () => (await committed()).every((offset) => offset !== null))
+    expect(await committed()).toEqual([1, 2])
+
+    await producer.close()
+    await member.leave()
+    expect(await committed()).toEqual([1, 2])
+  })
+
   it('should forget a member that leaves, whoever it was', async () => {
     const topic = await newTopic(log(), { partitions: 3 })
     const groupId = uniqueName('group')
