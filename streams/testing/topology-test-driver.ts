@@ -124,18 +124,35 @@ export class TopologyTestDriver {
     this.tasks = parts.tasks
   }
 
-  /** Writes records to a topic, then runs the topology until it has nothing left to do. */
+  /** Writes records to a topic, and after each runs the topology until it has nothing left to do. */
   async pipe<K, V>(topic: Topic<K, V>, ...inputs: readonly TestInput<K, V>[]): Promise<void> {
+    for (const input of inputs) {
+      await this.write(topic, input)
+      await this.run()
+    }
+  }
+
+  /** Writes records to a topic without running the topology: the next `run` finds them all, and commits once. */
+  async write<K, V>(topic: Topic<K, V>, ...inputs: readonly TestInput<K, V>[]): Promise<void> {
+    this.partitionsOf(topic.name)
     const { key: keyCodec, value: valueCodec } = this.codecs.of(topic)
     for (const input of inputs) {
       const key = encoded(input.key, keyCodec)
       const value = encoded(input.value, valueCodec)
-      await this.pipeBytes(topic.name, { ...input, key, value })
+      await this.append(topic.name, { ...input, key, value })
     }
   }
 
   /** Writes one record as bytes, so that also what no serde would write can be tried. */
   async pipeBytes(topicName: string, input: TestInput<Uint8Array | null, Uint8Array | null>): Promise<void> {
+    await this.append(topicName, input)
+    await this.run()
+  }
+
+  private async append(
+    topicName: string,
+    input: TestInput<Uint8Array | null, Uint8Array | null>,
+  ): Promise<void> {
     const partitions = this.partitionsOf(topicName)
     const partition =
       input.partition ??
@@ -143,7 +160,6 @@ export class TopologyTestDriver {
     const batch = new RecordBatchBuilder(topicName, partition)
     batch.append(input.key, input.value, input.timestampMs ?? this.clock.now(), input.headers ?? noHeaders)
     await this.log.append([batch.build()])
-    await this.run()
   }
 
   /** Runs the topology until it has nothing left to do, and commits. */
