@@ -6,13 +6,25 @@ export { CogroupedStream, type CogroupInit } from './dsl/cogrouped-stream.ts'
 export { GlobalKTable } from './dsl/global-table.ts'
 export { KGroupedStream } from './dsl/kgrouped-stream.ts'
 export { KGroupedTable, type TableAggregator } from './dsl/kgrouped-table.ts'
-export { KStream } from './dsl/kstream.ts'
+export { type BranchNames, KStream } from './dsl/kstream.ts'
 export { KTable, type MaterializeOptions } from './dsl/ktable.ts'
-export { output, type ProcessorContext, type ProcessorDefinition } from './dsl/process.ts'
+export {
+  type OutputSpec,
+  type OutputSpecs,
+  output,
+  type ProcessedStreams,
+  type ProcessorContext,
+  type ProcessorDefinition,
+  type ProcessorOutputs,
+  type ProcessorStores,
+  type StoreSpecs,
+} from './dsl/process.ts'
 export { defineTopology, StreamBuilder } from './dsl/stream-builder.ts'
+export type { StreamJoinOptions } from './dsl/stream-joins.ts'
 export {
   assertNever,
   type ErrorCode,
+  type ErrorDetails,
   errorCatalogue,
   messageOf,
   RecordError,
@@ -42,7 +54,6 @@ export {
   type Headers,
   headersAt,
   keyAt,
-  noHeaders,
   type RecordBatch,
   RecordBatchBuilder,
   valueAt,
@@ -56,9 +67,15 @@ export {
   type RuntimeSettings,
 } from './runtime/settings.ts'
 export { StreamsApp, type StreamsAppOptions, type TopologyStatus } from './runtime/streams-app.ts'
+export type { DriverState } from './runtime/task-driver.ts'
 export { databaseName, type TaskObserver } from './runtime/task-environment.ts'
-export type { RuntimePorts } from './runtime/topology-runner.ts'
-export type { Checkpoint, DeadLetter, PartitionPosition } from './schemas/generated/records.ts'
+export type { RunnerState, RuntimePorts } from './runtime/topology-runner.ts'
+export type {
+  Checkpoint,
+  DeadLetter,
+  DeadLetterHeader,
+  PartitionPosition,
+} from './schemas/generated/records.ts'
 export { avro } from './serde/avro.ts'
 export { generateRecordTypes, type SchemaFile } from './serde/avro-codegen.ts'
 export type { AvroSchema } from './serde/avro-schema.ts'
@@ -74,6 +91,7 @@ export { serdes } from './serde/serdes.ts'
 export { type Topic, topic } from './serde/topic.ts'
 export { type StoredRow, StoredRows, type StoredRowsOptions } from './state/stored-rows.ts'
 export { type DescribeFormat, describeTopology } from './topology/describe.ts'
+export type { TimestampExtractor } from './topology/source.ts'
 export { type KeyValueStore, keyValueStore, type StoreSpec, type Timestamped } from './topology/store-spec.ts'
 export type { Partitioner, Receiver, RecordContext } from './topology/task-context.ts'
 export { internalTopics, type SubTopology, type Topology } from './topology/topology.ts'

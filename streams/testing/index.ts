@@ -1,5 +1,10 @@
 /** The engine's API for tests: topologies run in memory, with time moved by hand. */
-export { MemoryMetrics } from '../adapters/memory/memory-metrics.ts'
+export {
+  type HistogramReading,
+  MemoryMetrics,
+  type NumberReading,
+  type Reading,
+} from '../adapters/memory/memory-metrics.ts'
 export { MemoryStoreProvider } from '../adapters/memory/memory-store.ts'
 export {
   crashAt,

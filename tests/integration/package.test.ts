@@ -55,8 +55,8 @@ function run(...command: readonly string[]): string {
 }
 
 const consumer = `
-import { defineTopology, serdes, StreamsError, topic } from 'order-streams/streams'
-import { TopologyTestDriver } from 'order-streams/streams/testing'
+import { defineTopology, keyValueStore, output, serdes, type StreamBuilder, StreamsError, topic } from 'order-streams/streams'
+import { MemoryMetrics, TopologyTestDriver } from 'order-streams/streams/testing'
 
 const words = topic('words', { key: serdes.nullable(serdes.string), value: serdes.string })
 const counts = topic('counts', { key: serdes.string, value: serdes.long })
@@ -73,6 +73,24 @@ const topology = defineTopology('count', (builder) => {
   stream.mapValues((word) => word.noSuchMember)
 })
 
+// What is exported needs a name in the declarations: these compile only if all types in between are public.
+export const readings = new MemoryMetrics().snapshot()
+export const seen = keyValueStore({ name: 'seen', key: serdes.string, value: serdes.long })
+export const first = output<string, string>()
+export function parts(builder: StreamBuilder) {
+  const stream = builder.stream(words)
+  const grouped = stream.groupBy((word) => word, serdes.string)
+  const processed = stream.process('first-seen', {
+    stores: { seen },
+    outputs: { first },
+    create: ({ stores, outputs }) => (_key, word) => {
+      if (stores.seen.get(word) === undefined) outputs.first(word, word)
+      stores.seen.put(word, 1)
+    },
+  })
+  return { stream, grouped, processed, split: stream.split, table: grouped.count({ store: 'words' }) }
+}
+
 const driver = await TopologyTestDriver.open(topology)
 for (const value of ['a', 'b', 'a']) await driver.pipe(words, { key: null, value })
 const read: readonly { readonly key: string; readonly value: number }[] = await driver.read(counts)
@@ -86,6 +104,7 @@ const compilerOptions = {
   moduleResolution: 'nodenext',
   types: ['node'],
   strict: true,
+  declaration: true,
   exactOptionalPropertyTypes: true,
   noUncheckedIndexedAccess: true,
   // The declarations of the package are checked too.
