@@ -85,8 +85,8 @@ async function openDatabase(
   subTopology: SubTopology,
   id: string,
 ): Promise<TaskDatabase | undefined> {
-  const names = subTopology.stores.map(({ name }) => name)
-  return names.length === 0 ? undefined : TaskDatabase.open(stores, databaseName(topology.name, id), names)
+  if (subTopology.stores.length === 0) return undefined
+  return TaskDatabase.open(stores, databaseName(topology.name, id), subTopology.stores)
 }
 
 /** The stores are made before the task that their failures go to. */

@@ -175,7 +175,7 @@ export class TopologyRunner {
     wanted: ReadonlyMap<string, { readonly subTopology: SubTopology; readonly partition: number }>,
   ): Promise<void> {
     const { environment } = this
-    if (environment === undefined || this.state.kind === 'stopping') return
+    if (environment === undefined || this.state.kind === 'stopping' || this.state.kind === 'failed') return
     const released = [...this.drivers].filter(
       ([id, { state }]) => !wanted.has(id) || state.kind === 'given-up',
     )
@@ -196,6 +196,8 @@ export class TopologyRunner {
       { topology: this.topology.name, code, reason: messageOf(error) },
       'the topology stops',
     )
+    // What the other tasks did is committed; then nothing of the topology runs on without a part of it.
+    for (const driver of this.drivers.values()) void driver.stop()
     this.onFailed(error)
   }
 }

@@ -4,8 +4,10 @@
  * Invariants:
  * 1. An entry that was changed since the last commit stays until it is committed, whatever the cache's size.
  * 2. Otherwise about `maxBytes` of the entries used last are kept, by two generations: entries are added to and found in
- *    the young one; when it holds half the bytes it becomes the old one, and the old one is let go.
+ *    the young one; when half the bytes were added to it it becomes the old one, and the old one is let go.
  *    So a hit costs one look-up and no bookkeeping, unlike a list ordered by use.
+ * 3. What is kept because it changed does not count towards the next change of generations: else, with more changed
+ *    entries than fit, every entry added would copy them all.
  */
 
 export class LiveRow<K, V> {
@@ -17,8 +19,17 @@ export class LiveRow<K, V> {
   dirty = false
   /** The timestamp of the row in the database; NaN when there is none. */
   storedTimestampMs: number
+  /** How large the value was when it was last read or written as bytes. */
+  valueBytes: number
 
-  constructor(key: K, value: V | null, timestampMs: number, storedTimestampMs: number) {
+  constructor(
+    key: K,
+    value: V | null,
+    timestampMs: number,
+    storedTimestampMs: number,
+    valueBytes: number,
+  ) {
+    this.valueBytes = valueBytes
     this.key = key
     this.value = value
     this.timestampMs = timestampMs
@@ -33,7 +44,9 @@ export class LiveCache<K, V> {
   private readonly maxGenerationBytes: number
   private young = new Map<unknown, LiveRow<K, V>>()
   private old = new Map<unknown, LiveRow<K, V>>()
+  /** Bytes added to the young generation since it began. */
   private youngBytes = 0
+  private keptBytes = 0
   private oldBytes = 0
 
   constructor(maxBytes: number) {
@@ -49,9 +62,9 @@ export class LiveCache<K, V> {
     return this.young.has(id) || this.old.has(id)
   }
 
-  add(id: unknown, row: LiveRow<K, V>, valueBytes: number): void {
+  add(id: unknown, row: LiveRow<K, V>): void {
     this.young.set(id, row)
-    this.youngBytes += overheadBytes + valueBytes
+    this.youngBytes += overheadBytes + row.valueBytes
     if (this.youngBytes > this.maxGenerationBytes) this.age()
   }
 
@@ -60,24 +73,31 @@ export class LiveCache<K, V> {
   }
 
   get bytes(): number {
-    return this.youngBytes + this.oldBytes
+    return this.youngBytes + this.keptBytes + this.oldBytes
   }
 
   private promote(id: unknown): LiveRow<K, V> | undefined {
     const row = this.old.get(id)
     if (row === undefined) return undefined
     this.old.delete(id)
-    this.oldBytes -= overheadBytes
-    this.add(id, row, 0)
+    // The value may have grown since it was counted.
+    this.oldBytes = Math.max(0, this.oldBytes - overheadBytes - row.valueBytes)
+    this.add(id, row)
     return row
   }
 
   private age(): void {
     const kept = new Map<unknown, LiveRow<K, V>>()
-    for (const [id, row] of this.old) if (row.dirty) kept.set(id, row)
+    let keptBytes = 0
+    for (const [id, row] of this.old) {
+      if (!row.dirty) continue
+      kept.set(id, row)
+      keptBytes += overheadBytes + row.valueBytes
+    }
     this.old = this.young
-    this.oldBytes = this.youngBytes
+    this.oldBytes = this.youngBytes + this.keptBytes
     this.young = kept
-    this.youngBytes = kept.size * overheadBytes
+    this.keptBytes = keptBytes
+    this.youngBytes = 0
   }
 }

@@ -75,6 +75,11 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   private receiver: TableReceiver<K, V> | undefined
   private expiryReceiver: TableReceiver<K, V> | undefined
   private passedEntries: readonly Buffer[] = []
+  /** What was put into a restore's batch, which the database does not show yet: a key may come more than once. */
+  private restored: { readonly batch: StoreBatch | undefined; readonly timestampsMs: Map<string, number> } = {
+    batch: undefined,
+    timestampsMs: new Map(),
+  }
 
   constructor(options: TableStoreOptions<K, V>) {
     const { spec, database } = options
@@ -128,6 +133,9 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
       row.dirty = true
       row.flushedValue = row.value
       this.dirty.push(row)
+      // Entries that were asked for in between may have pushed this one out: what is changed must be found again.
+      const id = this.identity(row.key)
+      if (this.cache.get(id) !== row) this.cache.add(id, row)
     }
     row.value = value
     row.timestampMs = timestampMs
@@ -158,14 +166,14 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
     let next = 0
     for (const { key, value } of this.options.database.store.range({ from: first, to: end })) {
       for (; next < changed.length && changed[next]!.key.compare(key) < 0; next++)
-        yield* present(changed[next]!.row)
+        yield* this.present(changed[next]!.row)
       if (next < changed.length && changed[next]!.key.equals(key)) {
-        yield* present(changed[next++]!.row)
+        yield* this.present(changed[next++]!.row)
       } else if (!this.hasExpired(rowTimestamp(value))) {
         yield [this.decodedKey(key), this.decodedValue(value)]
       }
     }
-    for (; next < changed.length; next++) yield* present(changed[next]!.row)
+    for (; next < changed.length; next++) yield* this.present(changed[next]!.row)
   }
 
   onFlush(receiver: TableReceiver<K, V>): void {
@@ -209,6 +217,7 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
         writeRow(valueCodec, value, timestampMs, writer)
         changelog.add(timestampMs, keyStart, keyEnd, keyEnd, writer.position)
         batch.put(key, writer.buffer.subarray(keyEnd, writer.position))
+        row.valueBytes = writer.position - keyEnd
       }
       this.expiry?.move(
         batch,
@@ -256,12 +265,22 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   restore(key: Buffer, row: Buffer | null, batch: StoreBatch): void {
     const full = Buffer.concat([this.prefix, key])
     if (this.expiry !== undefined) {
-      const before = this.options.database.store.get(full)
-      const from = before === undefined ? Number.NaN : rowTimestamp(before)
-      this.expiry.move(batch, key, from, row === null ? Number.NaN : rowTimestamp(row))
+      const from = this.restoredTimestamp(full, batch)
+      const to = row === null ? Number.NaN : rowTimestamp(row)
+      this.expiry.move(batch, key, from, to)
+      this.restored.timestampsMs.set(full.toString('latin1'), to)
     }
     if (row === null) batch.delete(full)
     else batch.put(full, row)
+  }
+
+  /** The timestamp of a row as of the batch that is being filled; NaN when there is none. */
+  private restoredTimestamp(key: Buffer, batch: StoreBatch): number {
+    if (this.restored.batch !== batch) this.restored = { batch, timestampsMs: new Map() }
+    const inBatch = this.restored.timestampsMs.get(key.toString('latin1'))
+    if (inBatch !== undefined) return inBatch
+    const row = this.options.database.store.get(key)
+    return row === undefined ? Number.NaN : rowTimestamp(row)
   }
 
   private passOn(receiver: TableReceiver<K, V>, row: LiveRow<K, V>, oldValue: V | null): void {
@@ -300,10 +319,20 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   private cached(id: unknown, key: K, bytes: Buffer | undefined): LiveRow<K, V> {
     const row =
       bytes === undefined
-        ? new LiveRow<K, V>(key, null, 0, Number.NaN)
-        : new LiveRow<K, V>(key, this.decodedValue(bytes), rowTimestamp(bytes), rowTimestamp(bytes))
-    this.cache.add(id, row, bytes?.length ?? 0)
+        ? new LiveRow<K, V>(key, null, 0, Number.NaN, 0)
+        : new LiveRow<K, V>(
+            key,
+            this.decodedValue(bytes),
+            rowTimestamp(bytes),
+            rowTimestamp(bytes),
+            bytes.length,
+          )
+    this.cache.add(id, row)
     return row
+  }
+
+  private *present(row: LiveRow<K, V>): IterableIterator<readonly [K, V]> {
+    if (row.value !== null && !this.hasExpired(row.timestampMs)) yield [row.key, row.value]
   }
 
   private hasExpired(timestampMs: number): boolean {
@@ -344,6 +373,3 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   }
 }
 
-function* present<K, V>(row: LiveRow<K, V>): IterableIterator<readonly [K, V]> {
-  if (row.value !== null) yield [row.key, row.value]
-}

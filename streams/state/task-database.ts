@@ -27,6 +27,14 @@ export const nothingCommitted: CommittedPosition = {
 interface Metadata extends CommittedPosition {
   readonly format: number
   readonly storeNumbers: Readonly<Record<string, number>>
+  /** By store name, of stores that forget: their index of what expires when is laid out for this time. */
+  readonly timesToLiveMs: Readonly<Record<string, number>>
+}
+
+/** What the database has to know of a store. */
+export interface StoredStore {
+  readonly name: string
+  readonly ttlMs?: number
 }
 
 const formatVersion = 1
@@ -37,22 +45,24 @@ export const section = { rows: 0, expiry: 1 } as const
 export class TaskDatabase {
   readonly store: Store
   position: CommittedPosition
-  private readonly storeNumbers: Readonly<Record<string, number>>
+  private readonly layout: Pick<Metadata, 'format' | 'storeNumbers' | 'timesToLiveMs'>
 
   private constructor(store: Store, metadata: Metadata) {
+    const { format, storeNumbers, timesToLiveMs, ...position } = metadata
     this.store = store
-    this.position = metadata
-    this.storeNumbers = metadata.storeNumbers
+    this.position = position
+    this.layout = { format, storeNumbers, timesToLiveMs }
   }
 
+  /** Opens the database; one that cannot serve these stores as it is begins anew, to be restored from the changelogs. */
   static async open(
     provider: StoreProvider,
     name: string,
-    storeNames: readonly string[],
+    stores: readonly StoredStore[],
   ): Promise<TaskDatabase> {
     let store = await provider.open(name)
     let metadata = readMetadata(store)
-    if (metadata === 'unreadable') {
+    if (metadata === 'unreadable' || !isLaidOutFor(metadata, stores)) {
       await store.close()
       await provider.destroy(name)
       store = await provider.open(name)
@@ -60,13 +70,15 @@ export class TaskDatabase {
     }
     const numbers: Record<string, number> = { ...metadata.storeNumbers }
     let highest = Math.max(0, ...Object.values(numbers))
-    for (const storeName of storeNames) numbers[storeName] ??= ++highest
-    return new TaskDatabase(store, { ...metadata, storeNumbers: numbers })
+    for (const { name: storeName } of stores) numbers[storeName] ??= ++highest
+    const timesToLiveMs = { ...metadata.timesToLiveMs }
+    for (const { name: storeName, ttlMs } of stores) if (ttlMs !== undefined) timesToLiveMs[storeName] = ttlMs
+    return new TaskDatabase(store, { ...metadata, storeNumbers: numbers, timesToLiveMs })
   }
 
   /** The bytes that every key of a store's section begins with. */
   prefix(storeName: string, part: number): Buffer {
-    return prefixOf(this.storeNumbers[storeName] ?? 0, part)
+    return prefixOf(this.layout.storeNumbers[storeName] ?? 0, part)
   }
 
   batch(): StoreBatch {
@@ -75,7 +87,7 @@ export class TaskDatabase {
 
   /** Applies a batch together with the position it leads to. */
   apply(batch: StoreBatch, position: CommittedPosition): void {
-    const metadata: Metadata = { ...position, format: formatVersion, storeNumbers: this.storeNumbers }
+    const metadata: Metadata = { ...position, ...this.layout }
     batch.put(metadataKey, Buffer.from(JSON.stringify(metadata)))
     this.store.write(batch)
     this.position = position
@@ -105,7 +117,12 @@ function prefixOf(storeNumber: number, part: number): Buffer {
   return prefix
 }
 
-const emptyMetadata: Metadata = { ...nothingCommitted, format: formatVersion, storeNumbers: {} }
+const emptyMetadata: Metadata = {
+  ...nothingCommitted,
+  format: formatVersion,
+  storeNumbers: {},
+  timesToLiveMs: {},
+}
 
 function readMetadata(store: Store): Metadata | 'unreadable' {
   const bytes = store.get(metadataKey)
@@ -116,6 +133,13 @@ function readMetadata(store: Store): Metadata | 'unreadable' {
   } catch {
     return 'unreadable'
   }
+}
+
+/** A store whose time to live was changed has an index laid out for the old one, or none. */
+function isLaidOutFor(metadata: Metadata, stores: readonly StoredStore[]): boolean {
+  return stores.every(
+    ({ name, ttlMs }) => !(name in metadata.storeNumbers) || metadata.timesToLiveMs[name] === ttlMs,
+  )
 }
 
 /** The first key after all keys that begin with a prefix. */

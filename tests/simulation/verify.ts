@@ -184,7 +184,7 @@ async function stateOf(
   const state = new Map<string, number>()
   for (let partition = 0; partition < partitions; partition++) {
     const name = databaseName(topology.name, `${sub.name}_${partition}`)
-    const database = await TaskDatabase.open(tasks, name, [store])
+    const database = await TaskDatabase.open(tasks, name, sub.stores)
     const prefix = database.prefix(store, section.rows)
     const held = new Map<string, string>()
     for (const { key, value } of database.store.range({
