@@ -82,24 +82,28 @@ describe('LiveCache', () => {
       bytes: fc.integer({ min: 0, max: 500 }),
     })
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 0, max: 5_000 }), (steps, maxBytes) => {
-        const cache = new LiveCache<number, string>(maxBytes)
-        const changed = new Map<number, LiveRow<number, string>>()
-        for (const { key, kind, bytes } of steps) {
-          if (kind === 'commit') {
-            for (const entry of changed.values()) entry.dirty = false
-            changed.clear()
-            continue
+      fc.property(
+        fc.array(step, { maxLength: 200 }),
+        fc.integer({ min: 0, max: 5_000 }),
+        (steps, maxBytes) => {
+          const cache = new LiveCache<number, string>(maxBytes)
+          const changed = new Map<number, LiveRow<number, string>>()
+          for (const { key, kind, bytes } of steps) {
+            if (kind === 'commit') {
+              for (const entry of changed.values()) entry.dirty = false
+              changed.clear()
+              continue
+            }
+            const entry = touch(cache, key, bytes)
+            expect(changed.get(key) ?? entry).toBe(entry)
+            if (kind === 'change') {
+              entry.dirty = true
+              changed.set(key, entry)
+            }
           }
-          const entry = touch(cache, key, bytes)
-          expect(changed.get(key) ?? entry).toBe(entry)
-          if (kind === 'change') {
-            entry.dirty = true
-            changed.set(key, entry)
-          }
-        }
-        for (const [key, entry] of changed) expect(cache.get(key)).toBe(entry)
-      }),
+          for (const [key, entry] of changed) expect(cache.get(key)).toBe(entry)
+        },
+      ),
     )
   })
 })

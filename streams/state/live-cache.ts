@@ -22,13 +22,7 @@ export class LiveRow<K, V> {
   /** How large the value was when it was last read or written as bytes. */
   valueBytes: number
 
-  constructor(
-    key: K,
-    value: V | null,
-    timestampMs: number,
-    storedTimestampMs: number,
-    valueBytes: number,
-  ) {
+  constructor(key: K, value: V | null, timestampMs: number, storedTimestampMs: number, valueBytes: number) {
     this.valueBytes = valueBytes
     this.key = key
     this.value = value

@@ -372,4 +372,3 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
     }
   }
 }
-
