@@ -16,6 +16,7 @@ import {
   type ProcessorDefinition,
   type StoreSpecs,
 } from './process.ts'
+import { splitStream } from './split.ts'
 import { joinStreamWithGlobalTable, joinStreamWithTable, type StreamJoinOptions } from './stream-joins.ts'
 import { tableFromStream } from './table-sources.ts'
 
@@ -46,7 +47,7 @@ export class KStream<out K, out V> {
     this.traits = traits
   }
 
-  /** A new key and value for each record. */
+  /** A new key and value for each record. Where only one of them changes, `mapValues` and `selectKey` say so. */
   map<K2, V2>(mapper: (key: K, value: V) => readonly [K2, V2], name = this.nameFor('map')): KStream<K2, V2> {
     const node = this.build.operator<K, V, K2, V2>(
       this.node,
@@ -62,6 +63,7 @@ export class KStream<out K, out V> {
     return new KStream(this.build, node, unknownTraits)
   }
 
+  /** A new value for each record. The key stays, so nothing is repartitioned behind it. */
   mapValues<V2>(mapper: (value: V, key: K) => V2, name = this.nameFor('map-values')): KStream<K, V2> {
     const node = this.build.operator<K, V, K, V2>(
       this.node,
@@ -97,6 +99,7 @@ export class KStream<out K, out V> {
     return new KStream(this.build, node, unknownTraits)
   }
 
+  /** Any number of values for each, under the same key. */
   flatMapValues<V2>(
     mapper: (value: V, key: K) => Iterable<V2>,
     name = this.nameFor('flat-map-values'),
@@ -117,6 +120,7 @@ export class KStream<out K, out V> {
     return new KStream(this.build, node, { ...this.traits, valueSerde: undefined })
   }
 
+  /** The records for which the predicate holds. */
   filter(predicate: (value: V, key: K) => boolean, name = this.nameFor('filter')): KStream<K, V> {
     const node = this.build.operator<K, V, K, V>(
       this.node,
@@ -131,6 +135,7 @@ export class KStream<out K, out V> {
     return new KStream(this.build, node, this.traits)
   }
 
+  /** The records for which the predicate does not hold. */
   filterNot(predicate: (value: V, key: K) => boolean, name = this.nameFor('filter-not')): KStream<K, V> {
     return this.filter((value, key) => !predicate(value, key), name)
   }
@@ -200,33 +205,8 @@ export class KStream<out K, out V> {
     branches: B,
     name = this.nameFor('split'),
   ): { readonly [N in BranchNames<B>]: KStream<K, V> } {
-    const names = Object.keys(branches)
-    const parent = this.build.operator<K, V, K, V>(
-      this.node,
-      { name, operator: 'split' },
-      (_next, task, own) => {
-        const ways = names.map((branch, index) => ({
-          holds: branches[branch]!,
-          next: nodes[index]!.compile(task),
-        }))
-        const rest = nodes[names.length]!.compile(task)
-        return (key, value, timestampMs) => {
-          task.enter(own)
-          for (const { holds, next } of ways) {
-            if (holds(value, key)) {
-              next(key, value, timestampMs)
-              return
-            }
-          }
-          rest(key, value, timestampMs)
-        }
-      },
-    )
-    const nodes = [...names, 'rest'].map((branch) =>
-      this.build.branch<K, V>(parent.node, `${name}.${branch}`),
-    )
-    const streams = nodes.map((node, index) => [
-      names[index] ?? 'rest',
+    const streams = splitStream(this.build, this.node, branches, name).map(([branch, node]) => [
+      branch,
       new KStream<K, V>(this.build, node, this.traits),
     ])
     // The names are those of the branches, which Object.fromEntries forgets.
@@ -288,7 +268,7 @@ export class KStream<out K, out V> {
     })
   }
 
-  /** Sends the records through a topic of the topology's own, `<topology>-<name>-repartition`. */
+  /** Sends the records through a topic of the topology's own, `<topology>-<name>-repartition`, so that equal keys meet. */
   repartition(options: {
     readonly name: string
     readonly key?: Serde<K>
@@ -309,6 +289,7 @@ export class KStream<out K, out V> {
     })
   }
 
+  /** Groups by the key as it is. Records without a key are dropped and counted. */
   groupByKey(
     serdes: { readonly key?: Serde<NonNullable<K>>; readonly value?: Serde<V> } = {},
   ): KGroupedStream<NonNullable<K>, V> {
@@ -323,19 +304,29 @@ export class KStream<out K, out V> {
     })
   }
 
-  /** Groups by a new key, which takes a repartition topic named after what the group is aggregated into. */
+  /**
+   * Groups by a new key, which takes a repartition topic named after what the group is aggregated into. Records whose new
+   * key is null are dropped and counted.
+   *
+   * @example const perCountry = orders.groupBy((order) => order.country, serdes.string).count({ store: 'per-country' })
+   */
   groupBy<K2>(
-    selector: (value: V, key: K) => K2,
-    key: Serde<NonNullable<K2>>,
+    selector: (value: V, key: K) => NoInfer<K2> | null,
+    key: Serde<K2>,
     value?: Serde<V>,
   ): KGroupedStream<NonNullable<K2>, V> {
-    return this.selectKey(selector).groupByKey({
-      key,
+    // A serde for keys that may be null also fits those that are not.
+    const notNull = key as Serde<NonNullable<K2>>
+    return this.selectKey<K2 | null>(selector).groupByKey({
+      key: notNull,
       ...(value === undefined ? {} : { value }),
     })
   }
 
-  /** The latest value of each key, as a table. Null values delete. */
+  /**
+   * The latest value of each key, as a table. Null values delete; records without a key are dropped and counted. It needs
+   * a store when its key was changed, when it is joined, or when it is grouped.
+   */
   toTable(
     options: {
       readonly store?: string
@@ -347,7 +338,15 @@ export class KStream<out K, out V> {
     return tableFromStream(this.build, this, options)
   }
 
-  /** Pairs each record with the row of the table that has its key; without a row there is no result. */
+  /**
+   * Pairs each record with the row of the table that has its key; without a row there is no result. Only the stream's
+   * records cause results, and each is joined with the row as it is at that moment.
+   *
+   * @example
+   * const byRegion = views
+   *   .selectKey((view) => view.user)
+   *   .join(users, (view, user) => ({ page: view.page, region: user.region }), { name: 'views-by-user', key: serdes.string })
+   */
   join<VT, R>(
     table: KTable<NonNullable<K>, VT>,
     joiner: (value: NonNullable<V>, row: VT, key: NonNullable<K>) => R,
@@ -368,7 +367,11 @@ export class KStream<out K, out V> {
     return joinStreamWithTable(this.build, this, table, options, 'left', joiner)
   }
 
-  /** Pairs each record with the row of a global table whose key it names. */
+  /**
+   * Pairs each record with the row of a global table whose key it names; without a row, or a name, there is no result.
+   *
+   * @example const priced = lines.joinGlobal(products, (line) => line.productId, (line, product) => line.count * product.price)
+   */
   joinGlobal<KT, VT, R>(
     table: GlobalKTable<KT, VT>,
     keyOf: (value: NonNullable<V>, key: K) => KT | null,
@@ -380,6 +383,7 @@ export class KStream<out K, out V> {
     )
   }
 
+  /** Like `joinGlobal`; without a row, or a name, the joiner gets null. */
   leftJoinGlobal<KT, VT, R>(
     table: GlobalKTable<KT, VT>,
     keyOf: (value: NonNullable<V>, key: K) => KT | null,
@@ -401,7 +405,10 @@ export class KStream<out K, out V> {
     this.build.sink(this.node, topic, options)
   }
 
-  /** Writes rows made from the records to a transactional sink, exactly once. */
+  /**
+   * Writes rows made from the records to a transactional sink, exactly once. The sink keeps the positions, so nothing else
+   * may be written, and no state kept, between the topic and it.
+   */
   toSink<R>(
     name: string,
     sink: Sink<R>,
