@@ -70,7 +70,7 @@ describe('ingest and cleanse', () => {
     expect(written).toEqual(expected.sort())
   })
 
-  it('should call the newest event of each order the latest, whatever the order of arrival', async () => {
+  it('should call the newest event of each order the latest and the earliest its own time, however they arrive', async () => {
     const events = [...simulateOrders({ seed: 12, orders: 60, lateShare: 0.5, maxLatenessMs: 30 * 60_000 })]
     const { headers } = await run(events)
     const newest = new Map<string, { status: string; time: number }>()
@@ -83,5 +83,11 @@ describe('ingest and cleanse', () => {
       expect(own.find(({ timeMs }) => timeMs === time)!.status).toBe(status)
     }
     expect(headers.some(({ latest }) => !latest)).toBe(true)
+
+    const placed = new Map(headers.map(({ order_id, placed_time }) => [order_id, placed_time]))
+    for (const [orderId, time] of placed) {
+      const own = events.filter((event) => event.orderId === orderId)
+      expect(time).toBe(Math.min(...own.map(({ timeMs }) => timeMs)))
+    }
   })
 })
