@@ -1,5 +1,4 @@
 import { afterEach, expect, it } from 'vitest'
-import { describeTopology } from '../streams/index.ts'
 import { TopologyTestDriver } from '../streams/testing/index.ts'
 import { lines, wordCount, wordCounts } from './word-count.ts'
 
@@ -18,5 +17,4 @@ it('should count each word over all partitions', async () => {
   expect(latest.get('be')).toBe(3)
   expect(latest.get('to')).toBe(3)
   expect(latest.get('question')).toBe(1)
-  console.log(describeTopology(wordCount, 'text'))
 })

@@ -1,8 +1,10 @@
 /** Counts words: the smallest topology with state. */
-import { defineTopology, serdes, topic } from '../streams/index.ts'
+import { defineTopology, nullable, serdes, topic } from '../streams/index.ts'
 
 export const lines = topic('lines', { key: serdes.string, value: serdes.string })
-export const wordCounts = topic('word-counts', { key: serdes.string, value: serdes.long })
+
+/** A table written to a topic may delete rows, so the topic takes null; counts never are. */
+export const wordCounts = topic('word-counts', { key: serdes.string, value: nullable(serdes.long) })
 
 export const wordCount = defineTopology('word-count', (builder) => {
   builder
@@ -11,6 +13,5 @@ export const wordCount = defineTopology('word-count', (builder) => {
     .groupBy((word) => word, serdes.string)
     .count({ store: 'counts' })
     .toStream()
-    .mapValues((count) => count ?? 0)
     .to(wordCounts)
 })
