@@ -33,7 +33,8 @@ function asText(topology: Topology): string {
 
 function nodeLine(node: GraphNode, subTopology: SubTopology): string {
   const children = childrenOf(node, subTopology).map(({ name }) => name)
-  const stores = node.stores.length === 0 ? '' : ` [${node.stores.map(({ name }) => name).join(', ')}]`
+  const kept = [...node.stores.map(({ name }) => name), ...node.globalTables.map((name) => `global ${name}`)]
+  const stores = kept.length === 0 ? '' : ` [${kept.join(', ')}]`
   const to = children.length === 0 ? '' : ` --> ${children.join(', ')}`
   return `${roleText(node)} ${node.name}${stores}${to}`
 }
@@ -52,45 +53,46 @@ function roleText({ role }: GraphNode): string {
 }
 
 function asMermaid(topology: Topology): string {
-  const lines = ['flowchart LR']
+  const { subTopologies, globalTables, nodes } = topology
   const topics = new Set<string>()
-  for (const [index, subTopology] of topology.subTopologies.entries()) {
-    lines.push(`  subgraph s${index}["${subTopology.name}"]`)
+  for (const { role } of subTopologies.flatMap((subTopology) => subTopology.nodes)) {
+    if (role.kind === 'source' || role.kind === 'sink') topics.add(role.topic.name)
+  }
+  for (const { topic } of globalTables) topics.add(topic.name)
+  const topicIds = numbered('t', [...topics])
+  const storeIds = numbered(
+    's',
+    subTopologies.flatMap(({ stores }) => stores.map(({ name }) => name)),
+  )
+  /** Sources and sinks are drawn as the topic that they read or write. */
+  const placeOf = ({ id, role }: GraphNode) =>
+    role.kind === 'source' || role.kind === 'sink' ? topicIds.get(role.topic.name) : `n${id}`
+
+  const lines = ['flowchart LR']
+  for (const [index, subTopology] of subTopologies.entries()) {
+    lines.push(`  subgraph g${index}["${subTopology.name}"]`)
     for (const node of subTopology.nodes) {
       if (node.role.kind === 'operator') lines.push(`    n${node.id}["${node.name}"]`)
       if (node.role.kind === 'external-sink') lines.push(`    n${node.id}[["${node.role.sink}"]]`)
     }
-    for (const store of subTopology.stores) lines.push(`    ${storeId(store.name)}[("${store.name}")]`)
+    for (const { name } of subTopology.stores) lines.push(`    ${storeIds.get(name)}[("${name}")]`)
     lines.push('  end')
-    for (const node of subTopology.nodes) {
-      if (node.role.kind === 'source' || node.role.kind === 'sink') topics.add(node.role.topic.name)
-    }
   }
-  for (const { topic } of topology.globalTables) topics.add(topic.name)
-  for (const topic of topics) lines.push(`  ${topicId(topic)}{{"${topic}"}}`)
-  for (const node of topology.nodes) {
-    for (const parent of node.parents) lines.push(`  ${placeId(parent)} --> ${placeId(node)}`)
-    for (const store of node.stores) lines.push(`  ${placeId(node)} <-.-> ${storeId(store.name)}`)
-    for (const table of node.globalTables) {
-      const topic = topology.globalTables.find(({ store }) => store.name === table)?.topic.name
-      if (topic !== undefined) lines.push(`  ${topicId(topic)} -.-> ${placeId(node)}`)
+  for (const [topic, id] of topicIds) lines.push(`  ${id}{{"${topic}"}}`)
+  for (const node of nodes) {
+    for (const parent of node.parents) lines.push(`  ${placeOf(parent)} --> ${placeOf(node)}`)
+    for (const { name } of node.stores) lines.push(`  ${placeOf(node)} <-.-> ${storeIds.get(name)}`)
+    for (const { store, topic } of globalTables) {
+      if (node.globalTables.includes(store.name))
+        lines.push(`  ${topicIds.get(topic.name)} -.-> ${placeOf(node)}`)
     }
   }
   return lines.join('\n')
 }
 
-/** Sources and sinks are drawn as the topic that they read or write. */
-function placeId(node: GraphNode): string {
-  const { role } = node
-  return role.kind === 'source' || role.kind === 'sink' ? topicId(role.topic.name) : `n${node.id}`
-}
-
-function topicId(name: string): string {
-  return `t_${name.replace(/[^A-Za-z0-9]/g, '_')}`
-}
-
-function storeId(name: string): string {
-  return `st_${name.replace(/[^A-Za-z0-9]/g, '_')}`
+/** Identifiers that mermaid takes, for names that it does not. */
+function numbered(prefix: string, names: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(names.map((name, index) => [name, `${prefix}${index}`]))
 }
 
 function asData(topology: Topology) {
@@ -111,7 +113,9 @@ function asData(topology: Topology) {
       nodes: subTopology.nodes.map((node) => ({
         name: node.name,
         kind: node.role.kind === 'operator' ? node.role.operator : node.role.kind,
+        topic: node.role.kind === 'source' || node.role.kind === 'sink' ? node.role.topic.name : null,
         stores: node.stores.map(({ name }) => name),
+        globalTables: node.globalTables,
         to: childrenOf(node, subTopology).map(({ name }) => name),
       })),
     })),
