@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest'
+import { defineTopology } from '../dsl/stream-builder.ts'
+import type { TopicSettings } from '../ports/log.ts'
+import { nullable } from '../serde/serde.ts'
+import { serdes } from '../serde/serdes.ts'
+import { topic } from '../serde/topic.ts'
+import { taskCount, topicsOf } from './internal-topics.ts'
+
+const values = { key: serdes.string, value: serdes.string }
+const orders = topic('orders', values)
+const users = topic('users', values, { partitions: 3 })
+const joined = defineTopology('joined', (builder) => {
+  builder
+    .stream(orders)
+    .join(builder.table(users, { store: 'users' }), (order, user) => order + user)
+    .to(topic('out', values))
+})
+const counted = defineTopology('counted', (builder) => {
+  builder
+    .stream(orders)
+    .groupBy((order) => order, serdes.string)
+    .count({ store: 'counts' })
+    .toStream()
+    .to(topic('out', { key: serdes.string, value: nullable(serdes.long) }))
+})
+
+function existing(...settings: [string, number][]): ReadonlyMap<string, TopicSettings> {
+  return new Map(
+    settings.map(([name, partitions]) => [
+      name,
+      { name, partitions, cleanup: 'delete', timestampType: 'create' },
+    ]),
+  )
+}
+
+function counts(topics: readonly TopicSettings[]): Record<string, number> {
+  return Object.fromEntries(topics.map(({ name, partitions }) => [name, partitions]))
+}
+
+describe('topicsOf', () => {
+  it('should take the partitions that exist, then those that the topic names, then the default', () => {
+    expect(counts(topicsOf(counted, existing(['orders', 5]), 2))).toMatchObject({
+      orders: 5,
+      out: 2,
+      'counted-counts-repartition': 2,
+      'counted-counts-changelog': 2,
+      'counted-checkpoint': 1,
+      'counted-dead-letter': 2,
+    })
+    expect(counts(topicsOf(joined, existing(), 3))).toMatchObject({ users: 3, orders: 3 })
+  })
+
+  it('should give each store a compacted changelog with a partition for each task, stamped by the log', () => {
+    const changelog = topicsOf(counted, existing(['counted-counts-repartition', 6]), 2).find(
+      ({ name }) => name === 'counted-counts-changelog',
+    )
+    expect(changelog).toEqual({
+      name: 'counted-counts-changelog',
+      partitions: 6,
+      cleanup: 'compact',
+      timestampType: 'append',
+    })
+  })
+
+  it('should refuse to join topics whose partitions are not alike, naming both', () => {
+    expect(() => topicsOf(joined, existing(['orders', 4]), 2)).toThrow(
+      expect.objectContaining({
+        code: 'PARTITIONS_NOT_ALIKE',
+        message: expect.stringMatching(/orders 4.*users 3|users 3.*orders 4/),
+      }),
+    )
+  })
+})
+
+describe('taskCount', () => {
+  it('should be that of the topic with the most partitions', () => {
+    const merged = defineTopology('merged', (builder) => {
+      builder.stream(orders).merge(builder.stream(users)).to(topic('out', values))
+    })
+    const partitions = new Map([
+      ['orders', 2],
+      ['users', 5],
+    ])
+    expect(taskCount(merged.subTopologies[0]!, partitions)).toBe(5)
+  })
+})
