@@ -185,7 +185,7 @@ describe('an aggregator that changes its aggregate in place', () => {
             .stream(numbers)
             .groupByKey()
             .aggregate(pushing, { store: 'lists', value: serdes.json() })
-            .filter((list) => list.length < 3)
+            .filter((list) => list.length !== 2)
             .groupBy((_key, list) => ['length', list.length], { key: serdes.string, value: serdes.long })
             .aggregate(
               summing((length) => length),
@@ -197,7 +197,7 @@ describe('an aggregator that changes its aggregate in place', () => {
         [fiveNumbers],
         { settings: { emission } },
       )
-      expect(latest(records)).toEqual(new Map([['length', 2]]))
+      expect(latest(records)).toEqual(new Map([['length', 3]]))
     },
   )
 })
