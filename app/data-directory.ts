@@ -6,13 +6,16 @@
  *     orders.db           the tables, SQLite
  *     order-streams.log   what happened
  */
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { type EmbeddedLog, openEmbeddedLog } from '../streams/adapters/embedded/embedded-log.ts'
 import { openLogRegistry } from '../streams/adapters/registry/log-registry.ts'
 import { RocksStoreProvider } from '../streams/adapters/rocksdb/rocks-store-provider.ts'
 import { systemClock } from '../streams/adapters/system/system-clock.ts'
 import {
   type Clock,
+  messageOf,
   type SchemaRegistry,
   type Store,
   type StoreProvider,
@@ -41,7 +44,8 @@ export async function openDataDirectory(config: Config, mode: 'create' | 'existi
   const directory = new RocksStoreProvider({ directory: path })
   const opened: (() => Promise<void>)[] = []
   try {
-    if (mode === 'existing' && !(await directory.exists('log'))) throw nothingThere(path)
+    if (mode === 'create') await makeDirectory(path)
+    else if (!(await directory.exists('log'))) throw nothingThere(path)
     const store: Store = await directory.open('log')
     opened.push(() => store.close())
     const clock = systemClock
@@ -63,6 +67,23 @@ export async function openDataDirectory(config: Config, mode: 'create' | 'existi
   } catch (error) {
     for (const close of opened.reverse()) await close().catch(() => {})
     throw explained(path, error)
+  }
+}
+
+/** One by one: Node's own `recursive` never ends where a directory is refused as not being there, as in /proc. */
+async function makeDirectory(path: string): Promise<void> {
+  const parent = dirname(path)
+  try {
+    if (parent !== path && !existsSync(parent)) await makeDirectory(parent)
+    await mkdir(path)
+  } catch (error) {
+    if (error instanceof StreamsError) throw error
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EEXIST') return
+    const isFull = code === 'ENOSPC' || code === 'EDQUOT'
+    throw new StreamsError(isFull ? 'STORAGE_FULL' : 'STATE_DIRECTORY_UNUSABLE', messageOf(error), {
+      cause: error,
+    })
   }
 }
 

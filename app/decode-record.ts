@@ -50,7 +50,10 @@ export class RecordDecoder {
       const plain = known !== undefined && !known.serde.name.includes('avro(') ? known.serde : undefined
       if (plain !== undefined) return showable(await this.decodePlain(plain, data))
       const codec = data[0] === 0 && data.length >= avroHeaderBytes ? await this.avroCodec(data) : null
-      return codec === null ? bytesForPeople(data) : showable(codec.decode(data, 0, data.length))
+      if (codec !== null) return showable(codec.decode(data, 0, data.length))
+      // Of a topic that nobody knows the bytes may be anything.
+      if (known === undefined) return bytesForPeople(data)
+      throw new TypeError('it does not begin with a zero byte and the id of a schema that the registry has')
     } catch (error) {
       return { undecodable: messageOf(error), bytes: bytesForPeople(data) }
     }
@@ -70,8 +73,8 @@ export class RecordDecoder {
     try {
       const schema = await this.registry.schemaById(id)
       // Whatever the schema describes; its values are only shown.
-      const serde = avro(JSON.parse(schema) as AvroSchema<unknown>)
-      codec = await serde.open({ registry: onlySchema(id, schema), subject: '' })
+      const parsed: AvroSchema<unknown> = JSON.parse(schema)
+      codec = await avro(parsed).open({ registry: onlySchema(id, schema), subject: '' })
     } catch {}
     this.byId.set(id, codec)
     return codec

@@ -4,7 +4,7 @@ import { exitCodes } from '../failure.ts'
 import { openLogFile } from '../log-file.ts'
 import { serveOrders } from '../order-api.ts'
 import { createOrderTopics } from '../order-topologies.ts'
-import { out, tell } from '../output.ts'
+import { tell } from '../output.ts'
 import { onStopRequest } from '../stop-request.ts'
 import {
   addApiOptions,
@@ -54,7 +54,7 @@ async function serve(options: ConfigOptions): Promise<number> {
     try {
       await createOrderTopics(data.log, config)
       const api = await serveOrders(data, config, logger)
-      out(`The Order API listens at ${api.url}. Ctrl-C stops.`)
+      tell(`The Order API listens at ${api.url}. Ctrl-C stops.`)
       await stop.requested
       await api.close()
       return exitCodes.done

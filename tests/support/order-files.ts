@@ -19,7 +19,7 @@ export function writeSimulation(path: string, options: SimulationOptions): numbe
 export function sampleOrder(orderId: string, changes: object = {}) {
   return {
     order_id: orderId,
-    user_id: `user-${orderId.length % 3}`,
+    user_id: `user-${orderId.at(-1)}`,
     store_id: '330',
     status: 'CREATED',
     currency: 'USD',
