@@ -87,7 +87,8 @@ export class PartitionInput {
   advance(): void {
     this.nextOffset = this.batches[this.head]!.offsets[this.indexes[this.head]!]! + 1
     this.head++
-    if (this.isEmpty && this.current === null) this.nextOffset = this.reader.position(this.partition)
+    if (this.isEmpty && this.current === null)
+      this.nextOffset = Math.max(this.nextOffset, this.reader.position(this.partition))
   }
 
   /** The fetch of the missing schema failed for good: the record that needs it cannot be decoded. */
@@ -106,7 +107,7 @@ export class PartitionInput {
     let first = 0
     while (first < batch.length && batch.offsets[first]! < this.nextOffset) first++
     if (first === batch.length) {
-      if (this.isEmpty) this.nextOffset = batch.nextOffset
+      if (this.isEmpty) this.nextOffset = Math.max(this.nextOffset, batch.nextOffset)
       return true
     }
     this.current = batch

@@ -10,16 +10,18 @@ import type { CompiledTask } from './compiled-task.ts'
 import { PartitionInput } from './partition-input.ts'
 import type { StartingPoint } from './starting-point.ts'
 
+type Compiled = Pick<CompiledTask, 'processors' | 'readAheadStores'>
+
 export class TaskInputs {
   private readonly inputs: readonly PartitionInput[]
-  private readonly compiled: CompiledTask
+  private readonly compiled: Compiled
   private readonly start: StartingPoint
   /** Where the last commit stands; before the first one, where the task began: with an external sink, what the sink holds. */
   committedOffsets: readonly PartitionOffset[]
   /** Whether the sink is ahead of the group, which must be told even if no record comes any more. */
   private groupIsBehind: boolean
 
-  constructor(compiled: CompiledTask, reader: LogReader, start: StartingPoint) {
+  constructor(compiled: Compiled, reader: LogReader, start: StartingPoint) {
     this.compiled = compiled
     this.start = start
     this.committedOffsets = start.offsets
