@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest'
+import {
+  into,
+  jsonTopic,
+  latest,
+  nullableTopic,
+  outcomeOf,
+  shown,
+  withDriver,
+} from '../../tests/support/topologies.ts'
 import { serdes } from '../serde/serdes.ts'
 import { type Aggregator, counting, summing } from './aggregators.ts'
-import { into, jsonTopic, latest, nullableTopic, outcomeOf, shown, withDriver } from './dsl-under-test.ts'
 import { defineTopology } from './stream-builder.ts'
 
 const numbers = jsonTopic<number>('numbers')

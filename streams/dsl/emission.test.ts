@@ -1,9 +1,9 @@
 /** Whatever is combined, held back until commit, or spread over partitions: the tables in the end are the same. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { latest, nullableTopic, withDriver } from '../../tests/support/topologies.ts'
 import { serdes } from '../serde/serdes.ts'
 import { summing } from './aggregators.ts'
-import { latest, nullableTopic, withDriver } from './dsl-under-test.ts'
 import { defineTopology, type StreamBuilder } from './stream-builder.ts'
 
 interface Row {

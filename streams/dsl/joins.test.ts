@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { into, jsonTopic, latest, nullableTopic, outcomeOf, shown } from '../../tests/support/topologies.ts'
 import { serdes } from '../serde/serdes.ts'
 import { topic } from '../serde/topic.ts'
-import { into, jsonTopic, latest, nullableTopic, outcomeOf, shown } from './dsl-under-test.ts'
 
 interface View {
   readonly user: string

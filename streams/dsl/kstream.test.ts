@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { into, jsonTopic, nullableTopic, outcomeOf, shown } from '../../tests/support/topologies.ts'
 import { serdes } from '../serde/serdes.ts'
 import { topic } from '../serde/topic.ts'
-import { into, jsonTopic, nullableTopic, outcomeOf, shown } from './dsl-under-test.ts'
 import type { KStream } from './kstream.ts'
 
 const numbers = jsonTopic<number>('numbers')

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { into, jsonTopic, outcomeOf, shown } from '../../tests/support/topologies.ts'
 import { serdes } from '../serde/serdes.ts'
 import { keyValueStore } from '../topology/store-spec.ts'
-import { into, jsonTopic, outcomeOf, shown } from './dsl-under-test.ts'
 import { output } from './process.ts'
 
 const numbers = jsonTopic<number>('numbers')

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { jsonTopic } from '../../tests/support/topologies.ts'
 import { serdes } from '../serde/serdes.ts'
 import { keyValueStore } from '../topology/store-spec.ts'
-import { jsonTopic } from './dsl-under-test.ts'
 import { output } from './process.ts'
 import { defineTopology, type StreamBuilder } from './stream-builder.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { into, jsonTopic, withDriver } from '../../tests/support/topologies.ts'
 import type { PartitionOffset } from '../ports/log.ts'
 import type { Sink } from '../ports/sink.ts'
-import { into, jsonTopic, withDriver } from './dsl-under-test.ts'
 import { output } from './process.ts'
 import { defineTopology } from './stream-builder.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { jsonTopic } from '../dsl/dsl-under-test.ts'
+import { jsonTopic } from '../../tests/support/topologies.ts'
 import { output } from '../dsl/process.ts'
 import { defineTopology } from '../dsl/stream-builder.ts'
 import { serdes } from '../serde/serdes.ts'

@@ -1,17 +1,18 @@
 /** Topologies of one test: topics of JSON, and a run that gives back all that came out. */
-import type { DeadLetter } from '../schemas/generated/records.ts'
-import { nullable } from '../serde/serde.ts'
-import { serdes } from '../serde/serdes.ts'
-import { type Topic, topic } from '../serde/topic.ts'
+
+import type { StreamBuilder } from '../../streams/dsl/stream-builder.ts'
+import { defineTopology } from '../../streams/dsl/stream-builder.ts'
+import type { DeadLetter } from '../../streams/schemas/generated/records.ts'
+import { nullable } from '../../streams/serde/serde.ts'
+import { serdes } from '../../streams/serde/serdes.ts'
+import { type Topic, topic } from '../../streams/serde/topic.ts'
 import {
   type TestDriverOptions,
   type TestInput,
   type TestRecord,
   TopologyTestDriver,
-} from '../testing/topology-test-driver.ts'
-import type { Topology } from '../topology/topology.ts'
-import type { StreamBuilder } from './stream-builder.ts'
-import { defineTopology } from './stream-builder.ts'
+} from '../../streams/testing/topology-test-driver.ts'
+import type { Topology } from '../../streams/topology/topology.ts'
 
 /** A topic with text for keys and JSON for values, neither ever null. */
 export function jsonTopic<V>(name: string): Topic<string, V> {
