@@ -23,7 +23,6 @@ import {
   isRejected,
   type Place,
   type Placed,
-  partitions,
   type Result,
   type Row,
   sortOut,
@@ -122,11 +121,11 @@ function expectNothingLost(results: ByKey, expected: ByKey, { name, emits, expec
 }
 
 async function uncommitted({ log }: Remains, { name, subTopologies }: Topology): Promise<PartitionOffset[]> {
+  const read = subTopologies.flatMap(({ sources }) => sources.map(({ topic }) => topic.name))
+  const topics = await log.describeTopics(read)
   const ranges = await log.offsetRanges(
-    subTopologies.flatMap(({ sources }) =>
-      sources.flatMap(({ topic }) =>
-        Array.from({ length: partitions }, (_, partition) => ({ topic: topic.name, partition })),
-      ),
+    topics.flatMap(({ name: topic, partitions }) =>
+      Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
     ),
   )
   const committed = await log.committedOffsets(name, ranges)
@@ -171,8 +170,9 @@ async function stateOf(
   store: string,
 ): Promise<Map<string, number>> {
   const sub = topology.subTopologies.find(({ stores }) => stores.some(({ name }) => name === store))!
-  const folds = Array.from({ length: partitions }, () => new Map<string, string>())
   const changelog = internalTopics.changelog(topology.name, store)
+  const [settings] = await log.describeTopics([changelog])
+  const folds = Array.from({ length: settings!.partitions }, () => new Map<string, string>())
   for (const batch of await run(clock, readTopic(log, clock, changelog))) {
     for (let index = 0; index < batch.length; index++) {
       const row = valueAt(batch, index)
@@ -182,7 +182,7 @@ async function stateOf(
     }
   }
   const state = new Map<string, number>()
-  for (let partition = 0; partition < partitions; partition++) {
+  for (let partition = 0; partition < folds.length; partition++) {
     const name = databaseName(topology.name, `${sub.name}_${partition}`)
     const database = await TaskDatabase.open(tasks, name, sub.stores)
     const prefix = database.prefix(store, section.rows)

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest'
+import { inputRecords, keyedCount } from '../../tests/simulation/cases.ts'
+import { verify } from '../../tests/simulation/verify.ts'
+import { openLog, run, startProcess, worldWithInput } from '../../tests/simulation/world.ts'
+import { type ErrorCode, errorCatalogue, type Recovery, StreamsError } from '../errors.ts'
+
+/** Starts the count with an error thrown in the middle of the third commit. */
+async function startWithError(error: unknown) {
+  const records = inputRecords(10)
+  const world = await worldWithInput(records)
+  const open = await openLog(world)
+  let left = 3
+  let task = ''
+  const { app } = await startProcess(open, world, keyedCount, {
+    observer: {
+      onCommitStep: (taskId, step) => {
+        if (step !== 'sent' || --left !== 0) return
+        task = taskId
+        throw error
+      },
+    },
+  })
+  const state = () => app.status()[0]!.tasks.get(task)
+  return { app, open, world, records, state }
+}
+
+type Outcome = 'processed' | 'given up' | 'stopped'
+
+const outcomes: Record<Recovery, Outcome> = {
+  retry: 'processed',
+  'rebuild-task': 'processed',
+  fenced: 'given up',
+  'dead-letter': 'stopped',
+  stop: 'stopped',
+}
+
+describe('TaskDriver', () => {
+  const table = Object.entries(errorCatalogue).map(([code, { recovery }]) => ({
+    code: code as ErrorCode,
+    recovery,
+    outcome: outcomes[recovery],
+  }))
+  it.each(table)(
+    'should act on an error as its recovery says: $code is $outcome',
+    async ({ code, outcome }) => {
+      const error = new StreamsError(code, 'placed by the test')
+      const { app, open, world, records, state } = await startWithError(error)
+      if (outcome === 'processed') {
+        await run(open.clock, app.drained())
+        expect(state()).toEqual({ kind: 'running' })
+        await run(open.clock, app.stop())
+        await verify({ ...open, tasks: world.tasks, rows: [] }, keyedCount, records, 'exactly-once')
+      } else if (outcome === 'given up') {
+        expect(state()).toEqual({ kind: 'given-up', error })
+        await run(open.clock, app.stop())
+      } else {
+        await expect(run(open.clock, app.drained())).rejects.toBe(error)
+        expect(state()).toEqual({ kind: 'failed', error })
+        await run(open.clock, app.stop())
+        expect(app.status()[0]!.state).toEqual({ kind: 'failed', error })
+      }
+    },
+  )
+
+  it('should stop for an error that it does not know, and never retry it', async () => {
+    const error = new TypeError('undefined is not a function')
+    const { app, open, state } = await startWithError(error)
+    await expect(run(open.clock, app.drained())).rejects.toBe(error)
+    expect(state()).toEqual({ kind: 'failed', error })
+    await run(open.clock, app.stop())
+  })
+
+  it('should wait longer from error to error, and tell which attempt it is', async () => {
+    const records = inputRecords(5)
+    const world = await worldWithInput(records)
+    const open = await openLog(world)
+    const failedAtMs: number[] = []
+    const { app } = await startProcess(open, world, keyedCount, {
+      settings: { taskRetryInitialMs: 100, taskRetryMaxMs: 400, taskMaxAttempts: 20 },
+      observer: {
+        onCommitStep: (taskId, step) => {
+          if (step !== 'flushed' || !taskId.endsWith('_0') || failedAtMs.length === 6) return
+          failedAtMs.push(open.clock.now())
+          throw new StreamsError('LOG_UNAVAILABLE', 'away')
+        },
+      },
+    })
+    await run(open.clock, app.drained())
+    const pauses = failedAtMs.slice(1).map((timeMs, index) => Math.floor((timeMs - failedAtMs[index]!) / 100))
+    expect(pauses).toEqual([1, 2, 4, 4, 4])
+    await run(open.clock, app.stop())
+  })
+
+  it('should stop at once while it waits for another attempt', async () => {
+    const error = new StreamsError('LOG_UNAVAILABLE', 'away')
+    const { app, open, state } = await startWithError(error)
+    expect(state()).toEqual({ kind: 'waiting', error, attempt: 1 })
+    const beforeMs = open.clock.now()
+    await app.stop()
+    expect(open.clock.now() - beforeMs).toBeLessThan(50)
+  })
+})
