@@ -18,7 +18,8 @@ export async function showProgress(
   node: SingleNode,
   input: () => InputProgress | undefined,
 ): Promise<Progress> {
-  const isTerminal = process.stderr.isTTY === true
+  // A terminal without a size, as some containers have, has no room to redraw in.
+  const isTerminal = process.stderr.isTTY === true && process.stderr.rows > 0
   const meter = await FlowMeter.open(node)
   const redraw = isTerminal ? createLogUpdate(process.stderr) : undefined
   let showing: Promise<void> = Promise.resolve()

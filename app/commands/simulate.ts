@@ -153,7 +153,8 @@ function simulationOf(options: SimulateOptions): SimulationOptions {
 
 /** The bar is over the orders that have begun: how many events they will have, nobody knows before. */
 function showSending(orders: number) {
-  const redraw = process.stderr.isTTY === true ? createLogUpdate(process.stderr) : undefined
+  const isTerminal = process.stderr.isTTY === true && process.stderr.rows > 0
+  const redraw = isTerminal ? createLogUpdate(process.stderr) : undefined
   const begun = new Set<string>()
   return {
     orders: () => begun.size,

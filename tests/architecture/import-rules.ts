@@ -57,7 +57,6 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   commander: ['app'],
   yaml: ['app'],
   'log-update': ['app'],
-  'cli-table3': ['app'],
   zod: ['api', 'app'],
   'pure-rand': ['api/simulator', 'streams/testing', 'bench'],
   vitest: ['test', 'vitest.config.ts'],
