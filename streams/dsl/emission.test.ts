@@ -101,7 +101,7 @@ function shouldCome(
         expect({ way, ...withoutZeros(await tableOf(declare, given, way)) }).toEqual({ way, ...expected })
       }
     }),
-    { numRuns: 30 },
+    { numRuns: 20 },
   )
 }
 

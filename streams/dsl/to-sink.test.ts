@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { into, jsonTopic, withDriver } from '../../tests/support/topologies.ts'
-import type { PartitionOffset } from '../ports/log.ts'
-import type { Sink } from '../ports/sink.ts'
+import { MemorySink } from '../testing/memory-sink.ts'
 import { output } from './process.ts'
 import { defineTopology } from './stream-builder.ts'
 
@@ -13,34 +12,15 @@ interface Row {
 }
 
 /** A database of one table that takes no negative numbers. */
-class FakeSink implements Sink<Row> {
-  readonly name = 'fake'
-  readonly rows: Row[] = []
-  readonly positions: PartitionOffset[] = []
-
-  async open({ partitions }: { partitions: readonly unknown[] }) {
-    let prepared: { rows: readonly Row[]; next: readonly PartitionOffset[] } = { rows: [], next: [] }
-    return {
-      positions: partitions.map(() => null),
-      prepare: async (rows: readonly Row[], next: readonly PartitionOffset[]) => {
-        prepared = { rows: rows.filter(({ n }) => n >= 0), next }
-        return rows.flatMap(({ n }, index) =>
-          n < 0 ? [{ index, code: 'NEGATIVE', message: `n is ${n}` }] : [],
-        )
-      },
-      commit: async () => {
-        this.rows.push(...prepared.rows)
-        this.positions.push(...prepared.next)
-      },
-      rollback: async () => {},
-      close: async () => {},
-    }
-  }
+function newSink(): MemorySink<Row> {
+  return new MemorySink({
+    rejects: ({ n }) => (n < 0 ? { code: 'NEGATIVE', message: `n is ${n}` } : undefined),
+  })
 }
 
 describe('toSink', () => {
   it('should write the rows made of each record, and the offsets to go on from', async () => {
-    const sink = new FakeSink()
+    const sink = newSink()
     const topology = defineTopology('rows', (builder) => {
       builder.stream(numbers).toSink('write-rows', sink, (n, key, record) => [
         { id: `${key}@${record.offset}`, n },
@@ -56,14 +36,13 @@ describe('toSink', () => {
       { id: 'b@1', n: 2 },
       { id: 'b@1', n: 4 },
     ])
-    expect(sink.positions).toEqual([
-      { topic: 'numbers', partition: 0, offset: 1 },
-      { topic: 'numbers', partition: 0, offset: 2 },
-    ])
+    const partition = { topic: 'numbers', partition: 0 }
+    const { positions } = await sink.open({ id: 'rows/numbers_0', partitions: [partition] })
+    expect(positions).toEqual([2])
   })
 
   it('should send the record of a rejected row to the dead letters, under the name of the sink', async () => {
-    const sink = new FakeSink()
+    const sink = newSink()
     const topology = defineTopology('rejecting', (builder) => {
       builder.stream(numbers).toSink('write-rows', sink, (n, key) => [{ id: key, n }])
     })
@@ -84,12 +63,12 @@ describe('toSink', () => {
         const { out } = builder
           .stream(numbers)
           .process('p', { outputs: { out: output<string, number>() }, create: ({ outputs }) => outputs.out })
-        out.toSink('rows', new FakeSink(), () => [])
+        out.toSink('rows', newSink(), () => [])
         builder.table(jsonTopic<number>('other'), { store: 'rows' })
         builder
           .table(jsonTopic<number>('stateful'), { store: 'kept' })
           .toStream()
-          .toSink('more-rows', new FakeSink(), () => [])
+          .toSink('more-rows', newSink(), () => [])
       },
       /sub-topology stateful has the external sink "more-rows" and also "table-kept".*write to a topic first/,
     ],
@@ -97,7 +76,7 @@ describe('toSink', () => {
       'a topic beside it',
       (builder) => {
         const stream = builder.stream(numbers)
-        stream.toSink('rows', new FakeSink(), () => [])
+        stream.toSink('rows', newSink(), () => [])
         stream.to(jsonTopic<number>('copy'))
       },
       /external sink "rows" and also "copy-sink-1"/,
@@ -106,8 +85,8 @@ describe('toSink', () => {
       'a second one',
       (builder) => {
         const stream = builder.stream(numbers)
-        stream.toSink('rows', new FakeSink(), () => [])
-        stream.toSink('more-rows', new FakeSink(), () => [])
+        stream.toSink('rows', newSink(), () => [])
+        stream.toSink('more-rows', newSink(), () => [])
       },
       /two external sinks, "rows" and "more-rows"/,
     ],
