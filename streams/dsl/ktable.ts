@@ -47,10 +47,12 @@ export class KTable<out K, out V> {
     return this.materialize(table, options)
   }
 
+  /** Rows for which the predicate does not hold. */
   filterNot(predicate: (value: V, key: K) => boolean, options: MaterializeOptions<K, V> = {}): KTable<K, V> {
     return this.filter((value, key) => !predicate(value, key), options)
   }
 
+  /** A new value for each row. A mapper that answers null deletes the row from the result. */
   mapValues<V2>(mapper: (value: V, key: K) => V2, options: MaterializeOptions<K, V2> = {}): KTable<K, V2> {
     const mapped = (value: V, key: K) => mapper(value, key) ?? null
     const table = rowByRow(this.build, this, 'table-map-values', options.value, mapped, false)
@@ -80,6 +82,11 @@ export class KTable<out K, out V> {
   /**
    * Groups rows by another key, to aggregate them. A row whose new key is null takes part in no group. The aggregate
    * follows the table: a replaced or deleted row is taken out again.
+   *
+   * @example
+   * const usersPerCity = users
+   *   .groupBy((_id, user) => [user.city, user.name], { key: serdes.string, value: serdes.string })
+   *   .count({ store: 'users-per-city' })
    */
   groupBy<K2, V2>(
     selector: (key: K, value: V) => readonly [K2 | null, V2],
@@ -90,7 +97,11 @@ export class KTable<out K, out V> {
     return KGroupedTable.from(this.build, this.node, selector, serdes)
   }
 
-  /** Rows of both tables with the same key. */
+  /**
+   * Rows of both tables with the same key.
+   *
+   * @example const profiles = users.join(addresses, (user, address) => ({ ...user, city: address.city }))
+   */
   join<V2, R>(
     other: KTable<K, V2>,
     joiner: (left: V, right: V2, key: K) => R,

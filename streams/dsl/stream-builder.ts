@@ -17,7 +17,12 @@ export class StreamBuilder {
     this.build = build
   }
 
-  /** The records of a topic, each on its own. */
+  /**
+   * The records of a topic, each on its own. With `timestamp` they have the time that their value says; records of several
+   * inputs are taken in the order of that time.
+   *
+   * @example const orders = builder.stream(topics.orders, { timestamp: (order) => order.orderedTime })
+   */
   stream<K, V>(
     topic: Topic<K, V>,
     options: { readonly timestamp?: TimestampExtractor<K, V> } = {},
@@ -30,7 +35,12 @@ export class StreamBuilder {
     })
   }
 
-  /** A topic as a table: the latest value of each key. Null values delete; records without a key are dropped. */
+  /**
+   * A topic as a table: the latest value of each key. Null values delete; records without a key are dropped and counted.
+   * It gets a store when it is named here, joined or grouped; without a name the store has the topic's.
+   *
+   * @example const users = builder.table(topics.users, { store: 'users' })
+   */
   table<K, V>(
     topic: Topic<K, V>,
     options: MaterializeOptions<NonNullable<K>, NonNullable<V>> = {},
@@ -38,7 +48,12 @@ export class StreamBuilder {
     return tableFromTopic(this.build, topic, options)
   }
 
-  /** A topic as a table that every instance holds whole, whatever its partitions. */
+  /**
+   * A topic as a table that every instance holds whole, in memory, whatever its partitions: for joins by any key, without
+   * repartitioning the stream. For tables that fit into memory and change seldom.
+   *
+   * @example const products = builder.globalTable(topics.products, { store: 'products' })
+   */
   globalTable<K, V>(
     topic: Topic<K, V>,
     options: { readonly store: string },
