@@ -5,7 +5,7 @@ import { StreamNode, TableNode, type TablePlace } from '../topology/stream-node.
 import type { BuildContext } from './build-context.ts'
 import { KGroupedTable } from './kgrouped-table.ts'
 import type { KStream } from './kstream.ts'
-import { ofRowsBefore, storedRows, writeRows } from './stored-rows.ts'
+import { storedRows, writeRows } from './stored-rows.ts'
 import { joinTables, type TableJoinType } from './table-joins.ts'
 
 export interface TableTraits<K, V> {
@@ -214,7 +214,6 @@ function rowByRow<K, V, V2>(
     role: { kind: 'operator', operator },
     parents: [table.node.node],
   })
-  const rowBefore = ofRowsBefore(rowOf)
   const derived = new TableNode<K, V2>(node, table.node.knowsOldValues, (task) => {
     const rows = table.node.rows(task)
     return { ...rows, get: (key) => computedRow(rows.get(key), key) }
@@ -229,8 +228,16 @@ function rowByRow<K, V, V2>(
     return (key, newValue, oldValue, timestampMs) => {
       task.enter(node)
       const newRow = newValue === null ? null : rowOf(newValue, key)
-      const oldRow = oldValue === null ? null : rowBefore(oldValue, key)
-      if (newRow !== null || oldRow !== null || !skips) next(key, newRow, oldRow, timestampMs)
+      let oldRow: V2 | null = null
+      let oldIsKnown = true
+      try {
+        oldRow = oldValue === null ? null : rowOf(oldValue, key)
+      } catch {
+        // It threw on that row already when the row was new: what was passed on is the row before it, whatever that was.
+        oldIsKnown = false
+      }
+      if (newRow === null && oldRow === null && skips && oldIsKnown) return
+      next(key, newRow, oldRow, timestampMs)
     }
   })
   const { keySerde, requireRows, requireOldValues } = table.traits

@@ -164,6 +164,21 @@ describe('an operator that throws', () => {
     expect(deadLetters).toMatchObject([{ operator: 'flat-map-values-1' }])
   })
 
+  it('should not hold back the deletion of a row that it threw on in between', async () => {
+    const { records, deadLetters } = await outcomeOf(
+      (builder) =>
+        builder
+          .table(numbers, { store: 'rows' })
+          .filter((n) => lucky(n) > 0)
+          .toStream()
+          .to(results),
+      results,
+      [into(numbers, ...[1, 13, -1].map((value, i) => ({ key: 'a', value, timestampMs: i })))],
+    )
+    expect(shown(records)).toEqual(['a=1@0', 'a=null@2'])
+    expect(deadLetters).toHaveLength(1)
+  })
+
   it('should stop the task where the policy says so, naming the record and the remedy', async () => {
     const stopped = outcomeOf(
       (builder) => builder.stream(numbers).mapValues(lucky).to(results),
