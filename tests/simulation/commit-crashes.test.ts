@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { commitSteps, type ProcessingGuarantee } from '../../streams/index.ts'
 import { cases, externalSink, inputRecords, partitions } from './cases.ts'
-import { countSteps, finish, runUntilCrash } from './runs.ts'
+import { countSteps, finish, runUntilCrash, runUntilWrite } from './runs.ts'
 import { stepsOf, worldWithInput } from './world.ts'
 
 const guarantees: readonly ProcessingGuarantee[] = ['exactly-once', 'at-least-once']
@@ -52,11 +52,15 @@ describe('a sink that is behind the log', () => {
 
 describe('random crashes', () => {
   it('should mend any sequence of crashes, and of power failures', async () => {
-    const crash = fc.record({
-      step: fc.constantFrom(...commitSteps),
-      nth: fc.integer({ min: 1, max: 6 }),
-      lose: fc.constantFrom('nothing' as const, 'unsynced' as const),
-    })
+    const lose = fc.constantFrom('nothing' as const, 'unsynced' as const)
+    const crash = fc.oneof(
+      fc.record({ step: fc.constantFrom(...commitSteps), nth: fc.integer({ min: 1, max: 6 }), lose }),
+      fc.record({
+        writeOf: fc.constantFrom('log' as const, 'tasks' as const),
+        nth: fc.integer({ min: 1, max: 25 }),
+        lose,
+      }),
+    )
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom(...cases),
@@ -65,9 +69,13 @@ describe('random crashes', () => {
         async (testCase, guarantee, crashes) => {
           const records = inputRecords(20)
           let world = await worldWithInput(records)
-          for (const { step, nth, lose } of crashes) {
-            const left = await runUntilCrash(world, testCase, { processingGuarantee: guarantee }, step, nth)
-            world = left?.snapshot(lose) ?? world.snapshot()
+          const settings = { processingGuarantee: guarantee }
+          for (const planned of crashes) {
+            const left =
+              'step' in planned
+                ? await runUntilCrash(world, testCase, settings, planned.step, planned.nth)
+                : await runUntilWrite(world.snapshot(), testCase, settings, planned.writeOf, planned.nth)
+            world = left?.snapshot(planned.lose) ?? world.snapshot()
           }
           await finish(world, testCase, guarantee, records)
         },

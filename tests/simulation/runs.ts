@@ -3,7 +3,31 @@ import type { CommitStep, ProcessingGuarantee, RuntimeSettings } from '../../str
 import { crashAt } from '../../streams/testing/index.ts'
 import type { Case, TestRecord } from './cases.ts'
 import { verify } from './verify.ts'
-import { newProcess, openLog, run, startProcess, type World } from './world.ts'
+import { newProcess, openLog, run, startProcess, World } from './world.ts'
+
+/** As `runUntilCrash`, with the crash right before the `nth` write to a database: in the middle of a restore, too. */
+export async function runUntilWrite(
+  world: World,
+  testCase: Case,
+  settings: Partial<RuntimeSettings>,
+  of: 'log' | 'tasks',
+  nth: number,
+): Promise<World | undefined> {
+  let writesLeft = nth
+  let left: World | undefined
+  const beforeWrite = (): void => {
+    if (--writesLeft === 0) left = watched.snapshot()
+  }
+  const watched = new World({
+    log: world.log.snapshot(of === 'log' ? { beforeWrite } : {}),
+    tasks: world.tasks.snapshot(of === 'tasks' ? { beforeWrite } : {}),
+    sink: world.sink,
+  })
+  const open = await openLog(watched)
+  const { app } = await startProcess(open, watched, testCase, { settings })
+  await run(open.clock, app.drained())
+  return left
+}
 
 /** Runs until a crash; answers the world that it leaves, or undefined when everything was processed before. */
 export async function runUntilCrash(
