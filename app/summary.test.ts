@@ -14,6 +14,7 @@ const tally: Tally = {
   reasons: { AMOUNT_MISSING: 9, STATUS_UNKNOWN: 2 },
   deadLetterReasons: { ORDER_NOT_JSON: 4 },
   problems: [],
+  unchecked: null,
 }
 const facts = { newOrders: 617, elapsedMs: 2000 }
 
@@ -32,6 +33,14 @@ describe('summaryText', () => {
     expect(summaryText({ ...tally, problems: ['orders 3 is not 2'] }, facts)).toMatch(
       /IT DOES NOT ADD UP\..*\n {2}orders 3 is not 2$/,
     )
+  })
+
+  it('should say when the sums cannot come out, and why', () => {
+    const unchecked = 'retention has deleted records'
+    expect(summaryText({ ...tally, unchecked }, facts)).toMatch(
+      /Not held against one another: retention has deleted records\.$/,
+    )
+    expect(summaryData({ ...tally, unchecked }, facts)).toMatchObject({ reconciles: null, unchecked })
   })
 
   it('should mention rows that the database refused', () => {

@@ -5,6 +5,9 @@ import { gunzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { sampleFile } from '../../app/package-info.ts'
 import { openDatabase } from '../../sql/open.ts'
+import { openEmbeddedLog } from '../../streams/adapters/embedded/embedded-log.ts'
+import { RocksStoreProvider } from '../../streams/adapters/rocksdb/rocks-store-provider.ts'
+import { systemClock } from '../../streams/adapters/system/system-clock.ts'
 import { sampleOrder, writeBadFile, writeLines } from '../support/order-files.ts'
 import {
   dumpTables,
@@ -124,6 +127,38 @@ describe('start --once', () => {
       input: `${JSON.stringify(sampleOrder('c'))}\n${JSON.stringify(sampleOrder('a'))}`,
     })
     expect(summaryOf(piped)).toMatchObject({ orders: 4, headers: 3, repeats: 1, newOrders: 2 })
+  })
+
+  it('should say loudly when it does not add up, and fail', async () => {
+    writeBadFile(input)
+    await once('--input', input)
+    const database = await openDatabase(join(dataDir, 'orders.db'))
+    const transaction = await database.begin('a vandal')
+    await transaction.run("DELETE FROM order_header WHERE order_id = 'sound-3'", [])
+    await transaction.commit()
+    await database.close()
+    const { code, stderr, ...result } = await once('--input', input)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /it does not add up: orders in order-processed \d+ is not rows of order_header \d+ =/,
+    )
+    expect(summaryOf({ ...result, code, stderr })).toMatchObject({ reconciles: false })
+  })
+
+  it('should not call it a mistake when old dead letters were deleted', async () => {
+    writeBadFile(input)
+    await once('--input', input)
+    const store = await new RocksStoreProvider({ directory: dataDir }).open('log')
+    const log = await openEmbeddedLog({ store, clock: systemClock })
+    await log.deleteRecords([{ topic: 'ingest-dead-letter', partition: 0, offset: 1 }])
+    await log.close()
+    await store.close()
+    const result = await once('--input', input)
+    expect(summaryOf(result)).toMatchObject({
+      reconciles: null,
+      unchecked: expect.stringContaining('retention'),
+    })
+    expect(result.code).toBe(0)
   })
 
   it('should count one order id of two users as one order, and still add up', async () => {
