@@ -104,12 +104,17 @@ export const errorCatalogue = {
   },
   LOG_REFUSED: {
     recovery: 'stop',
-    summary: 'The log refuses the call for a reason that no retry mends: no permission, or a setting of the broker.',
+    summary:
+      'The log refuses the call for a reason that no retry mends: no permission, or a setting of the broker.',
   },
   STATE_DIRECTORY_LOCKED: { recovery: 'stop', summary: 'Another process uses the data directory.' },
   STATE_DIRECTORY_UNUSABLE: {
     recovery: 'stop',
     summary: 'The data directory cannot be read or written, or is corrupt.',
+  },
+  STATE_NOT_ENCODABLE: {
+    recovery: 'stop',
+    summary: 'A row of a store cannot be encoded: an operator made a value that its serde does not take.',
   },
   STATE_FORMAT_UNSUPPORTED: {
     recovery: 'stop',

@@ -62,6 +62,7 @@ async function open(provider: MemoryStoreProvider) {
       partition: 0,
       database,
       stores: new Map([['rows', store]]),
+      settings: { stateMaxAgeMs: 1000 },
     })
   return { database, restore }
 }
@@ -132,6 +133,16 @@ describe('restoreTask', () => {
     const again = await open(provider)
     await again.restore()
     expect(contentOf(again.database).rows).toEqual(foldOf(written))
+  })
+
+  it('should refuse state that is too old for its changelog to still have every deletion', async () => {
+    const { database, restore } = await open(new MemoryStoreProvider())
+    const committedTimeMs = clock.now()
+    database.apply(database.batch(), { commitNumber: 1, committedTimeMs, changelogOffsets: { rows: 0 } })
+    clock.advance(1001)
+    expect((await restore()).records).toBe(0)
+    await write(['a', '1'])
+    await expect(restore()).rejects.toMatchObject({ code: 'STATE_CORRUPT', details: { held: 0, end: 1 } })
   })
 
   it('should refuse a database whose next records were deleted from the changelog', async () => {

@@ -16,6 +16,7 @@ import type { CommittableStore } from '../state/table-store.ts'
 import type { TaskDatabase } from '../state/task-database.ts'
 import { internalTopics } from '../topology/topology.ts'
 import { followToEnd } from './follow-to-end.ts'
+import type { RuntimeSettings } from './settings.ts'
 
 export interface RestoreTarget {
   readonly log: Log
@@ -25,6 +26,7 @@ export interface RestoreTarget {
   readonly partition: number
   readonly database: TaskDatabase
   readonly stores: ReadonlyMap<string, CommittableStore>
+  readonly settings: Pick<RuntimeSettings, 'stateMaxAgeMs'>
 }
 
 export interface RestoreResult {
@@ -75,15 +77,30 @@ async function positionsToRestore(target: RestoreTarget): Promise<PartitionOffse
   return names.map((store, index) => {
     const { topic, start, end } = ranges[index]!
     const held = database.position.changelogOffsets[store]
-    if (held !== undefined && (held > end || held < start)) {
+    if (held === undefined) return { topic, partition, offset: start }
+    const details = { store, topic, held, start, end }
+    if (held > end || held < start) {
       throw new StreamsError(
         'STATE_CORRUPT',
         `the local state of store ${store} stands at offset ${held} of ${topic}, which has ${start} to ${end}`,
-        { details: { store, topic, held, start, end } },
+        { details },
       )
     }
-    return { topic, partition, offset: held ?? start }
+    if (held < end && isTooOld(target)) {
+      throw new StreamsError(
+        'STATE_CORRUPT',
+        `the local state of store ${store} is older than stateMaxAgeMs and ${topic} has grown since: deletions may be missing`,
+        { details },
+      )
+    }
+    return { topic, partition, offset: held }
   })
+}
+
+/** A database that nothing was committed to yet is being restored from the beginning, however long that takes. */
+function isTooOld({ database, clock, settings }: RestoreTarget): boolean {
+  const { commitNumber, committedTimeMs } = database.position
+  return commitNumber > 0 && clock.now() - committedTimeMs > settings.stateMaxAgeMs
 }
 
 function applyBatch(database: TaskDatabase, store: CommittableStore, records: RecordBatch): void {

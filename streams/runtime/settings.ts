@@ -34,6 +34,11 @@ export interface RuntimeSettings {
   readonly transactionTimeoutMs: number
   /** Rows forgotten per commit once their time to live is over. */
   readonly expiryMaxRowsPerCommit: number
+  /**
+   * Local state last committed longer ago is restored whole when its changelog has grown since: deletions in between may
+   * have been compacted away. At most the time that the log keeps deletions in compacted topics.
+   */
+  readonly stateMaxAgeMs: number
   /** How often a task is rebuilt after an error that may pass, before the topology stops. A commit that succeeds starts the count anew. */
   readonly taskMaxAttempts: number
   readonly taskRetryInitialMs: number
@@ -57,6 +62,7 @@ export const defaultSettings: RuntimeSettings = {
   inputMaxBufferedBytes: 1024 * 1024,
   transactionTimeoutMs: 60_000,
   expiryMaxRowsPerCommit: 1000,
+  stateMaxAgeMs: 24 * 60 * 60 * 1000,
   taskMaxAttempts: 10,
   taskRetryInitialMs: 100,
   taskRetryMaxMs: 10_000,

@@ -201,7 +201,6 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   }
 
   encode(changelog: RecordBatchBuilder, batch: StoreBatch): void {
-    const { valueCodec } = this.options
     const { writer } = changelog
     for (const entry of this.passedEntries) batch.delete(entry)
     for (const row of this.dirty) {
@@ -214,7 +213,7 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
         changelog.add(timestampMs, keyStart, keyEnd, -1, keyEnd)
         batch.delete(key)
       } else {
-        writeRow(valueCodec, value, timestampMs, writer)
+        this.writeRow(row.key, value, timestampMs, writer)
         changelog.add(timestampMs, keyStart, keyEnd, keyEnd, writer.position)
         batch.put(key, writer.buffer.subarray(keyEnd, writer.position))
         row.valueBytes = writer.position - keyEnd
@@ -333,6 +332,15 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
 
   private *present(row: LiveRow<K, V>): IterableIterator<readonly [K, V]> {
     if (row.value !== null && !this.hasExpired(row.timestampMs)) yield [row.key, row.value]
+  }
+
+  private writeRow(key: K, value: V, timestampMs: number, writer: ByteWriter): void {
+    try {
+      writeRow(this.options.valueCodec, value, timestampMs, writer)
+    } catch (cause) {
+      const message = `store ${this.name}: the row of key ${JSON.stringify(key)} cannot be encoded: ${messageOf(cause)}`
+      throw new StreamsError('STATE_NOT_ENCODABLE', message, { cause, details: { store: this.name } })
+    }
   }
 
   private hasExpired(timestampMs: number): boolean {
