@@ -15,15 +15,6 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
   export default RequestQueue
 }
 
-declare module 'kafkajs/src/protocol/encoder.js' {
-  class Encoder {
-    constructor(initialSize?: number)
-    buf: Buffer
-    offset: number
-  }
-  export default Encoder
-}
-
 declare module 'kafkajs/src/loggers/index.js' {
   export interface LogEntry {
     readonly level: number
@@ -55,23 +46,27 @@ declare module 'kafkajs/src/network/socketFactory.js' {
 }
 
 declare module 'kafkajs/src/network/connection.js' {
-  import type Encoder from 'kafkajs/src/protocol/encoder.js'
   export interface RawRequest {
     readonly apiKey: number
     readonly apiVersion: number
     readonly apiName: string
-    encode(): Promise<Encoder>
+    /** Of kafkajs's own encoder only its bytes are looked at. */
+    encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>
   }
-  export interface RawResponse<T> {
-    decode(bytes: Buffer): Promise<T>
-    parse(decoded: T): Promise<T>
+  export interface Decoded<T> {
+    readonly value: T
+    /** For how long no further request may be sent over the connection (KIP-219). */
+    readonly clientSideThrottleTime: number
   }
   export interface RawCall<T> {
     readonly request: RawRequest
-    readonly response: RawResponse<T>
+    readonly response: {
+      decode(bytes: Buffer): Promise<Decoded<T>>
+      parse(decoded: Decoded<T>): Promise<T>
+    }
     /** Used where it is more than the connection's own. */
-    readonly requestTimeout?: number
-    readonly logResponseError?: boolean
+    readonly requestTimeout: number
+    readonly logResponseError: boolean
   }
   export interface Connection {
     isConnected(): boolean
@@ -146,11 +141,6 @@ declare module 'kafkajs/src/cluster/index.js' {
     disconnect(): Promise<void>
     refreshMetadata(): Promise<void>
     findBroker(options: { nodeId: string }): Promise<Broker>
-    findControllerBroker(): Promise<Broker>
-    findGroupCoordinatorMetadata(options: {
-      groupId: string
-      coordinatorType: number
-    }): Promise<{ readonly coordinator: { readonly nodeId: number } }>
   }
   export default Cluster
 }

@@ -1,0 +1,170 @@
+/**
+ * Sends calls to brokers: over a connection that all share, or over one of its own for calls that the broker holds back,
+ * since a connection's requests are answered one after another.
+ *
+ * Invariants:
+ * 1. A failed connection is LOG_UNAVAILABLE, a refused login LOG_REFUSED; nothing of kafkajs leaves this file.
+ * 2. Nothing here waits or tries again: callers know what may be repeated.
+ */
+
+import type Cluster from 'kafkajs/src/cluster/index.js'
+import type { Broker, ConnectionPool } from 'kafkajs/src/cluster/index.js'
+import loggers from 'kafkajs/src/loggers/index.js'
+import type { Connection } from 'kafkajs/src/network/connection.js'
+import { messageOf, StreamsError } from '../../errors.ts'
+import { DamagedBytes } from './codec/damaged-bytes.ts'
+import type { KafkaSettings } from './kafka-options.ts'
+import { createCluster } from './kafkajs-client.ts'
+import { type Call, toRawCall } from './protocol/call.ts'
+
+/** The newest request that each kind of call needs, by API key; brokers have them from Kafka 2.5 on. */
+const neededVersions: readonly (readonly [apiKey: number, version: number])[] = [
+  [0, 8],
+  [1, 11],
+  [9, 7],
+  [22, 3],
+]
+
+export class Connections {
+  private readonly settings: KafkaSettings
+  private readonly cluster: Cluster
+  private readonly own = new Set<OwnConnection>()
+  private connecting: Promise<void> | undefined
+  private closed = false
+
+  constructor(settings: KafkaSettings) {
+    this.settings = settings
+    this.cluster = createCluster(settings)
+  }
+
+  /** @throws LOG_UNAVAILABLE, LOG_REFUSED */
+  connect(): Promise<void> {
+    this.connecting ??= translated(async () => {
+      await this.cluster.connect()
+      await this.cluster.refreshMetadata()
+      checkVersions(this.cluster.brokerPool.versions)
+    }).catch((error: unknown) => {
+      this.connecting = undefined
+      throw error
+    })
+    return this.connecting
+  }
+
+  /** @throws LOG_UNAVAILABLE, LOG_REFUSED */
+  async call<T>(nodeId: number, call: Call<T>): Promise<T> {
+    await this.connect()
+    return translated(async () => {
+      const broker = await this.broker(nodeId)
+      return broker.connectionPool.send(toRawCall(call, this.settings.requestTimeoutMs))
+    })
+  }
+
+  /** Any broker answers. */
+  async callAny<T>(call: Call<T>): Promise<T> {
+    await this.connect()
+    return translated(async () => {
+      const broker = await this.cluster.brokerPool.findConnectedBroker()
+      return broker.connectionPool.send(toRawCall(call, this.settings.requestTimeoutMs))
+    })
+  }
+
+  /** A connection that nobody else uses. */
+  async openOwn(nodeId: number): Promise<OwnConnection> {
+    await this.connect()
+    return translated(async () => {
+      const { connectionPool } = await this.broker(nodeId)
+      const { host, port, rack } = connectionPool
+      const { brokerPool, connectionPoolBuilder } = this.cluster
+      const broker = brokerPool.createBroker({
+        connectionPool: await connectionPoolBuilder.build({ host, port, rack }),
+        logger: loggers.createLogger({ level: loggers.LEVELS.NOTHING, logCreator: () => () => {} }),
+        versions: brokerPool.versions,
+        nodeId,
+      })
+      await broker.connect()
+      const own = new OwnConnection(broker, this.settings.requestTimeoutMs, () => this.own.delete(own))
+      this.own.add(own)
+      if (this.closed) own.close()
+      return own
+    })
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    for (const own of [...this.own]) own.close()
+    await translated(() => this.cluster.disconnect())
+  }
+
+  private broker(nodeId: number): Promise<Broker> {
+    if (this.closed) throw new StreamsError('CLOSED', 'the log was used after it had been closed')
+    return this.cluster.findBroker({ nodeId: `${nodeId}` })
+  }
+}
+
+/** A connection for one user, for calls that the broker holds back. */
+export class OwnConnection {
+  private readonly pool: ConnectionPool
+  private readonly requestTimeoutMs: number
+  private readonly onClosed: () => void
+  private connection: Connection | undefined
+  private closed = false
+
+  constructor(broker: Broker, requestTimeoutMs: number, onClosed: () => void) {
+    this.pool = broker.connectionPool
+    this.requestTimeoutMs = requestTimeoutMs
+    this.onClosed = onClosed
+  }
+
+  /** @throws LOG_UNAVAILABLE, LOG_REFUSED; then the connection is of no more use */
+  call<T>(call: Call<T>): Promise<T> {
+    return translated(async () => {
+      this.connection ??= await this.pool.getConnection(0)
+      if (this.closed) throw new StreamsError('CLOSED', 'the connection was closed')
+      return this.connection.send(toRawCall(call, this.requestTimeoutMs))
+    })
+  }
+
+  /** What is under way fails. */
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    this.onClosed()
+    this.connection?.rejectRequests(new Error('the connection was closed'))
+    // Nobody waits for the socket; a failure to end it changes nothing.
+    this.pool.destroy().catch(() => {})
+  }
+}
+
+function checkVersions(
+  versions: Readonly<Record<number, { minVersion: number; maxVersion: number }>> | null,
+): void {
+  for (const [apiKey, version] of neededVersions) {
+    const offered = versions?.[apiKey]
+    if (offered !== undefined && offered.minVersion <= version && offered.maxVersion >= version) continue
+    throw new StreamsError(
+      'LOG_REFUSED',
+      `the brokers do not speak version ${version} of request ${apiKey}; use Apache Kafka 2.5 or newer`,
+    )
+  }
+}
+
+async function translated<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    throw connectionError(error)
+  }
+}
+
+function connectionError(error: unknown): StreamsError {
+  if (error instanceof StreamsError) return error
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const name = cause instanceof Error ? cause.name : ''
+  if (name.includes('SASL') || name === 'KafkaJSUnsupportedMagicByteInMessageSet') {
+    return new StreamsError('LOG_REFUSED', `the log refuses the login: ${messageOf(cause)}`, { cause: error })
+  }
+  const damaged = error instanceof DamagedBytes ? 'it answered something that cannot be read: ' : ''
+  return new StreamsError('LOG_UNAVAILABLE', `the log cannot be reached: ${damaged}${messageOf(cause)}`, {
+    cause: error,
+  })
+}
