@@ -11,7 +11,12 @@ function batch(offset: number, producerId: number, key: Uint8Array, values: read
   for (const value of values) builder.append(key, Buffer.from(value), 0)
   const writer = new ByteWriter()
   const transactional = producerId >= 0
-  encodeRecordBatch(builder.build(), writer, { producerId, producerEpoch: 0, baseSequence: 0, transactional })
+  encodeRecordBatch([{ batch: builder.build(), from: 0, to: values.length }], writer, {
+    producerId,
+    producerEpoch: 0,
+    baseSequence: 0,
+    transactional,
+  })
   return withOffsets(writer.copy(0, writer.position), offset)
 }
 

@@ -7,7 +7,6 @@
  * 2. A batch of a producer carries its id, epoch and the sequence number of its first record; they and the transactional
  *    flag are all that make it part of a transaction.
  */
-import { StreamsError } from '../../../errors.ts'
 import type { ByteWriter } from '../../../records/byte-writer.ts'
 import type { Header, RecordBatch } from '../../../records/record-batch.ts'
 import { attributeBits, layout, lengthOverheadBytes, writeInt64 } from './batch-layout.ts'
@@ -32,12 +31,16 @@ export const noProducer: BatchProducer = {
 /** Varints of a record beside its headers: length, time, offset, two lengths and the header count, and the attributes. */
 const mostRecordOverheadBytes = 5 + 1 + 10 + 5 + 5 + 5 + 5
 
-/**
- * Appends the batch to `writer`. The batch must not be empty.
- * @throws RECORD_NOT_ENCODABLE when a header is not valid
- */
+/** The records `[from .. to)` of a batch. */
+export interface RecordRange {
+  readonly batch: RecordBatch
+  readonly from: number
+  readonly to: number
+}
+
+/** Appends one record batch of all the ranges to `writer`. There must be a record. */
 export function encodeRecordBatch(
-  batch: RecordBatch,
+  ranges: readonly RecordRange[],
   writer: ByteWriter,
   producer: BatchProducer = noProducer,
   compression: Compression = 'none',
@@ -45,8 +48,14 @@ export function encodeRecordBatch(
   const start = writer.position
   writer.ensure(layout.records)
   writer.position += layout.records
-  const baseTimestamp = batch.timestampsMs[0]!
-  const maxTimestamp = writeRecords(batch, writer, baseTimestamp)
+  const { batch, from } = ranges[0]!
+  const baseTimestamp = batch.timestampsMs[from]!
+  let maxTimestamp = baseTimestamp
+  let count = 0
+  for (const range of ranges) {
+    maxTimestamp = Math.max(maxTimestamp, writeRecords(range, writer, baseTimestamp, count))
+    count += range.to - range.from
+  }
   if (compression !== 'none') compressRecords(writer, start + layout.records, compression)
   const bytes = writer.buffer
   const end = writer.position
@@ -56,21 +65,27 @@ export function encodeRecordBatch(
   bytes[start + layout.magic] = 2
   const flags = producer.transactional ? attributeBits.transactional : 0
   bytes.writeInt16BE(compressionCodes[compression] | flags, start + layout.attributes)
-  bytes.writeInt32BE(batch.length - 1, start + layout.lastOffsetDelta)
+  bytes.writeInt32BE(count - 1, start + layout.lastOffsetDelta)
   writeInt64(bytes, baseTimestamp, start + layout.baseTimestamp)
   writeInt64(bytes, maxTimestamp, start + layout.maxTimestamp)
   writeInt64(bytes, producer.producerId, start + layout.producerId)
   bytes.writeInt16BE(producer.producerEpoch, start + layout.producerEpoch)
   bytes.writeInt32BE(producer.baseSequence, start + layout.baseSequence)
-  bytes.writeInt32BE(batch.length, start + layout.recordCount)
+  bytes.writeInt32BE(count, start + layout.recordCount)
   bytes.writeUInt32BE(crc32c(bytes, start + layout.attributes, end), start + layout.crc)
 }
 
-/** Writes the records and answers their latest time. */
-function writeRecords(batch: RecordBatch, writer: ByteWriter, baseTimestamp: number): number {
-  const { length, bytes, timestampsMs, keyStarts, keyEnds, valueStarts, valueEnds, headers } = batch
+/** Writes the records, of which the first has `offsetDelta`, and answers their latest time. */
+function writeRecords(
+  { batch, from, to }: RecordRange,
+  writer: ByteWriter,
+  baseTimestamp: number,
+  offsetDelta: number,
+): number {
+  const { bytes, timestampsMs, keyStarts, keyEnds, valueStarts, valueEnds, headers } = batch
   let maxTimestamp = baseTimestamp
-  for (let i = 0; i < length; i++) {
+  const offsetShift = offsetDelta - from
+  for (let i = from; i < to; i++) {
     const timestamp = timestampsMs[i]!
     if (timestamp > maxTimestamp) maxTimestamp = timestamp
     const timestampDelta = timestamp - baseTimestamp
@@ -83,7 +98,7 @@ function writeRecords(batch: RecordBatch, writer: ByteWriter, baseTimestamp: num
     const size =
       1 +
       varintBytes(timestampDelta) +
-      varintBytes(i) +
+      varintBytes(i + offsetShift) +
       varintBytes(keyLength) +
       Math.max(0, keyLength) +
       varintBytes(valueLength) +
@@ -94,7 +109,7 @@ function writeRecords(batch: RecordBatch, writer: ByteWriter, baseTimestamp: num
     let at = writeVarint(target, size, writer.position)
     target[at++] = 0
     at = writeVarint(target, timestampDelta, at)
-    at = writeVarint(target, i, at)
+    at = writeVarint(target, i + offsetShift, at)
     at = writeVarint(target, keyLength, at)
     at = copyBytes(bytes, keyStart, keyLength, target, at)
     at = writeVarint(target, valueLength, at)
@@ -144,15 +159,4 @@ function compressRecords(writer: ByteWriter, start: number, compression: Compres
   const compressed = compress(writer.buffer.subarray(start, writer.position), compression)
   writer.position = start
   writer.bytes(compressed)
-}
-
-/** The bytes of a batch that is larger than the log can take are known only once it is encoded. */
-export function checkBatchBytes(batch: RecordBatch, encodedBytes: number, maxBytes: number): void {
-  if (encodedBytes <= maxBytes) return
-  throw new StreamsError(
-    'RECORD_TOO_LARGE',
-    `${batch.length} records for ${batch.topic}-${batch.partition} take ${encodedBytes} bytes encoded, more than the ` +
-      `${maxBytes} of one request; write smaller records or raise the limit`,
-    { details: { topic: batch.topic, partition: batch.partition, bytes: encodedBytes } },
-  )
 }

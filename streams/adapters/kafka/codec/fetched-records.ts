@@ -6,6 +6,7 @@
  * 1. Runs come in offset order, each begins at or after the position asked for, and together they end where the fetch does.
  * 2. Records of aborted transactions and control records are never in a run; their offsets are passed over.
  * 3. A run's records lie in one buffer: that of the fetch itself, or what compressed batches were expanded to.
+ * 4. The batches are checked as they arrive, so that damaged ones can be fetched again; their records as they are handed out.
  */
 import { StreamsError } from '../../../errors.ts'
 import type { RecordBatch } from '../../../records/record-batch.ts'
@@ -28,14 +29,16 @@ interface Piece {
 
 export class FetchedRecords {
   readonly byteLength: number
+  /** The offset after the last batch; undefined when there is no batch. */
+  readonly endOffset: number | undefined
   private readonly topic: string
   private readonly partition: number
   private readonly bytes: Buffer
-  private readonly limit: number
   private readonly aborted: AbortedTransactions
-  private at: number
-  private nextOffset = -1
+  private readonly headers: readonly BatchHeader[]
+  private nextHeader = 0
 
+  /** @throws LOG_UNREADABLE when a batch is damaged or in a message format that is not read */
   constructor(options: {
     readonly topic: string
     readonly partition: number
@@ -47,39 +50,57 @@ export class FetchedRecords {
     this.topic = options.topic
     this.partition = options.partition
     this.bytes = options.bytes
-    this.at = options.start
-    this.limit = options.end
     this.byteLength = options.end - options.start
     this.aborted = new AbortedTransactions(options.aborted)
+    this.headers = this.readHeaders(options.start, options.end)
+    this.endOffset = this.headers.at(-1)?.nextOffset
   }
 
   /**
    * The next run of records from `position`, or null when nothing is left. Its length is 0 where nothing of it may be seen.
-   * @throws LOG_UNREADABLE when the bytes are damaged or in a format that cannot be read here
+   * @throws LOG_UNREADABLE when records are damaged or compressed with a codec that is not there
    */
   next(position: number): RecordBatch | null {
+    if (this.nextHeader === this.headers.length) return null
     try {
       const pieces = this.collect(position)
-      return pieces === undefined ? null : this.decode(pieces, position)
+      return this.decode(pieces, Math.max(position, this.headers[this.nextHeader - 1]!.nextOffset), position)
     } catch (error) {
       throw error instanceof DamagedBytes ? this.unreadable(error, position) : error
     }
   }
 
-  /** The batches of the next run; undefined when there is none left. */
-  private collect(position: number): Piece[] | undefined {
-    const before = this.at
+  private readHeaders(start: number, end: number): BatchHeader[] {
+    const headers: BatchHeader[] = []
+    try {
+      for (let at = start; at < end; ) {
+        const header = readBatchHeader(this.bytes, at, end)
+        if (header === undefined) break
+        headers.push(header)
+        at = header.end
+      }
+      if (headers.length === 0 && end > start) throw new DamagedBytes('the first batch is cut off')
+      return headers
+    } catch (error) {
+      throw error instanceof DamagedBytes ? this.unreadable(error, headers.at(-1)?.nextOffset) : error
+    }
+  }
+
+  /** The batches of the next run that have records to be seen. */
+  private collect(position: number): Piece[] {
     const pieces: Piece[] = []
     let records = 0
     let expandedBytes = 0
-    while (records < runRecords && expandedBytes < runExpandedBytes) {
-      const header = readBatchHeader(this.bytes, this.at, this.limit)
-      if (header === undefined) break
+    while (
+      this.nextHeader < this.headers.length &&
+      records < runRecords &&
+      expandedBytes < runExpandedBytes
+    ) {
+      const header = this.headers[this.nextHeader]!
       const compressed = header.compressionCode !== 0
       // Compressed and plain batches lie in different buffers, so they make different runs.
       if (pieces.length > 0 && compressed !== (pieces[0]!.bytes !== this.bytes)) break
-      this.at = header.end
-      this.nextOffset = header.nextOffset
+      this.nextHeader++
       if (this.aborted.hides(header, this.bytes) || header.nextOffset <= position) continue
       const piece = compressed
         ? this.expand(header)
@@ -88,9 +109,7 @@ export class FetchedRecords {
       records += header.recordCount
       if (compressed) expandedBytes += piece.end
     }
-    if (this.at > before) return pieces
-    if (this.nextOffset < 0 && this.byteLength > 0) throw new DamagedBytes('the first batch is cut off')
-    return undefined
+    return pieces
   }
 
   private expand(header: BatchHeader): Piece {
@@ -100,9 +119,8 @@ export class FetchedRecords {
     return { header, bytes, start: 0, end: bytes.length }
   }
 
-  private decode(pieces: readonly Piece[], position: number): RecordBatch {
+  private decode(pieces: readonly Piece[], nextOffset: number, position: number): RecordBatch {
     const { topic, partition } = this
-    const nextOffset = Math.max(position, this.nextOffset)
     const columns = columnsFor(pieces)
     let shift = 0
     for (const { header, bytes, start, end } of pieces) {
@@ -127,12 +145,16 @@ export class FetchedRecords {
     }
   }
 
-  private unreadable(error: DamagedBytes, position: number): StreamsError {
-    const at = Math.max(position, this.nextOffset)
+  private unreadable(error: DamagedBytes, offset: number | undefined): StreamsError {
+    const { topic, partition } = this
+    const from = offset === undefined ? '' : ` from offset ${offset} on`
     return new StreamsError(
       'LOG_UNREADABLE',
-      `${this.topic}-${this.partition} cannot be read from offset ${at} on: ${error.message}`,
-      { details: { topic: this.topic, partition: this.partition, offset: at }, cause: error },
+      `${topic}-${partition} cannot be read${from}: ${error.message}`,
+      {
+        details: { topic, partition, offset: offset ?? null },
+        cause: error,
+      },
     )
   }
 }

@@ -1,0 +1,242 @@
+/**
+ * A member of a consumer group over our own requests, with a connection of its own: the coordinator holds a join back
+ * until all members have come.
+ *
+ *     joining ─► settled ─ rebalance in progress ─► joining          any ─ leave ─► left          any ─ error that stands ─► lost
+ *
+ * Invariants:
+ * 1. A member that was assigned hears `onRebalancing` once before its next `onAssigned`.
+ * 2. Heartbeats go by timer, whatever the assigned partitions are doing (K14, K15).
+ * 3. The member id is kept over rebalances and given up only when the coordinator does not know it any more.
+ * 4. Passing failures are tried again for ever: whether the member is still counted is the coordinator's to say. What
+ *    stands (no permission, an assignor that breaks its contract) ends the membership with `onLost`, never in silence (K13).
+ */
+import { messageOf, StreamsError } from '../../errors.ts'
+import type { Timer } from '../../ports/clock.ts'
+import type { GroupMember, GroupOptions } from '../../ports/log.ts'
+import { assignGroup } from './assign-group.ts'
+import type { OwnConnection } from './connections.ts'
+import { kafkaError } from './kafka-error.ts'
+import type { Leaders } from './leaders.ts'
+import type { Call } from './protocol/call.ts'
+import { code, describeCode } from './protocol/error-codes.ts'
+import {
+  decodeAssignment,
+  encodeSubscription,
+  heartbeat,
+  type Joined,
+  joinGroup,
+  leaveGroup,
+  syncGroup,
+} from './protocol/group-calls.ts'
+import type { Committer } from './protocol/transaction-calls.ts'
+import { isPassing } from './retrying.ts'
+
+const firstPauseMs = 20
+const longestPauseMs = 1000
+
+type MemberState = 'joining' | 'settled' | 'left' | 'lost'
+
+/** What an answer says of the membership. */
+type Standing = 'good' | 'rejoin' | 'again'
+
+export class KafkaGroupMember implements GroupMember {
+  memberId = ''
+  generation = -1
+  private readonly leaders: Leaders
+  private readonly options: GroupOptions
+  private readonly onEnded: () => void
+  private state: MemberState = 'joining'
+  private connection: OwnConnection | undefined
+  private hasId: () => void = () => {}
+  private failedFirst: (error: unknown) => void = () => {}
+  private timer: Timer | undefined
+  private wakeUp: () => void = () => {}
+  private wasAssigned = false
+  private running: Promise<void> = Promise.resolve()
+
+  constructor(leaders: Leaders, options: GroupOptions, onEnded: () => void) {
+    this.leaders = leaders
+    this.options = options
+    this.onEnded = onEnded
+  }
+
+  get groupId(): string {
+    return this.options.groupId
+  }
+
+  /** Who commits this group's offsets; undefined unless it is settled. */
+  get committer(): Committer | undefined {
+    const { memberId, generation } = this
+    return this.state === 'settled' ? { memberId, generation } : undefined
+  }
+
+  /** Resolves when the coordinator has given it an id. The first assignment comes later. */
+  join(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.hasId = resolve
+      this.failedFirst = reject
+      this.running = this.run()
+    })
+  }
+
+  async leave(): Promise<void> {
+    if (this.state === 'left' || this.state === 'lost') return
+    this.state = 'left'
+    this.timer?.cancel()
+    this.wakeUp()
+    // A join that the coordinator holds back would hold back the farewell too.
+    this.connection?.close()
+    await this.running
+    this.onEnded()
+    if (this.memberId === '') return
+    const { groupId, memberId } = this
+    const farewell = this.leaders.callCoordinator(
+      { kind: 'group', key: groupId },
+      'leaving',
+      leaveGroup(groupId, memberId),
+      ({ errorCode }) => (errorCode === code.unknownMemberId ? code.none : errorCode),
+      { budgetMs: this.leaders.settings.sessionTimeoutMs },
+    )
+    await farewell.catch((error: unknown) => {
+      // The coordinator then misses its heartbeats and comes to the same end.
+      this.leaders.settings.logger.debug({ groupId, memberId, error }, 'a member could not take its leave')
+    })
+  }
+
+  private async run(): Promise<void> {
+    let pauseMs = firstPauseMs
+    while (this.state === 'joining' || this.state === 'settled') {
+      try {
+        const standing = this.state === 'joining' ? await this.joinOnce() : await this.beat()
+        if (standing === 'good') pauseMs = firstPauseMs
+        else if (standing === 'again') {
+          await this.sleep(pauseMs)
+          pauseMs = Math.min(longestPauseMs, pauseMs * 2)
+        }
+      } catch (error) {
+        if (this.isOver) break
+        if (!isPassing(error)) return this.lose(error)
+        this.connection?.close()
+        this.connection = undefined
+        this.leaders.forgetCoordinator('group', this.groupId)
+        await this.sleep(pauseMs)
+        pauseMs = Math.min(longestPauseMs, pauseMs * 2)
+      }
+    }
+  }
+
+  /** Joins, has the group assigned if it leads, and takes its own share. */
+  private async joinOnce(): Promise<Standing> {
+    const { groupId, topics, assignor } = this.options
+    const { sessionTimeoutMs, rebalanceTimeoutMs } = this.leaders.settings
+    const joined = await this.call(
+      joinGroup({
+        groupId,
+        memberId: this.memberId,
+        sessionTimeoutMs,
+        rebalanceTimeoutMs,
+        assignor: assignor.name,
+        metadata: encodeSubscription(topics, this.options.userData()),
+      }),
+    )
+    if (joined.errorCode === code.memberIdRequired) {
+      this.memberId = joined.memberId
+      this.hasId()
+      return 'good'
+    }
+    const standing = this.judge('joining', joined.errorCode)
+    if (standing !== 'good') return standing
+    this.memberId = joined.memberId
+    this.generation = joined.generation
+    this.hasId()
+    return this.sync(joined)
+  }
+
+  private async sync(joined: Joined): Promise<Standing> {
+    const { groupId, assignor } = this.options
+    const leads = joined.leaderId === joined.memberId
+    const shares = leads
+      ? await assignGroup(this.leaders, assignor, joined.members)
+      : new Map<string, Buffer>()
+    const answer = await this.call(
+      syncGroup(groupId, joined, shares, this.leaders.settings.rebalanceTimeoutMs),
+    )
+    const standing = this.judge('sharing out', answer.errorCode)
+    if (standing !== 'good' || this.isOver) return standing
+    const { partitions, userData } = decodeAssignment(answer.assignment)
+    this.state = 'settled'
+    this.wasAssigned = true
+    const { memberId, generation } = joined
+    this.options.onAssigned({ partitions, userData, memberId, generation })
+    return 'good'
+  }
+
+  private async beat(): Promise<Standing> {
+    await this.sleep(this.leaders.settings.heartbeatIntervalMs)
+    if (this.isOver) return 'good'
+    const { memberId, generation } = this
+    const { errorCode } = await this.call(heartbeat(this.groupId, { memberId, generation }))
+    if (this.isOver) return 'good'
+    return this.judge('the heartbeat', errorCode)
+  }
+
+  /** @throws what stands */
+  private judge(what: string, errorCode: number): Standing {
+    if (errorCode === code.none) return 'good'
+    const { reaction, becomes } = describeCode(errorCode)
+    if (becomes === 'MEMBER_UNKNOWN') {
+      if (errorCode === code.unknownMemberId) this.memberId = ''
+      this.rejoin()
+      return 'rejoin'
+    }
+    if (reaction === 'fail') throw kafkaError(`${what} in group "${this.groupId}"`, errorCode)
+    if (reaction === 'coordinator') {
+      this.leaders.forgetCoordinator('group', this.groupId)
+      this.connection?.close()
+      this.connection = undefined
+    }
+    return 'again'
+  }
+
+  private rejoin(): void {
+    this.state = 'joining'
+    if (!this.wasAssigned) return
+    this.wasAssigned = false
+    this.options.onRebalancing()
+  }
+
+  private async call<T>(call: Call<T>): Promise<T> {
+    this.connection ??= await this.leaders.connections.openOwn(
+      await this.leaders.coordinator('group', this.groupId),
+    )
+    return this.connection.call(call)
+  }
+
+  private get isOver(): boolean {
+    return this.state === 'left' || this.state === 'lost'
+  }
+
+  private lose(error: unknown): void {
+    this.state = 'lost'
+    this.connection?.close()
+    this.onEnded()
+    const lost =
+      error instanceof StreamsError
+        ? error
+        : new StreamsError('INVARIANT_VIOLATED', `a rebalance failed in a member: ${messageOf(error)}`, {
+            cause: error,
+          })
+    // Whoever still waits in `join` gets the error there.
+    if (this.memberId === '') this.failedFirst(lost)
+    else this.options.onLost(lost)
+  }
+
+  private sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.isOver) return resolve()
+      this.wakeUp = resolve
+      this.timer = this.leaders.clock.setTimer(delayMs, resolve)
+    })
+  }
+}
