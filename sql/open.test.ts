@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { asOrdinaryUser } from '../tests/support/ordinary-user.ts'
 import { mysqlServer } from '../tests/support/sql-databases.ts'
 import type { Database } from './database.ts'
 import { migrate } from './migrate.ts'
@@ -96,13 +97,17 @@ describe('SQLite files', () => {
     await expect(database).rejects.toMatchObject(failsWith('SINK_FAILED', 'restore the file from a backup'))
   })
 
-  it.skipIf(process.getuid?.() === 0)('should be refused where they cannot be written', async () => {
+  it('should be refused where they cannot be written', async () => {
     const path = join(directory, 'orders.db')
     await (await openDatabase(path)).close()
+    chmodSync(directory, 0o555)
     chmodSync(path, 0o444)
-    await expect(open(path).then((database) => migrate(database))).rejects.toMatchObject(
-      failsWith('SINK_FAILED', 'right to write'),
-    )
+    await asOrdinaryUser(async () => {
+      await expect(open(path).then((database) => migrate(database))).rejects.toMatchObject(
+        failsWith('SINK_FAILED', 'right to write'),
+      )
+    })
+    chmodSync(directory, 0o755)
   })
 
   it('should tell that the schema is missing', async () => {

@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, open as openFile, readdir, rm, symlink, writeFil
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { asOrdinaryUser } from '../../../tests/support/ordinary-user.ts'
 import type { Store } from '../../ports/store.ts'
 import { RocksStoreProvider } from './rocks-store-provider.ts'
 
@@ -44,11 +45,12 @@ describe('RocksStoreProvider', () => {
     await expect(onFile.exists('a')).rejects.toMatchObject({ code: 'STATE_DIRECTORY_UNUSABLE' })
   })
 
-  // Root may write anywhere.
-  it.skipIf(process.getuid?.() === 0)('should refuse a directory that it may not write', async () => {
-    await chmod(directory, 0o500)
-    await expect(provider.open('a')).rejects.toMatchObject({ code: 'STATE_DIRECTORY_UNUSABLE' })
-    await chmod(directory, 0o700)
+  it('should refuse a directory that it may not write', async () => {
+    await chmod(directory, 0o555)
+    await asOrdinaryUser(async () => {
+      await expect(provider.open('a')).rejects.toMatchObject({ code: 'STATE_DIRECTORY_UNUSABLE' })
+    })
+    await chmod(directory, 0o755)
   })
 
   it('should refuse a database whose manifest is damaged', async () => {
