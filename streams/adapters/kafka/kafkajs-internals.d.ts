@@ -3,16 +3,37 @@
  * one, which has no `exports` map and ships types for its public API only; `kafkajs-client.ts` checks the version.
  */
 declare module 'kafkajs/src/network/requestQueue/index.js' {
-  interface RequestQueueState {
+  import type { KafkaJsLogger } from 'kafkajs/src/loggers/index.js'
+
+  class RequestQueue {
+    constructor(options: {
+      maxInFlightRequests: number | null
+      requestTimeout: number
+      enforceRequestTimeout: boolean
+      clientId: string
+      broker: string
+      logger: KafkaJsLogger
+    })
     throttledUntil: number
     pending: readonly unknown[]
     throttleCheckTimeoutId: NodeJS.Timeout | null
     checkPendingRequests(): void
-  }
-  class RequestQueue {
-    scheduleCheckPendingRequests(this: RequestQueueState): void
+    scheduleCheckPendingRequests(): void
+    maybeThrottle(clientSideThrottleTimeMs: number): void
+    push(request: {
+      entry: { correlationId: number; resolve(answer: unknown): void; reject(error: unknown): void }
+      expectResponse: boolean
+      requestTimeout: number
+      sendRequest(): void
+    }): void
   }
   export default RequestQueue
+}
+
+/** Its list of error codes, to compare ours with. */
+declare module 'kafkajs/src/protocol/error.js' {
+  const errors: { readonly errorCodes: readonly { readonly code: number; readonly type: string }[] }
+  export default errors
 }
 
 declare module 'kafkajs/src/loggers/index.js' {

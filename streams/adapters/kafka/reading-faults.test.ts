@@ -1,0 +1,211 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { StreamsError } from '../../errors.ts'
+import type { LogReader } from '../../ports/log.ts'
+import { ByteWriter } from '../../records/byte-writer.ts'
+import { plainRecords, valuesBatch } from '../../testing/plain-records.ts'
+import { encodeRecordBatch } from './codec/encode-batch.ts'
+import { WireReader } from './protocol/wire.ts'
+import { api, errorAnswer, fetchedAnswer, ScriptedBroker } from './scripted-broker.ts'
+
+let broker: ScriptedBroker
+beforeEach(() => {
+  broker = new ScriptedBroker()
+  broker.topics.set('t', 1)
+})
+afterEach(async () => {
+  await broker.close()
+})
+
+const partition = { topic: 't', partition: 0 }
+
+function batchBytes(...values: string[]): Buffer {
+  const writer = new ByteWriter()
+  encodeRecordBatch([{ batch: valuesBatch('t', 0, ...values), from: 0, to: values.length }], writer)
+  return writer.copy(0, writer.position)
+}
+
+/** The offset that a fetch of one partition asks for. */
+function askedOffset(body: Buffer): number {
+  const reader = new WireReader(body)
+  reader.advance(4 + 4 + 4 + 4 + 1 + 4 + 4 + 4)
+  reader.string()
+  reader.advance(4 + 4 + 4)
+  return reader.int64()
+}
+
+describe('a reader', () => {
+  const taken: (string | null)[] = []
+  const errors: StreamsError[] = []
+
+  async function openReader(): Promise<LogReader> {
+    taken.length = 0
+    errors.length = 0
+    const log = await broker.openLog()
+    const reader: LogReader = log.openReader({
+      onReady: () => {
+        for (let batch = reader.take(partition); batch !== null; batch = reader.take(partition)) {
+          taken.push(...plainRecords(batch).map(({ value }) => value))
+        }
+      },
+      onError: (_partition, error) => errors.push(error),
+    })
+    reader.follow(partition, 0)
+    return reader
+  }
+
+  const empty = fetchedAnswer('t', 0, Buffer.alloc(0), 2)
+
+  it('should read damaged bytes again, since they may have been damaged on their way', async () => {
+    const bytes = batchBytes('a', 'b')
+    const damaged = Buffer.from(bytes)
+    damaged[70] = damaged[70]! ^ 1
+    broker.on(api.fetch, ({ number, body }) => {
+      if (askedOffset(body) > 0) return empty
+      return fetchedAnswer('t', 0, number === 1 ? damaged : bytes, 2)
+    })
+    const reader = await openReader()
+    await expect.poll(() => taken).toEqual(['a', 'b'])
+    expect(errors).toEqual([])
+    expect(reader.position(partition)).toBe(2)
+  })
+
+  it('should report bytes that stay damaged', async () => {
+    const bytes = batchBytes('a', 'b')
+    bytes[70] = bytes[70]! ^ 1
+    broker.on(api.fetch, () => fetchedAnswer('t', 0, bytes, 2))
+    await openReader()
+    await expect.poll(() => errors).toHaveLength(1)
+    expect(errors[0]).toMatchObject({ code: 'LOG_UNREADABLE' })
+    expect(taken).toEqual([])
+  })
+
+  it.each([
+    ['the leader has moved', fetchedAnswer('t', 6, Buffer.alloc(0), 0)],
+    ['the connection breaks', 'hang up' as const],
+    ['an answer is cut off', (writer: { int16(value: number): void }) => writer.int16(0)],
+  ])('should go on when %s', async (_case, answer) => {
+    broker.on(api.fetch, ({ number, body }) => {
+      if (number < 3) return answer
+      return askedOffset(body) > 0 ? empty : fetchedAnswer('t', 0, batchBytes('a', 'b'), 2)
+    })
+    await openReader()
+    await expect.poll(() => taken).toEqual(['a', 'b'])
+    expect(errors).toEqual([])
+  })
+
+  it('should wait for ever for a log that is away', async () => {
+    broker.on(api.fetch, ({ number }) => (number < 6 ? 'hang up' : fetchedAnswer('t', 0, batchBytes('a'), 1)))
+    await openReader()
+    await expect.poll(() => taken, { timeout: 10_000 }).toContain('a')
+    expect(errors).toEqual([])
+  })
+
+  it.each([
+    [1, 'OFFSET_OUT_OF_RANGE'],
+    [29, 'LOG_REFUSED'],
+  ])('should report error %i as %s', async (errorCode, expected) => {
+    broker.on(api.fetch, () => fetchedAnswer('t', errorCode, Buffer.alloc(0), 0))
+    await openReader()
+    await expect.poll(() => errors).toHaveLength(1)
+    expect(errors[0]).toMatchObject({ code: expected, message: expect.stringContaining('t-0') })
+  })
+})
+
+describe('a member of a group', () => {
+  const events: string[] = []
+  const lost: StreamsError[] = []
+  const everything = {
+    name: 'everything',
+    assign: (members: readonly { memberId: string }[]) =>
+      new Map(
+        members.map(({ memberId }) => [memberId, { partitions: [partition], userData: Buffer.from('u') }]),
+      ),
+  }
+
+  async function join(): Promise<void> {
+    events.length = 0
+    lost.length = 0
+    const log = await broker.openLog()
+    await log.joinGroup({
+      groupId: 'g',
+      topics: ['t'],
+      assignor: everything,
+      userData: () => Buffer.alloc(0),
+      onRebalancing: () => events.push('rebalancing'),
+      onAssigned: ({ memberId, generation }) => events.push(`${memberId} in ${generation}`),
+      onLost: (error) => lost.push(error),
+    })
+  }
+
+  beforeEach(() => {
+    // Describing the topics that are asked for.
+    broker.on(
+      32,
+      () => (writer) =>
+        writer.array(['t'], (topic) => {
+          writer.int16(0)
+          writer.string(null)
+          writer.int8(2)
+          writer.string(topic)
+          writer.int32(0)
+        }),
+    )
+    let generation = 0
+    broker.on(api.joinGroup, ({ body }) => {
+      const reader = new WireReader(body)
+      reader.string()
+      reader.advance(8)
+      const memberId = reader.string()
+      return (writer) => {
+        writer.int16(memberId === '' ? 79 : 0)
+        writer.int32(memberId === '' ? -1 : ++generation)
+        writer.string('everything')
+        writer.string('another')
+        writer.string(memberId === '' ? `member-${broker.count(api.joinGroup)}` : memberId)
+        writer.int32(0)
+      }
+    })
+    broker.on(api.syncGroup, () => (writer) => {
+      writer.int16(0)
+      writer.byteString(Buffer.alloc(0))
+    })
+    broker.on(api.heartbeat, () => errorAnswer(0))
+  })
+
+  it('should keep its id over a rebalance, and its place when the coordinator moves', async () => {
+    broker.on(api.heartbeat, ({ number }) => errorAnswer(number === 2 ? 16 : number === 4 ? 27 : 0))
+    await join()
+    await expect.poll(() => events).toEqual(['member-1 in 1', 'rebalancing', 'member-1 in 2'])
+    await expect.poll(() => broker.count(api.heartbeat)).toBeGreaterThan(6)
+    expect(events).toHaveLength(3)
+    expect(lost).toEqual([])
+  })
+
+  it('should come back as another when the coordinator does not know it any more', async () => {
+    broker.on(api.heartbeat, ({ number }) => errorAnswer(number === 1 ? 25 : 0))
+    await join()
+    await expect.poll(() => events).toEqual(['member-1 in 1', 'rebalancing', 'member-3 in 2'])
+  })
+
+  it('should go on over broken connections', async () => {
+    broker.on(api.heartbeat, ({ number }) => (number % 3 === 1 ? 'hang up' : errorAnswer(0)))
+    await join()
+    await expect.poll(() => broker.count(api.heartbeat)).toBeGreaterThan(5)
+    expect(events).toEqual(['member-1 in 1'])
+    expect(lost).toEqual([])
+  })
+
+  it('should say when the group is refused: in the join, and later', async () => {
+    await join()
+    broker.on(api.heartbeat, () => errorAnswer(30))
+    await expect.poll(() => lost).toHaveLength(1)
+    expect(lost[0]).toMatchObject({ code: 'LOG_REFUSED' })
+    broker.on(api.joinGroup, () => (writer) => {
+      writer.int16(30)
+      writer.int32(-1)
+      for (let field = 0; field < 3; field++) writer.string('')
+      writer.int32(0)
+    })
+    await expect(join()).rejects.toMatchObject({ code: 'LOG_REFUSED' })
+  })
+})
