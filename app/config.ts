@@ -55,7 +55,7 @@ const defaultFile = 'order-streams.yaml'
 const prefix = 'ORDER_STREAMS_'
 const fileVariable = `${prefix}CONFIG`
 /** Short names that containers and hosts are used to. */
-const shortVariables: Readonly<Record<string, string>> = {
+export const shortVariables: Readonly<Record<string, string>> = {
   DATA_DIR: 'dataDir',
   API_HOST: 'apiHost',
   API_PORT: 'apiPort',

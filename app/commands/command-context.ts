@@ -21,7 +21,7 @@ export interface ConfigOptions {
 }
 
 /** Flags that set what has a name of its own. */
-const flagNames = ['dataDir', 'logLevel', 'logFormat', 'apiPort', 'apiHost'] as const
+export const flagNames = ['dataDir', 'logLevel', 'logFormat', 'apiPort', 'apiHost'] as const
 
 export function addConfigOptions(command: Command): Command {
   return command
@@ -71,7 +71,8 @@ export function configOf(options: ConfigOptions): Config {
   return loadedConfigOf(options).config
 }
 
-function flagOf(name: string): string {
+/** Of dataDir: --data-dir. */
+export function flagOf(name: string): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { describeConfig } from '../config.ts'
+import { check, settingNames, textOf } from '../config-schema.ts'
 import { exitCodes } from '../failure.ts'
 import { columns, out } from '../output.ts'
 import {
@@ -29,7 +30,12 @@ export function addConfigCommand(program: Command, context: CommandContext): voi
 A later source wins, setting by setting: defaults, a YAML file, the environment, flags. Every setting has one name:
   in the file           commitIntervalMs: 200              ./order-streams.yaml, or --config FILE, or ORDER_STREAMS_CONFIG
   in the environment    ORDER_STREAMS_COMMIT_INTERVAL_MS   (for short: DATA_DIR, API_HOST, API_PORT)
-  as a flag             --set commitIntervalMs=200         (for short: --data-dir, --api-port, --log-level …)`,
+  as a flag             --set commitIntervalMs=200         (for short: --data-dir, --api-port, --log-level …)
+
+Settings:
+${settingList()}
+
+docs/configuration.md says what each is for.`,
     )
     .action((options: PrintOptions) => {
       const settings = describeConfig(loadedConfigOf(options))
@@ -45,4 +51,13 @@ A later source wins, setting by setting: defaults, a YAML file, the environment,
       }
       context.exitCode = exitCodes.done
     })
+}
+
+function settingList(): string {
+  const rows = settingNames.map((name) => [
+    `  ${name}`,
+    String(check(name, undefined)?.value),
+    textOf(name).wanted,
+  ])
+  return columns([['  NAME', 'DEFAULT', 'MAY BE'], ...rows], [])
 }
