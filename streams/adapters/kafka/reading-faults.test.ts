@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { api, errorAnswer, fetchedAnswer, ScriptedBroker } from '../../../tests/kafka/scripted-broker.ts'
 import type { StreamsError } from '../../errors.ts'
 import type { LogReader } from '../../ports/log.ts'
 import { ByteWriter } from '../../records/byte-writer.ts'
 import { plainRecords, valuesBatch } from '../../testing/plain-records.ts'
 import { encodeRecordBatch } from './codec/encode-batch.ts'
 import { WireReader } from './protocol/wire.ts'
-import { api, errorAnswer, fetchedAnswer, ScriptedBroker } from './scripted-broker.ts'
 
 let broker: ScriptedBroker
 beforeEach(() => {

@@ -1,6 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { TransactionalProducer } from '../../ports/log.ts'
-import { valuesBatch } from '../../testing/plain-records.ts'
 import {
   api,
   errorAnswer,
@@ -8,7 +6,9 @@ import {
   producedAnswer,
   producedBatch,
   ScriptedBroker,
-} from './scripted-broker.ts'
+} from '../../../tests/kafka/scripted-broker.ts'
+import type { TransactionalProducer } from '../../ports/log.ts'
+import { valuesBatch } from '../../testing/plain-records.ts'
 
 let broker: ScriptedBroker
 beforeEach(() => {

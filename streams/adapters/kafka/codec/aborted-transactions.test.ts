@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { fetched, marker, readAllRuns, withOffsets } from '../../../../tests/kafka/record-bytes.ts'
 import { ByteWriter } from '../../../records/byte-writer.ts'
 import { RecordBatchBuilder } from '../../../records/record-batch.ts'
 import { plainRecords } from '../../../testing/plain-records.ts'
 import { encodeRecordBatch } from './encode-batch.ts'
-import { fetched, marker, readAllRuns, withOffsets } from './record-codec-fixture.ts'
 
 function batch(offset: number, producerId: number, key: Uint8Array, values: readonly string[]): Buffer {
   const builder = new RecordBatchBuilder('t', 0)

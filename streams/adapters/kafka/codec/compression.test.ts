@@ -1,5 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import {
+  fetched,
+  javaBatches,
+  javaCodecs,
+  javaRecords,
+  readAllRuns,
+} from '../../../../tests/kafka/record-bytes.ts'
 import { StreamsError } from '../../../errors.ts'
 import { plainRecords } from '../../../testing/plain-records.ts'
 import { layout } from './batch-layout.ts'
@@ -7,7 +14,6 @@ import { zstdAvailable } from './compression.ts'
 import { crc32c } from './crc32c.ts'
 import { DamagedBytes } from './damaged-bytes.ts'
 import { decompressLz4 } from './lz4.ts'
-import { fetched, javaBatches, javaCodecs, javaRecords, readAllRuns } from './record-codec-fixture.ts'
 import { decompressSnappy } from './snappy.ts'
 
 const readable = javaCodecs.filter((codec) => codec !== 'zstd' || zstdAvailable)

@@ -4,12 +4,12 @@ import kafkaJsRecord from 'kafkajs/src/protocol/recordBatch/record/v0/index.js'
 import decodeKafkaJsBatch from 'kafkajs/src/protocol/recordBatch/v0/decoder.js'
 import kafkaJsBatch from 'kafkajs/src/protocol/recordBatch/v0/index.js'
 import { describe, expect, it } from 'vitest'
+import { fetched, readAllRuns, withOffsets } from '../../../../tests/kafka/record-bytes.ts'
 import { ByteWriter } from '../../../records/byte-writer.ts'
 import { batchOf, type PlainRecord, plainRecords } from '../../../testing/plain-records.ts'
 import { attributeBits, layout } from './batch-layout.ts'
 import { type Compression, zstdAvailable } from './compression.ts'
 import { type BatchProducer, encodeRecordBatch, noProducer } from './encode-batch.ts'
-import { fetched, readAllRuns, withOffsets } from './record-codec-fixture.ts'
 
 const producer: BatchProducer = {
   producerId: 4_000_000_001,

@@ -1,10 +1,10 @@
 /** What the codec's tests share: bytes as a broker would send them. */
 import { readFileSync } from 'node:fs'
-import type { RecordBatch } from '../../../records/record-batch.ts'
-import type { AbortedTransaction } from './aborted-transactions.ts'
-import { attributeBits, layout, writeInt64 } from './batch-layout.ts'
-import { crc32c } from './crc32c.ts'
-import { FetchedRecords } from './fetched-records.ts'
+import type { AbortedTransaction } from '../../streams/adapters/kafka/codec/aborted-transactions.ts'
+import { attributeBits, layout, writeInt64 } from '../../streams/adapters/kafka/codec/batch-layout.ts'
+import { crc32c } from '../../streams/adapters/kafka/codec/crc32c.ts'
+import { FetchedRecords } from '../../streams/adapters/kafka/codec/fetched-records.ts'
+import type { RecordBatch } from '../../streams/records/record-batch.ts'
 
 /** The batch as it lies in the log: at its offset, with the checksum of what it holds now. */
 export function withOffsets(batch: Buffer, baseOffset: number): Buffer {
@@ -47,7 +47,7 @@ export const javaCodecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 
 /** A partition as Apache Kafka's Java producer (4.1) filled it with `javaRecords`, compressed with a codec. */
 export function javaBatches(codec: (typeof javaCodecs)[number]): Buffer {
-  return readFileSync(new URL(`../../../../tests/golden/kafka-batches/java-${codec}.bin`, import.meta.url))
+  return readFileSync(new URL(`../golden/kafka-batches/java-${codec}.bin`, import.meta.url))
 }
 
 export const javaRecords = Array.from({ length: 300 }, (_, i) => ({

@@ -3,10 +3,10 @@
  * moved leaders, damaged bytes.
  */
 import { createServer, type Server, type Socket } from 'node:net'
-import { systemClock } from '../system/system-clock.ts'
-import { KafkaLog } from './kafka-log.ts'
-import type { KafkaLogOptions } from './kafka-options.ts'
-import { WireReader, WireWriter } from './protocol/wire.ts'
+import { KafkaLog } from '../../streams/adapters/kafka/kafka-log.ts'
+import type { KafkaLogOptions } from '../../streams/adapters/kafka/kafka-options.ts'
+import { WireReader, WireWriter } from '../../streams/adapters/kafka/protocol/wire.ts'
+import { systemClock } from '../../streams/adapters/system/system-clock.ts'
 
 export const api = {
   produce: 0,
