@@ -124,6 +124,41 @@ describe('the Order API', () => {
     })
   })
 
+  it('should tell who sends a compressed body, another encoding or a broken URL what to send', async () => {
+    const { api, post } = await start()
+    const packed = await fetch(`${api.url}/v1/orders`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' },
+      body: '{}',
+    })
+    expect(packed.status).toBe(415)
+    expect(await packed.json()).toMatchObject({
+      error: 'ENCODING_NOT_TAKEN',
+      message: expect.stringContaining('gzip'),
+      remedy: expect.stringContaining('without a content-encoding header'),
+    })
+    expect(await post(Uint8Array.of(0x7b, 0xff, 0x7d))).toMatchObject({
+      status: 400,
+      answer: { problems: [{ code: 'ORDER_NOT_UTF8', remedy: 'send JSON in UTF-8' }] },
+    })
+    const broken = await fetch(`${api.url}/v1/%zz`)
+    expect(broken.status).toBe(400)
+    expect(await broken.json()).toMatchObject({
+      error: 'URL_INVALID',
+      remedy: expect.stringContaining('POST'),
+    })
+  })
+
+  it('should say so when there are more problems than it tells', async () => {
+    const { post } = await start()
+    const { answer } = await post(JSON.stringify(Array.from({ length: 1000 }, () => ({}))))
+    expect(answer).toMatchObject({
+      message: expect.stringContaining('what comes after them was not looked at'),
+    })
+    const few = await post('[{}]')
+    expect(few.answer.message).toBe('nothing was accepted; problems found: 7')
+  })
+
   it('should answer 503 while the log is away, and 500 without detail when it fails itself', async () => {
     let failure: Error = new StreamsError('LOG_UNAVAILABLE', 'no broker answers')
     const ingestion = {
@@ -155,7 +190,7 @@ describe('the Order API', () => {
     const { api } = await start()
     await expect(start({ port: api.port })).rejects.toMatchObject({
       code: 'PORT_UNUSABLE',
-      message: expect.stringMatching(/port \d+ on 127\.0\.0\.1 is in use: .*--port/),
+      message: expect.stringMatching(/port \d+ on 127\.0\.0\.1 is in use: .*--api-port/),
     })
   })
 

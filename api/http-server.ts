@@ -49,8 +49,22 @@ export async function startOrderApi(options: OrderApiOptions): Promise<OrderApi>
 function createServer(options: OrderApiOptions): FastifyInstance {
   const { ingestion, clock, limits } = options
   const maxBodyBytes = options.maxBodyBytes ?? defaultMaxBodyBytes
+  const answerFailure = (error: unknown, reply: FastifyReply): FastifyReply => {
+    const { status, ...failure } = failureOf(error, maxBodyBytes)
+    if (status >= 500)
+      (options.logger ?? silentLogger).error({ err: error }, 'a request to the Order API failed')
+    return fail(reply, status, failure)
+  }
   const requestLimits = { maxOrders: 1000, parse: defaultParseLimits, order: defaultOrderLimits, ...limits }
-  const server = fastify({ bodyLimit: maxBodyBytes, logger: false })
+  const server = fastify({
+    bodyLimit: maxBodyBytes,
+    logger: false,
+    frameworkErrors: (error, _request, reply) => answerFailure(error, reply),
+  })
+  server.addHook('onRequest', (request, _reply, done) => {
+    const encoding = request.headers['content-encoding'] ?? 'identity'
+    done(encoding === 'identity' ? undefined : new PackedBody(encoding))
+  })
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
@@ -74,8 +88,9 @@ function createServer(options: OrderApiOptions): FastifyInstance {
         })
       }
       case 'invalid': {
-        const { problems } = orders
-        const message = `nothing was accepted; problems found: ${problems.length}`
+        const { problems, isCut } = orders
+        const more = isCut ? '; what comes after them was not looked at' : ''
+        const message = `nothing was accepted; problems found: ${problems.length}${more}`
         const remedy = 'mend the fields that `problems` lists, and send all orders again'
         return fail(reply, 400, { error: 'ORDERS_INVALID', message, remedy, problems })
       }
@@ -89,13 +104,15 @@ function createServer(options: OrderApiOptions): FastifyInstance {
       remedy: 'orders go to POST /v1/orders; GET /v1/openapi.json describes the API',
     }),
   )
-  server.setErrorHandler((error, _request, reply) => {
-    const { status, ...failure } = failureOf(error, maxBodyBytes)
-    if (status >= 500)
-      (options.logger ?? silentLogger).error({ err: error }, 'a request to the Order API failed')
-    return fail(reply, status, failure)
-  })
+  server.setErrorHandler((error, _request, reply) => answerFailure(error, reply))
   return server
+}
+
+/** The body is compressed, or encoded in another way. */
+class PackedBody extends Error {
+  constructor(encoding: string) {
+    super(`the request has the content encoding ${encoding}, which is not taken`)
+  }
 }
 
 interface Failure {
@@ -120,7 +137,15 @@ function failureOf(error: unknown, maxBodyBytes: number): Failure & { readonly s
       remedy,
     }
   }
+  if (error instanceof PackedBody) {
+    const remedy = 'send the JSON as it is, without a content-encoding header'
+    return { status: 415, error: 'ENCODING_NOT_TAKEN', message: error.message, remedy }
+  }
   switch (systemCodeOf(error)) {
+    case 'FST_ERR_BAD_URL': {
+      const message = `the URL cannot be read: ${messageOf(error)}`
+      return { status: 400, error: 'URL_INVALID', message, remedy: 'orders go to POST /v1/orders' }
+    }
     case 'FST_ERR_CTP_BODY_TOO_LARGE': {
       const message = `the request has more than ${maxBodyBytes} bytes`
       return { status: 413, error: 'BODY_TOO_LARGE', message, remedy: 'send the orders in several requests' }
@@ -158,10 +183,10 @@ function clientErrorOf(error: unknown): number | undefined {
 function listenError(error: unknown, host: string, port: number): OrderApiError {
   const at = `port ${port} on ${host}`
   const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: `${at} is in use: stop what listens there, or choose another with --port`,
-    EACCES: `${at} may not be used by this user: choose one above 1023 with --port`,
-    EADDRNOTAVAIL: `${at} cannot be used: this machine has no such address`,
-    ENOTFOUND: `${at} cannot be used: the host name is not known`,
+    EADDRINUSE: `${at} is in use: stop what listens there, or choose another with --api-port`,
+    EACCES: `${at} may not be used by this user: choose one above 1023 with --api-port`,
+    EADDRNOTAVAIL: `${at} cannot be used: this machine has no such address; choose one that it has with --api-host`,
+    ENOTFOUND: `${at} cannot be used: the host name is not known; choose another with --api-host`,
   }
   const message = reasons[systemCodeOf(error) ?? ''] ?? `${at} cannot be used: ${messageOf(error)}`
   return new OrderApiError('PORT_UNUSABLE', message, { cause: error })

@@ -32,10 +32,16 @@ export interface RequestProblem {
 export type OrderRequest =
   | { readonly kind: 'valid'; readonly events: readonly Buffer[] }
   | { readonly kind: 'too-many'; readonly count: number }
-  | { readonly kind: 'invalid'; readonly problems: readonly RequestProblem[] }
+  /** `isCut`: there were so many problems that the orders after them were not looked at. */
+  | { readonly kind: 'invalid'; readonly problems: readonly RequestProblem[]; readonly isCut: boolean }
 
 const maxProblems = 1000
 const orderRemedy = 'send an order as a JSON object, or several as an array of objects'
+const remedies: Readonly<Record<string, string>> = {
+  ORDER_NOT_UTF8: 'send JSON in UTF-8',
+  ORDER_TOO_LARGE: 'send what belongs to the order only, or split it into several orders',
+  ORDER_TOO_DEEP: 'send what belongs to the order only',
+}
 
 /** @param receivedTimeMs epoch milliseconds; an event may not lie too far after it */
 export function readOrderRequest(body: Buffer, receivedTimeMs: number, limits: RequestLimits): OrderRequest {
@@ -44,11 +50,11 @@ export function readOrderRequest(body: Buffer, receivedTimeMs: number, limits: R
     value = parseJson(body)
   } catch (error) {
     if (!(error instanceof RecordError)) throw error
-    return { kind: 'invalid', problems: [orderProblem(0, error.code, null, error.message)] }
+    return invalid(error.code, null, error.message)
   }
   if (!Array.isArray(value)) return read([value], receivedTimeMs, limits, body)
   if (value.length === 0) {
-    return { kind: 'invalid', problems: [orderProblem(0, 'ORDER_EMPTY', '[]', 'the array is empty')] }
+    return invalid('ORDER_EMPTY', '[]', 'the array is empty')
   }
   if (value.length > limits.maxOrders) return { kind: 'too-many', count: value.length }
   return read(value, receivedTimeMs, limits)
@@ -62,6 +68,7 @@ function read(
 ): OrderRequest {
   const problems: RequestProblem[] = []
   const events: Buffer[] = []
+  let isCut = false
   for (const [index, value] of values.entries()) {
     if (!isJsonObject(value)) {
       problems.push(
@@ -89,9 +96,17 @@ function read(
         problems.push({ index, field, code, value: sent, problem: message, remedy })
       }
     }
-    if (problems.length >= maxProblems) break
+    if (problems.length >= maxProblems && index + 1 < values.length) {
+      isCut = true
+      break
+    }
   }
-  return problems.length > 0 ? { kind: 'invalid', problems } : { kind: 'valid', events }
+  return problems.length > 0 ? { kind: 'invalid', problems, isCut } : { kind: 'valid', events }
+}
+
+/** What is wrong with the request as a whole. */
+function invalid(code: string, value: string | null, problem: string): OrderRequest {
+  return { kind: 'invalid', problems: [orderProblem(0, code, value, problem)], isCut: false }
 }
 
 /** Null when the value is nested too deep: JSON can be read at any depth, but not written. */
@@ -105,5 +120,5 @@ function written(value: JsonObject): Buffer | null {
 }
 
 function orderProblem(index: number, code: string, value: string | null, problem: string): RequestProblem {
-  return { index, field: '', code, value, problem, remedy: orderRemedy }
+  return { index, field: '', code, value, problem, remedy: remedies[code] ?? orderRemedy }
 }

@@ -213,7 +213,7 @@ describe('start', () => {
     ])
     await new Promise((resolve) => server.close(resolve))
     expect(code).toBe(1)
-    expect(stderr).toMatch(/port \d+ on 127\.0\.0\.1 is in use: .*--port/)
+    expect(stderr).toMatch(/port \d+ on 127\.0\.0\.1 is in use: .*--api-port/)
     expect(stdout).toBe('')
   })
 })
