@@ -180,5 +180,9 @@ export function assertNever(value: never): never {
 
 /** The message of any thrown value. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  try {
+    return String(error instanceof Error ? error.message : error)
+  } catch {
+    return 'something was thrown that cannot be made into text'
+  }
 }

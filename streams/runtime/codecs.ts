@@ -48,6 +48,11 @@ export class OpenCodecs implements Codecs {
     }
   }
 
+  /** Makes a writer's schema known to all: which of them met it is not known. @throws SCHEMA_UNKNOWN, REGISTRY_UNAVAILABLE */
+  async loadSchema(id: number): Promise<void> {
+    for (const codec of this.bySubject.values()) await codec.loadSchema?.(id)
+  }
+
   private async openTopic(topic: AnyTopic): Promise<void> {
     await this.openSerde(topic.key, `${topic.name}-key`)
     await this.openSerde(topic.value, `${topic.name}-value`)

@@ -1,13 +1,21 @@
 /** Records at fault, on their way to the dead letters: in the same transaction as everything else of their commit. */
 import { messageOf, RecordError, StreamsError } from '../errors.ts'
+import type { ByteWriter } from '../records/byte-writer.ts'
 import { headersAt, keyAt, type RecordBatch, valueAt } from '../records/record-batch.ts'
 import type { DeadLetter } from '../schemas/generated/records.ts'
-import type { Codec } from '../serde/serde.ts'
+import { type Codec, SchemaNotLoaded } from '../serde/serde.ts'
 import type { OutputCollector } from './output-collector.ts'
 import type { ErrorPolicy } from './settings.ts'
 
 /** The header in which a replayed record says how often it was tried before. */
 export const attemptHeader = 'dead-letter-attempt'
+
+/** The only header of a dead letter whose record was too large to be in it: there is nothing to replay. */
+export const contentOmittedHeader = 'dead-letter-content-omitted'
+
+const textMaxLength = 4096
+/** With a longer key, a dead letter that leaves out the content of its record has none. */
+const keyMaxBytes = 4096
 
 export interface Failure {
   readonly batch: RecordBatch
@@ -31,6 +39,7 @@ export interface DeadLetterTarget {
   readonly topic: string
   readonly partitionCount: number
   readonly codec: Codec<DeadLetter>
+  readonly recordMaxBytes: number
   readonly topology: string
   readonly subTopology: string
   /** By topic: failures below this offset were dead-lettered before, and only their sink's commit was lost. */
@@ -85,8 +94,8 @@ export class DeadLetters {
       topology: this.target.topology,
       sub_topology: this.target.subTopology,
       operator,
-      code: codeOf(error),
-      message: messageOf(error),
+      code: shortText(codeOf(error)),
+      message: shortText(messageOf(error)),
       failed_time: nowMs,
     }
   }
@@ -96,13 +105,26 @@ export class DeadLetters {
     const builder = this.outputs.builder(target.topic, letter.partition % target.partitionCount)
     const { writer } = builder
     const start = writer.position
-    if (letter.key !== null) writer.bytes(letter.key)
-    const keyEnd = writer.position
-    target.codec.encode(letter, writer)
-    builder.add(letter.timestamp, letter.key === null ? -1 : start, keyEnd, keyEnd, writer.position)
+    let { key } = letter
+    if (!this.encode(key, letter, writer)) {
+      key = (key?.length ?? 0) > keyMaxBytes ? null : key
+      this.encode(key, withoutContent(letter, key), writer)
+    }
+    const keyEnd = start + (key?.length ?? 0)
+    builder.add(letter.timestamp, key === null ? -1 : start, keyEnd, keyEnd, writer.position)
     this.outputs.bytes += writer.position - start
     this.outputs.records++
     this.count++
+  }
+
+  /** Answers false, with nothing written, when the dead letter is larger than a record may be. */
+  private encode(key: Uint8Array | null, letter: DeadLetter, writer: ByteWriter): boolean {
+    const start = writer.position
+    if (key !== null) writer.bytes(key)
+    this.target.codec.encode(letter, writer)
+    if (writer.position - start <= this.target.recordMaxBytes) return true
+    writer.position = start
+    return false
   }
 }
 
@@ -117,7 +139,9 @@ export function dispose(
     readonly operator: string
   },
   task: string,
-): true | StreamsError {
+): true | Error {
+  // A row that the record needs is in a schema still to be loaded: the record is not at fault.
+  if (error instanceof SchemaNotLoaded) return error
   if (error instanceof StreamsError && error.recovery !== 'dead-letter') return error
   if (policy === 'dead-letter') return true
   const { topic, partition, offset, operator } = place
@@ -127,6 +151,22 @@ export function dispose(
       'mend the operator, or set the policy to dead-letter',
     { cause: error, details: { task, topic, partition, offset, operator } },
   )
+}
+
+/**
+ * A record near the largest size does not fit into a record that also tells why: its place and cause are kept, and its
+ * content stays where it was read, for as long as its topic keeps it.
+ */
+function withoutContent(letter: DeadLetter, key: DeadLetter['key']): DeadLetter {
+  const bytes = (letter.key?.length ?? 0) + (letter.value?.length ?? 0)
+  const where = `${letter.topic}-${letter.partition} offset ${letter.offset}`
+  const message = `${letter.message} (left out here, for its size: the record's content, ${bytes} bytes; it is at ${where})`
+  return { ...letter, key, value: null, headers: [{ key: contentOmittedHeader, value: null }], message }
+}
+
+/** Text that any codec takes: bounded, and with no half of a surrogate pair, as errors that quote their input may end in. */
+function shortText(text: string): string {
+  return Buffer.from(text.slice(0, textMaxLength)).toString()
 }
 
 function codeOf(error: unknown): string {

@@ -5,6 +5,7 @@
 import type { TransactionalProducer } from '../ports/log.ts'
 import { TaskDatabase } from '../state/task-database.ts'
 import type { SubTopology } from '../topology/topology.ts'
+import { closeAll } from './close-all.ts'
 import { CompiledTask, type CompileEnvironment } from './compiled-task.ts'
 import { restoreTask } from './restore.ts'
 import { startingPoint } from './starting-point.ts'
@@ -66,7 +67,7 @@ export async function openTask(
     failures.onFlushFailure = (failure, error) => task.flushFailed(failure, error)
     return task
   } catch (error) {
-    for (const close of closers.reverse()) await close().catch(() => {})
+    await closeAll(closers.reverse()).catch(() => {})
     throw error
   }
 }

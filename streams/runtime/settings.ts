@@ -43,6 +43,11 @@ export interface RuntimeSettings {
   readonly taskMaxAttempts: number
   readonly taskRetryInitialMs: number
   readonly taskRetryMaxMs: number
+  /**
+   * A task that another owner fenced is opened again after this time, unless the group has taken it away by then. Longer
+   * than an instance takes to hear of a rebalance, lest owners fence each other in turn.
+   */
+  readonly fencedTaskReopenMs: number
 }
 
 export const defaultSettings: RuntimeSettings = {
@@ -66,6 +71,7 @@ export const defaultSettings: RuntimeSettings = {
   taskMaxAttempts: 10,
   taskRetryInitialMs: 100,
   taskRetryMaxMs: 10_000,
+  fencedTaskReopenMs: 15_000,
 }
 
 /** @throws CONFIGURATION_INVALID naming the setting and its range. */

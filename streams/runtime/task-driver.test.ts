@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { inputRecords, keyedCount } from '../../tests/simulation/cases.ts'
+import { input, inputRecords, keyedCount } from '../../tests/simulation/cases.ts'
 import { verify } from '../../tests/simulation/verify.ts'
-import { openLog, run, startProcess, worldWithInput } from '../../tests/simulation/world.ts'
+import { append, openLog, run, settle, startProcess, worldWithInput } from '../../tests/simulation/world.ts'
+import type { EmbeddedLog } from '../adapters/embedded/embedded-log.ts'
 import { type ErrorCode, errorCatalogue, type Recovery, StreamsError } from '../errors.ts'
+import type { Log } from '../ports/log.ts'
+import { SchemaNotLoaded } from '../serde/serde.ts'
 
 /** Starts the count with an error thrown in the middle of the third commit. */
 async function startWithError(error: unknown) {
@@ -98,5 +101,112 @@ describe('TaskDriver', () => {
     const beforeMs = open.clock.now()
     await app.stop()
     expect(open.clock.now() - beforeMs).toBeLessThan(50)
+  })
+  it('should open a fenced task again when the group still leaves it to this instance', async () => {
+    const records = inputRecords(10)
+    const world = await worldWithInput(records)
+    const open = await openLog(world)
+    let left = 3
+    const { app } = await startProcess(open, world, keyedCount, {
+      settings: { fencedTaskReopenMs: 5_000 },
+      observer: {
+        onCommitStep: (_task, step) => {
+          if (step === 'sent' && --left === 0) throw new StreamsError('PRODUCER_FENCED', 'timed out')
+        },
+      },
+    })
+    await run(open.clock, append(open.log, input.name, records))
+    for (let turns = 0; turns < 100; turns++) await settle(open.clock)
+    await run(open.clock, app.drained())
+    await run(open.clock, app.stop())
+    await verify(
+      { ...open, tasks: world.tasks, rows: [] },
+      keyedCount,
+      [...records, ...records],
+      'exactly-once',
+    )
+  })
+
+  it('should stop when a task is fenced again and again', async () => {
+    const records = inputRecords(10)
+    const world = await worldWithInput(records)
+    const open = await openLog(world)
+    const { app } = await startProcess(open, world, keyedCount, {
+      settings: { fencedTaskReopenMs: 100, taskMaxAttempts: 3 },
+      observer: {
+        onCommitStep: (_task, step) => {
+          if (step === 'sent') throw new StreamsError('PRODUCER_FENCED', 'another one')
+        },
+      },
+    })
+    await expect(run(open.clock, app.failed)).rejects.toMatchObject({ code: 'PRODUCER_FENCED' })
+    await run(open.clock, app.stop())
+  })
+
+  it('should let go of its database though its producer cannot be closed', async () => {
+    const records = inputRecords(10)
+    const world = await worldWithInput(records)
+    const open = await openLog(world)
+    const away = new StreamsError('LOG_UNAVAILABLE', 'away')
+    let closesLeft = 2
+    const log: Log = Object.create(open.log)
+    log.openTransactionalProducer = async (options) => {
+      const producer = await open.log.openTransactionalProducer(options)
+      const close = producer.close.bind(producer)
+      producer.close = async () => {
+        if (/_\d$/.test(options.transactionalId) && closesLeft-- > 0) throw away
+        return close()
+      }
+      return producer
+    }
+    let left = 2
+    const { app } = await startProcess({ ...open, log: log as EmbeddedLog }, world, keyedCount, {
+      observer: {
+        onCommitStep: (_task, step) => {
+          if (step === 'sent' && left-- > 0) throw away
+        },
+      },
+    })
+    await run(open.clock, app.drained())
+    await run(open.clock, app.stop())
+    await verify({ ...open, tasks: world.tasks, rows: [] }, keyedCount, records, 'exactly-once')
+  })
+
+  it('should stop for a database that can be neither read nor deleted', async () => {
+    const records = inputRecords(10)
+    const world = await worldWithInput(records)
+    const open = await openLog(world)
+    const denied = new StreamsError('STATE_DIRECTORY_UNUSABLE', 'denied')
+    const tasks = Object.assign(Object.create(world.tasks), {
+      destroy: async () => {
+        throw denied
+      },
+    })
+    const { app } = await startProcess(open, { tasks, sink: world.sink }, keyedCount, {
+      observer: {
+        onCommitStep: () => {
+          throw new StreamsError('STATE_CORRUPT', 'damaged')
+        },
+      },
+    })
+    await expect(run(open.clock, app.failed)).rejects.toBe(denied)
+    await run(open.clock, app.stop())
+  })
+
+  it('should load the schema of state that a newer release wrote, and go on', async () => {
+    const records = inputRecords(10)
+    const world = await worldWithInput(records)
+    const open = await openLog(world)
+    let left = 3
+    const { app } = await startProcess(open, world, keyedCount, {
+      observer: {
+        onCommitStep: (_task, step) => {
+          if (step === 'flushed' && left-- > 0) throw new SchemaNotLoaded(7)
+        },
+      },
+    })
+    await run(open.clock, app.drained())
+    await run(open.clock, app.stop())
+    await verify({ ...open, tasks: world.tasks, rows: [] }, keyedCount, records, 'exactly-once')
   })
 })

@@ -1,12 +1,13 @@
 /**
  * Runs one task for as long as this instance owns it, opening it anew after errors that may pass.
  *
- *     opening ─► running ─► stopped
+ *     opening ─► running ─► stopped                            any ─► failed (stop, or too many attempts)
  *        ▲          │
- *        └─ waiting ◄┘ (retry, rebuild)        any ─► given-up (fenced) | failed (stop)
+ *        └──────────┴─ waiting (retry, rebuild) | given-up (fenced, until the group decides or a while has passed)
  */
 import { assertNever, messageOf, recoveryOf, StreamsError } from '../errors.ts'
 import type { PartitionOffset } from '../ports/log.ts'
+import { SchemaNotLoaded } from '../serde/serde.ts'
 import type { SubTopology } from '../topology/topology.ts'
 import { openTask } from './open-task.ts'
 import { Signal } from './signal.ts'
@@ -71,7 +72,7 @@ export class TaskDriver {
         this.state = { kind: 'stopped' }
         return
       } catch (error) {
-        const ended = await this.recover(error)
+        const ended = await this.recover(error).catch((failure: unknown) => this.failed(failure))
         if (ended !== undefined) {
           this.state = ended
           if (ended.kind === 'failed') this.onFailed(ended.error)
@@ -122,38 +123,57 @@ export class TaskDriver {
   /** What follows an error: the end of the task, or, after a pause, another opening. */
   private async recover(error: unknown): Promise<DriverState | undefined> {
     const { logger, settings, stores, topology } = this.environment
-    const recovery = recoveryOf(error)
+    // State that a newer release wrote, while this one still runs.
+    const unread = error instanceof SchemaNotLoaded ? error.schemaId : undefined
+    const recovery = unread === undefined ? recoveryOf(error) : 'rebuild-task'
     const code = error instanceof StreamsError ? error.code : 'UNKNOWN'
     const fields = { task: this.taskId, code, reason: messageOf(error) }
     switch (recovery) {
       case 'fenced':
+        if (++this.failures > settings.taskMaxAttempts) return this.failed(error)
         logger.warn(fields, 'the task has another owner now')
-        return { kind: 'given-up', error }
+        this.state = { kind: 'given-up', error }
+        // The group takes the task away if it gave it to that owner. If not, a zombie fenced it, or the log did for a
+        // transaction that took too long: then nobody else will run it.
+        await this.pause(settings.fencedTaskReopenMs)
+        return undefined
       case 'dead-letter':
       case 'stop':
-        logger.error({ ...fields, error }, 'the task cannot go on')
-        return { kind: 'failed', error }
+        return this.failed(error)
       case 'retry':
-      case 'rebuild-task': {
-        this.failures++
-        if (this.failures > settings.taskMaxAttempts) {
-          logger.error({ ...fields, error, attempts: this.failures }, 'the task failed too often')
-          return { kind: 'failed', error }
-        }
+      case 'rebuild-task':
+        if (++this.failures > settings.taskMaxAttempts) return this.failed(error)
         logger.warn({ ...fields, attempt: this.failures }, 'the task is opened again from its last commit')
+        if (unread !== undefined) await this.loadSchema(unread)
         if (code === 'STATE_CORRUPT') await stores.destroy(databaseName(topology.name, this.taskId))
         this.state = { kind: 'waiting', error, attempt: this.failures }
-        await this.pause()
+        await this.pause(
+          Math.min(settings.taskRetryMaxMs, settings.taskRetryInitialMs * 2 ** (this.failures - 1)),
+        )
         return undefined
-      }
       default:
         return assertNever(recovery)
     }
   }
 
-  private async pause(): Promise<void> {
-    const { taskRetryInitialMs, taskRetryMaxMs } = this.environment.settings
-    const delayMs = Math.min(taskRetryMaxMs, taskRetryInitialMs * 2 ** (this.failures - 1))
+  /** What cannot be loaded now is asked for again by the next attempt. */
+  private async loadSchema(id: number): Promise<void> {
+    await this.environment.codecs.loadSchema(id).catch((error: unknown) => {
+      this.environment.logger.warn(
+        { task: this.taskId, schemaId: id, reason: messageOf(error) },
+        'a schema cannot be loaded',
+      )
+    })
+  }
+
+  private failed(error: unknown): DriverState {
+    const code = error instanceof StreamsError ? error.code : 'UNKNOWN'
+    const fields = { task: this.taskId, code, reason: messageOf(error), error, attempts: this.failures }
+    this.environment.logger.error(fields, 'the task cannot go on')
+    return { kind: 'failed', error }
+  }
+
+  private async pause(delayMs: number): Promise<void> {
     const { clock } = this.environment
     const endMs = clock.now() + delayMs
     while (!this.stopping && clock.now() < endMs) await this.signal.wait(endMs - clock.now())

@@ -13,6 +13,7 @@ import type { Checkpoint } from '../schemas/generated/records.ts'
 import type { FlushFailure } from '../state/table-store.ts'
 import type { TaskDatabase } from '../state/task-database.ts'
 import { internalTopics, type SubTopology } from '../topology/topology.ts'
+import { closeAll } from './close-all.ts'
 import { type CommitTarget, commitTask } from './commit.ts'
 import type { CompiledTask } from './compiled-task.ts'
 import { DeadLetters, dispose } from './dead-letters.ts'
@@ -145,12 +146,14 @@ export class Task {
     return this.inputs.lag
   }
 
-  /** Drops what is not committed and lets go of everything. */
+  /** Drops what is not committed and lets go of everything. @throws the first error, after all was tried */
   async close(): Promise<void> {
-    await this.reader.close()
-    await this.compiled.sinkWriter.close()
-    await this.producer?.close()
-    await this.database?.close()
+    await closeAll([
+      () => this.reader.close(),
+      () => this.compiled.sinkWriter.close(),
+      async () => this.producer?.close(),
+      async () => this.database?.close(),
+    ])
   }
 
   /** An operator threw on a change that a store passed on at commit: there is no record at hand to blame. */
@@ -224,6 +227,7 @@ function deadLettersOf({ environment, subTopology, compiled, start }: TaskParts)
       topic: topic.name,
       partitionCount: environment.partitionCounts.get(topic.name) ?? 1,
       codec: environment.codecs.of(topic).value,
+      recordMaxBytes: environment.settings.recordMaxBytes,
       topology: environment.topology.name,
       subTopology: subTopology.name,
       publishedUpTo: new Map(start.committed.map(({ topic: input, offset }) => [input, offset])),

@@ -12,7 +12,7 @@ import { messageOf, StreamsError } from '../errors.ts'
 import type { StoreBatch } from '../ports/store.ts'
 import { ByteWriter } from '../records/byte-writer.ts'
 import type { RecordBatchBuilder } from '../records/record-batch.ts'
-import type { Codec } from '../serde/serde.ts'
+import { type Codec, SchemaNotLoaded } from '../serde/serde.ts'
 import type { StoreSpec, TableReceiver, TableStore, Timestamped } from '../topology/store-spec.ts'
 import { ExpiryIndex } from './expiry.ts'
 import { LiveCache, LiveRow } from './live-cache.ts'
@@ -244,8 +244,12 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
       if (key === null || key === undefined) continue
       // The task gives keys of the source that feeds this store, whose type is this store's key type.
       const typed = key as K
-      const id = this.identity(typed)
-      if (!this.cache.has(id)) missing.set(id, typed)
+      try {
+        const id = this.identity(typed)
+        if (!this.cache.has(id)) missing.set(id, typed)
+      } catch {
+        // The operator will fail on it when it comes to the record, whose fault it is.
+      }
     }
     return missing.size < readAheadMinKeys ? undefined : this.loadAll(missing)
   }
@@ -306,13 +310,20 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   }
 
   private async loadAll(missing: ReadonlyMap<unknown, K>): Promise<void> {
-    const keys = [...missing.values()].map((key) => Buffer.from(this.encodedKey(key)))
-    const rows = await this.options.database.store.getMany(keys)
-    let index = 0
+    const ids: unknown[] = []
+    const encoded: Buffer[] = []
     for (const [id, key] of missing) {
-      const row = rows[index++]
-      if (!this.cache.has(id)) this.cached(id, key, row)
+      try {
+        encoded.push(Buffer.from(this.encodedKey(key)))
+        ids.push(id)
+      } catch {
+        // As above.
+      }
     }
+    const rows = await this.options.database.store.getMany(encoded)
+    ids.forEach((id, index) => {
+      if (!this.cache.has(id)) this.cached(id, missing.get(id)!, rows[index])
+    })
   }
 
   private cached(id: unknown, key: K, bytes: Buffer | undefined): LiveRow<K, V> {
@@ -370,6 +381,7 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
     try {
       return rowValue(this.options.valueCodec, row)
     } catch (cause) {
+      if (cause instanceof SchemaNotLoaded) throw cause
       throw new StreamsError(
         'STATE_CORRUPT',
         `store ${this.name}: a row cannot be decoded: ${messageOf(cause)}`,

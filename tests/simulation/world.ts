@@ -61,6 +61,8 @@ export const simulationSettings: Partial<RuntimeSettings> = {
   cacheMaxBytesPerTask: 2_000,
   transactionTimeoutMs: 10_000_000,
   taskRetryInitialMs: 5,
+  // Zombies here never hear that they are out of the group.
+  fencedTaskReopenMs: 10_000_000,
 }
 
 export interface ProcessOptions {
