@@ -43,7 +43,7 @@ const newestVersions: Readonly<Record<number, number>> = { [api.produce]: 8, [ap
 
 export class ScriptedBroker {
   readonly requests: Request[] = []
-  /** Topics and their partition counts. */
+  /** Topics and their partition counts; one of none may not be read. */
   readonly topics = new Map<string, number>()
   private readonly handlers = new Map<number, Handler>()
   private readonly server: Server
@@ -185,7 +185,7 @@ export class ScriptedBroker {
     writer.int32(1)
     // kafkajs asks in an older version, and for the brokers only.
     writer.array(version < 7 ? [] : [...this.topics], ([topic, count]) => {
-      writer.int16(0)
+      writer.int16(count === 0 ? 29 : 0)
       writer.string(topic)
       writer.bool(false)
       writer.array(

@@ -29,6 +29,8 @@ export class Cursor implements TopicPartition {
   /** The last stable offset as of the newest fetch. */
   end: number | undefined
   isOpen = true
+  /** Whether the newest fetch brought no bytes: the next one will probably wait. */
+  hadNothing = false
   /** Since when the topic is not known, in epoch milliseconds. */
   unknownSinceMs: number | undefined
   /** Fetches in a row that brought damaged bytes. */

@@ -4,8 +4,8 @@
  * Invariants:
  * 1. A cursor is in one request at most, and in none while its buffer is full or it is closed.
  * 2. Each request under way has a lane, a connection of its own, since a broker holds a fetch back while it has nothing.
- *    A lane that is free takes at once what wants more; the last free one waits briefly only, so that a newcomer does not
- *    wait for the others.
+ *    A free lane takes at once what wants more. Two lanes at most wait for what had nothing the last time, so that waiting
+ *    gathers in few requests; the last one is for newcomers and waits briefly.
  * 3. Passing failures are tried again with growing pauses, for ever: a reader waits for its log to come back. Only the
  *    partitions concerned pause; those of other brokers go on.
  */
@@ -20,9 +20,10 @@ import { type FetchAnswer, type FetchedPartition, fetch } from './protocol/recor
 import { isPassing } from './retrying.ts'
 
 const lanesPerBroker = 3
+const waitingLanes = 2
 const lastLaneWaitMs = 20
 const partitionBytes = 1024 * 1024
-const answerBytes = 16 * 1024 * 1024
+const answerBytes = 8 * 1024 * 1024
 const firstPauseMs = 20
 const longestPauseMs = 1000
 /** Bytes may be damaged on their way; the same ones read again are damaged on the broker. */
@@ -91,18 +92,20 @@ export class Fetcher {
     for (const [leader, cursors] of this.leaders.byLeader([...this.wanting])) this.dispatch(leader, cursors)
   }
 
-  private dispatch(leader: number, cursors: readonly Cursor[]): void {
+  private dispatch(leader: number, wanting: readonly Cursor[]): void {
     const lanes = this.lanes.get(leader) ?? []
     this.lanes.set(leader, lanes)
+    const busy = lanes.filter(({ isFree }) => !isFree).length
+    const cursors = busy < waitingLanes ? wanting : wanting.filter(({ hadNothing }) => !hadNothing)
+    if (cursors.length === 0 || busy === lanesPerBroker) return
     let lane = lanes.find(({ isFree }) => isFree)
     if (lane === undefined) {
-      if (lanes.length === lanesPerBroker) return
       lane = { connection: undefined, isFree: true }
       lanes.push(lane)
     }
     lane.isFree = false
-    const busy = lanes.filter(({ isFree }) => !isFree).length
-    const maxWaitMs = busy === lanesPerBroker ? lastLaneWaitMs : this.leaders.settings.fetchWaitMs
+    const { fetchWaitMs } = this.leaders.settings
+    const maxWaitMs = busy < waitingLanes ? fetchWaitMs : Math.min(lastLaneWaitMs, fetchWaitMs)
     for (const cursor of cursors) this.wanting.delete(cursor)
     void this.run(leader, lane, cursors, maxWaitMs)
   }
@@ -163,6 +166,7 @@ export class Fetcher {
   private received(cursor: Cursor, { bytes }: FetchAnswer, value: FetchedPartition): boolean {
     try {
       cursor.receive(bytes, value)
+      cursor.hadNothing = value.end === value.start && value.lastStableOffset <= cursor.fetchOffset
       cursor.damagedCount = 0
       cursor.pauseMs = 0
       return true
@@ -183,10 +187,12 @@ export class Fetcher {
 
   /** A topic may be new and not known to every broker yet. */
   private unknown(cursor: Cursor): void {
+    const { reaction } = describeCode(this.leaders.missingCode(cursor))
     const nowMs = this.leaders.clock.now()
     cursor.unknownSinceMs ??= nowMs
-    if (nowMs - cursor.unknownSinceMs < this.leaders.settings.unknownTopicGraceMs) return
-    cursor.fail(kafkaError('reading', code.unknownTopicOrPartition, cursor))
+    const inGrace = nowMs - cursor.unknownSinceMs < this.leaders.settings.unknownTopicGraceMs
+    if (inGrace && reaction !== 'fail') return
+    cursor.fail(this.leaders.missing('reading', cursor))
   }
 
   private failedToReach(cursors: readonly Cursor[], error: unknown): void {
@@ -195,6 +201,7 @@ export class Fetcher {
       for (const cursor of cursors) cursor.fail(error instanceof StreamsError ? error : defect(error))
     }
     this.wantLater(cursors)
+    if (this.wanting.size > 0) this.schedulePump()
   }
 
   /** Those that are still open want more after a pause. */
@@ -203,6 +210,7 @@ export class Fetcher {
     let pauseMs = firstPauseMs
     for (const cursor of cursors) {
       this.wanting.delete(cursor)
+      cursor.hadNothing = false
       cursor.pauseMs = Math.min(longestPauseMs, Math.max(firstPauseMs, cursor.pauseMs * 2))
       pauseMs = Math.max(pauseMs, cursor.pauseMs)
     }

@@ -32,7 +32,7 @@ export interface KafkaLogOptions {
   readonly unknownTopicGraceMs?: number
   /** The largest record batch that is written; brokers take 1 MiB by default. */
   readonly maxBatchBytes?: number
-  /** How long a broker may wait for records before it answers a fetch. 500 ms by default. */
+  /** How long a broker may wait for records before it answers a fetch. 250 ms by default. */
   readonly fetchWaitMs?: number
   /** How long a member of a group may be silent before it is taken for dead. 15 seconds by default. */
   readonly sessionTimeoutMs?: number
@@ -61,7 +61,7 @@ export function kafkaSettings(options: KafkaLogOptions): KafkaSettings {
     retryBudgetMs: 60_000,
     unknownTopicGraceMs: 1500,
     maxBatchBytes: 1_000_000,
-    fetchWaitMs: 500,
+    fetchWaitMs: 250,
     sessionTimeoutMs: 15_000,
     rebalanceTimeoutMs: 60_000,
     heartbeatIntervalMs: 1000,

@@ -98,9 +98,10 @@ export class Leaders {
       open = open.filter((item) => !standing.has(item))
       if (open.length === 0) break
       for (const item of open) {
-        const failure = failures.get(item) ?? this.leaderMissing(what, item)
-        const unknown = failure.code === 'TOPIC_UNKNOWN'
-        if (backoff.exhausted || (unknown && this.clock.now() >= unknownUntil)) standing.set(item, failure)
+        const failure = failures.get(item) ?? this.missing(what, item)
+        const maybeNew = failure.code === 'TOPIC_UNKNOWN' && this.clock.now() < unknownUntil
+        const passes = maybeNew || isPassing(failure)
+        if (backoff.exhausted || !passes) standing.set(item, failure)
       }
       open = open.filter((item) => !standing.has(item))
       if (open.length > 0) await backoff.pause()
@@ -151,8 +152,16 @@ export class Leaders {
     return failures
   }
 
-  private leaderMissing(what: string, item: TopicPartition): StreamsError {
-    return kafkaError(what, this.isKnown(item) ? code.leaderNotAvailable : code.unknownTopicOrPartition, item)
+  /** Why no leader of a partition is known. */
+  missing(what: string, partition: TopicPartition): StreamsError {
+    return kafkaError(what, this.missingCode(partition), partition)
+  }
+
+  missingCode({ topic, partition }: TopicPartition): number {
+    const layout = this.layouts.get(topic)
+    if (layout === undefined) return code.unknownTopicOrPartition
+    if (layout.errorCode !== code.none) return layout.errorCode
+    return layout.leaders[partition] === undefined ? code.unknownTopicOrPartition : code.leaderNotAvailable
   }
 
   byLeader<Item extends TopicPartition>(items: readonly Item[]): Map<number, Item[]> {

@@ -111,6 +111,37 @@ describe('a reader', () => {
   })
 })
 
+describe('fetches of many readers', () => {
+  it('should gather in few requests, and let a newcomer wait briefly only', async () => {
+    broker.topics.set('t', 9)
+    broker.on(api.fetch, () => 'silence')
+    const log = await broker.openLog({ fetchWaitMs: 400 })
+    const reader = log.openReader({ onReady: () => {}, onError: () => {} })
+    for (let next = 0; next < 3; next++) {
+      reader.follow({ topic: 't', partition: 2 * next }, 0)
+      reader.follow({ topic: 't', partition: 2 * next + 1 }, 0)
+      await expect.poll(() => broker.count(api.fetch)).toBe(next + 1)
+    }
+    // No lane is left for this one.
+    reader.follow({ topic: 't', partition: 8 }, 0)
+    await log.offsetRanges([]).catch(() => {})
+    expect(broker.bodies(api.fetch).map((body) => body.readInt32BE(4))).toEqual([400, 400, 20])
+  })
+})
+
+describe('a topic that may not be read', () => {
+  it('should be said to be refused, not unknown', async () => {
+    broker.topics.set('secret', 0)
+    const log = await broker.openLog()
+    const refused = { code: 'LOG_REFUSED', message: expect.stringContaining('TOPIC_AUTHORIZATION_FAILED') }
+    const errors: StreamsError[] = []
+    const reader = log.openReader({ onReady: () => {}, onError: (_partition, error) => errors.push(error) })
+    reader.follow({ topic: 'secret', partition: 0 }, 0)
+    await expect.poll(() => errors).toMatchObject([refused])
+    await expect(log.offsetRanges([{ topic: 'secret', partition: 0 }])).rejects.toMatchObject(refused)
+  })
+})
+
 describe('a member of a group', () => {
   const events: string[] = []
   const lost: StreamsError[] = []
