@@ -231,6 +231,18 @@ describe('ingestFile', () => {
     await expect(ingestFile(damaged, options)).rejects.toMatchObject({ code: 'INPUT_CORRUPT' })
   })
 
+  it('should append the whole lines before the damage in a packed file, once however often it is tried', async () => {
+    const opened = await openOrderLog()
+    const packed = gzipSync(manyLines.join('\n'))
+    const damaged = await fileOf(packed.subarray(0, packed.length - 20))
+    await expect(ingestFile(damaged, optionsFor(opened))).rejects.toThrow('unexpected end of file')
+    const seen = (await recordsOf(opened.log, 'order-raw')).map(({ value }) => value.toString())
+    expect(seen.length).toBeGreaterThan(manyLines.length / 2)
+    expect(seen.sort()).toEqual(manyLines.slice(0, seen.length).sort())
+    await expect(ingestFile(damaged, optionsFor(opened))).rejects.toThrow('unexpected end of file')
+    expect(await recordsOf(opened.log, 'order-raw')).toHaveLength(seen.length)
+  })
+
   it('should read the sample whole', async () => {
     const opened = await openOrderLog()
     const sample = new URL('../samples/orders-2017-01.ndjson.gz', import.meta.url).pathname

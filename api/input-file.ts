@@ -23,6 +23,7 @@ import {
   type Topic,
   type TransactionalProducer,
 } from '../streams/index.ts'
+import { OrderApiError } from './errors.ts'
 import { type InputPosition, InputPositions } from './input-position.ts'
 import { type InputFile, type InputStream, identifyFile, openFile, openStream } from './input-source.ts'
 import { type Line, LineSplitter } from './line-splitter.ts'
@@ -248,14 +249,20 @@ async function readLines(stream: InputStream, reading: Reading): Promise<InputPo
 
   report()
   const splitter = new LineSplitter(limits.maxLineBytes, from.bytes)
-  for await (const chunk of withoutFirst(stream.chunks(), from.bytes)) {
-    for (const line of splitter.push(chunk)) {
-      add(line)
-      if (isFull()) await commit()
+  try {
+    for await (const chunk of withoutFirst(stream.chunks(), from.bytes)) {
+      for (const line of splitter.push(chunk)) {
+        add(line)
+        if (isFull()) await commit()
+        if (isAborted()) break
+      }
+      if (batches.length > 0 && reading.commitEveryChunk) await commit()
       if (isAborted()) break
     }
-    if (batches.length > 0 && reading.commitEveryChunk) await commit()
-    if (isAborted()) break
+  } catch (error) {
+    // The input is damaged here: what came before it is not lost.
+    if (error instanceof OrderApiError && batches.length > 0) await commit()
+    throw error
   }
   if (isAborted()) {
     if (batches.length > 0) await commit()

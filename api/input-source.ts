@@ -15,13 +15,20 @@ export interface InputFile {
   readonly bytes: number
 }
 
+/** Whether a path is a pipe or a device, such as a shell's `<(…)`: it can be read once only, and has no identity. */
+export async function isPipe(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined)
+  return found !== undefined && (found.isFIFO() || found.isCharacterDevice())
+}
+
 /** @throws INPUT_NOT_FOUND, INPUT_UNREADABLE */
 export async function identifyFile(path: string): Promise<InputFile> {
   const hash = createHash('sha256')
   let bytes = 0
   try {
-    if (!(await stat(path)).isFile())
-      throw new OrderApiError('INPUT_UNREADABLE', `input ${path} is not a file`)
+    if (!(await stat(path)).isFile()) {
+      throw new OrderApiError('INPUT_UNREADABLE', `input ${path} is not a file: name one, or - for stdin`)
+    }
     for await (const chunk of createReadStream(path)) {
       hash.update(chunk)
       bytes += chunk.length

@@ -1,9 +1,11 @@
 /** Brings an input into the log through the Order API's own way while the topologies run, and waits for them to finish it. */
+import { createReadStream } from 'node:fs'
 import { type InputOptions, type InputProgress, ingestFile, ingestStream } from '../api/input-file.ts'
+import { isPipe } from '../api/input-source.ts'
 import { topics } from '../schemas/topics.ts'
 import type { SingleNode } from './single-node.ts'
 
-/** A file's path; `-` is standard input. */
+/** The path of a file or a pipe; `-` is standard input. */
 export type Input = string
 
 export interface Feeding {
@@ -24,7 +26,7 @@ export async function feed(
   const ending = new AbortController()
   const { log, registry, clock } = node.data
   const options: InputOptions = { log, registry, clock, topics, onProgress, signal: ending.signal }
-  const reading = input === '-' ? ingestStream(process.stdin, options) : ingestFile(input, options)
+  const reading = read(input, options)
   const finished = reading.then(() => node.streams.drained()).then(() => 'finished' as const)
   const stopped = stop.requested.then(() => 'stopped' as const)
   try {
@@ -34,4 +36,10 @@ export async function feed(
     ending.abort()
     await reading.catch(() => {})
   }
+}
+
+async function read(input: Input, options: InputOptions): Promise<void> {
+  if (input === '-') await ingestStream(process.stdin, options)
+  else if (await isPipe(input)) await ingestStream(createReadStream(input), options)
+  else await ingestFile(input, options)
 }

@@ -171,9 +171,15 @@ describe('start --once', () => {
     })
   })
 
+  it('should read a pipe or a device by its path, as a shell gives one for `<(…)`', async () => {
+    const { code, stderr } = await once('--input', '/dev/null')
+    expect(stderr).toContain('read 0 (all)')
+    expect(code).toBe(0)
+  })
+
   it.each([
     ['is missing', (path: string) => `${path}.not`, /input .* does not exist/],
-    ['is a directory', (path: string) => join(path, '..'), /is not a file/],
+    ['is a directory', (path: string) => join(path, '..'), /is not a file: name one/],
   ])('should say that its input %s', async (_, pathOf, message) => {
     const { code, stderr, stdout } = await once('--input', pathOf(input))
     expect(code).toBe(1)
