@@ -37,6 +37,7 @@ export class StreamsApp {
   private readonly runners: readonly TopologyRunner[]
   private readonly committed: Signal
   private rejectFailed: (error: unknown) => void = () => {}
+  private stopping: Promise<void> | undefined
   private failure: { readonly error: unknown } | undefined
 
   /** @throws CONFIGURATION_INVALID, TOPOLOGY_INVALID */
@@ -71,8 +72,17 @@ export class StreamsApp {
     )
   }
 
+  /**
+   * Starts the topologies, one after the other. An application is started once; `stop` may be called meanwhile.
+   * @throws what keeps one from starting; those that run already are stopped then
+   */
   async start(): Promise<void> {
-    for (const runner of this.runners) await runner.start()
+    try {
+      for (const runner of this.runners) await runner.start()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
   }
 
   status(): TopologyStatus[] {
@@ -85,7 +95,7 @@ export class StreamsApp {
 
   /**
    * Resolves once everything in the input topics is processed and committed, as long as nobody else writes meanwhile.
-   * @throws the error that stopped a topology
+   * @throws the error that stopped a topology; CLOSED when it was stopped before that
    */
   async drained(): Promise<void> {
     // In the order of the topologies: when an upstream one has committed its input, its output is there to be seen.
@@ -98,6 +108,8 @@ export class StreamsApp {
       )
       while (!(await this.isDrained(runner, partitions))) {
         if (this.failure !== undefined) throw this.failure.error
+        if (this.stopping !== undefined)
+          throw new StreamsError('CLOSED', `topology ${topology.name} was stopped before it was drained`)
         await this.committed.wait(drainedPollMs)
       }
     }
@@ -105,8 +117,15 @@ export class StreamsApp {
   }
 
   /** Commits what was processed and lets everything go; the ports stay open. */
-  async stop(): Promise<void> {
-    await Promise.all(this.runners.map((runner) => runner.stop()))
+  stop(): Promise<void> {
+    this.stopping ??= this.stopAll()
+    return this.stopping
+  }
+
+  private async stopAll(): Promise<void> {
+    const outcomes = await Promise.allSettled(this.runners.map((runner) => runner.stop()))
+    this.committed.notify()
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
 
   private async isDrained(runner: TopologyRunner, partitions: readonly TopicPartition[]): Promise<boolean> {

@@ -2,8 +2,13 @@
  * One topology in one instance: joins its consumer group and keeps the tasks running that the group assigns.
  *
  *     new ─► starting ─► running ─► stopping ─► stopped
- *                │           └────────┬──────────► failed
- *                └────────────────────┘
+ *      │         │          │           │
+ *      │         └──────────┴───────────┴─► failed
+ *      └─► stopped
+ *
+ * Invariants:
+ * 1. Once it is stopping or failed no task is opened any more, whatever was under way.
+ * 2. A topology that failed leaves its group: another instance may do better.
  */
 import { messageOf, StreamsError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -14,6 +19,7 @@ import type { StoreProvider } from '../ports/store.ts'
 import type { SubTopology, Topology } from '../topology/topology.ts'
 import { taskAssignor } from './assignors.ts'
 import { CheckpointView } from './checkpoint-view.ts'
+import { closeAll } from './close-all.ts'
 import { OpenCodecs } from './codecs.ts'
 import { GlobalTables } from './global-tables.ts'
 import { checkpointTopic, deadLetterTopic, topicsOf } from './internal-topics.ts'
@@ -83,6 +89,8 @@ export class TopologyRunner {
   private globalTables: GlobalTables | undefined
   private member: GroupMember | undefined
   private isAssigned = false
+  private starting: Promise<void> = Promise.resolve()
+  private released: Promise<void> | undefined
   /** Assignments are carried out one after the other: a task that is let go must be closed before it is opened again. */
   private reconciling: Promise<void> = Promise.resolve()
 
@@ -102,8 +110,22 @@ export class TopologyRunner {
     this.onFailed = onFailed
   }
 
+  /** Does nothing once it was stopped. @throws what keeps it from starting; what it had opened is let go again */
   async start(): Promise<void> {
+    if (this.state.kind !== 'new') return
     this.state = { kind: 'starting' }
+    this.starting = this.open()
+    try {
+      await this.starting
+    } catch (error) {
+      if (this.isEnding) return
+      this.state = { kind: 'failed', error }
+      await this.release()
+      throw error
+    }
+  }
+
+  private async open(): Promise<void> {
     const prepared = await prepareTopology(
       this.topology,
       this.ports,
@@ -113,6 +135,7 @@ export class TopologyRunner {
     )
     this.environment = prepared.environment
     this.globalTables = prepared.globalTables
+    if (this.isEnding) return
     this.member = await this.ports.log.joinGroup({
       groupId: prepared.environment.groupId,
       topics: this.topology.subTopologies.flatMap(({ sources }) => sources.map(({ topic }) => topic.name)),
@@ -148,14 +171,27 @@ export class TopologyRunner {
 
   /** Commits, leaves the group and lets everything go. */
   async stop(): Promise<void> {
-    if (this.state.kind !== 'failed') this.state = { kind: 'stopping' }
+    if (!this.isEnding) this.state = { kind: 'stopping' }
+    await this.release()
+    if (this.state.kind === 'stopping') this.state = { kind: 'stopped' }
+  }
+
+  private get isEnding(): boolean {
+    const { kind } = this.state
+    return kind === 'stopping' || kind === 'stopped' || kind === 'failed'
+  }
+
+  private release(): Promise<void> {
+    this.released ??= this.releaseOnce()
+    return this.released
+  }
+
+  private async releaseOnce(): Promise<void> {
+    for (const driver of this.drivers.values()) void driver.stop()
+    await this.starting.catch(() => {})
     await this.reconciling
     await Promise.all([...this.drivers.values()].map((driver) => driver.stop()))
-    this.drivers.clear()
-    await this.member?.leave()
-    this.member = undefined
-    await this.globalTables?.close()
-    if (this.state.kind === 'stopping') this.state = { kind: 'stopped' }
+    await closeAll([async () => this.member?.leave(), async () => this.globalTables?.close()])
   }
 
   private assigned(assignment: MemberAssignment): void {
@@ -175,11 +211,12 @@ export class TopologyRunner {
     wanted: ReadonlyMap<string, { readonly subTopology: SubTopology; readonly partition: number }>,
   ): Promise<void> {
     const { environment } = this
-    if (environment === undefined || this.state.kind === 'stopping' || this.state.kind === 'failed') return
+    if (environment === undefined || this.isEnding) return
     const released = [...this.drivers].filter(
       ([id, { state }]) => !wanted.has(id) || state.kind === 'given-up',
     )
     await Promise.all(released.map(([, driver]) => driver.stop()))
+    if (this.isEnding) return
     for (const [id] of released) this.drivers.delete(id)
     for (const [id, { subTopology, partition }] of wanted) {
       if (this.drivers.has(id)) continue
@@ -189,15 +226,15 @@ export class TopologyRunner {
   }
 
   private fail(error: unknown): void {
-    if (this.state.kind === 'failed' || this.state.kind === 'stopping') return
+    if (this.state.kind === 'failed' || this.state.kind === 'stopped') return
     this.state = { kind: 'failed', error }
     const code = error instanceof StreamsError ? error.code : 'UNKNOWN'
-    this.ports.logger.error(
-      { topology: this.topology.name, code, reason: messageOf(error) },
-      'the topology stops',
-    )
+    const { name } = this.topology
+    this.ports.logger.error({ topology: name, code, reason: messageOf(error) }, 'the topology stops')
     // What the other tasks did is committed; then nothing of the topology runs on without a part of it.
-    for (const driver of this.drivers.values()) void driver.stop()
+    this.release().catch((failure: unknown) => {
+      this.ports.logger.warn({ topology: name, reason: messageOf(failure) }, 'leaving failed')
+    })
     this.onFailed(error)
   }
 }
