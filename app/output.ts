@@ -1,11 +1,45 @@
 /** Results go to standard output, everything else to standard error: so results can be piped. */
+import { createLogUpdate } from 'log-update'
 
 export function out(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
 export function tell(text: string): void {
-  process.stderr.write(`${text}\n`)
+  if (live === undefined) process.stderr.write(`${text}\n`)
+  else live.tell(text)
+}
+
+/** Text at the foot of the terminal that is redrawn in place; what is told meanwhile goes above it. */
+export interface LiveText {
+  show(text: string): void
+  /** Leaves the text as it is. */
+  done(): void
+}
+
+let live: { tell(text: string): void } | undefined
+
+/** One at a time. Undefined where standard error is no terminal, or one without a size, as some containers have. */
+export function liveText(): LiveText | undefined {
+  if (process.stderr.isTTY !== true || !(process.stderr.rows > 0)) return undefined
+  const redraw = createLogUpdate(process.stderr)
+  let shown = ''
+  live = {
+    tell: (text) => {
+      redraw.persist(text)
+      redraw(shown)
+    },
+  }
+  return {
+    show: (text) => {
+      shown = text
+      redraw(text)
+    },
+    done: () => {
+      live = undefined
+      redraw.done()
+    },
+  }
 }
 
 const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })

@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Flow } from './flow.ts'
-import { flowLine, flowTable } from './progress.ts'
+import { flowLine, flowTable, showProgress } from './progress.ts'
 
 const flow: Flow = {
   input: { lines: 1500, bytes: 50, totalBytes: 100, done: false },
@@ -55,7 +55,27 @@ describe('flowTable', () => {
 describe('flowLine', () => {
   it('should say the same in one line', () => {
     expect(flowLine(flow)).toBe(
-      '1.2 s | read 1500 | ingest in 1500 out 1490 dead 10 lag 600 | cleanse in 1000 out 9000 rejected 5 dead 0 lag 1490',
+      'read 1500 | ingest in 1500 out 1490 dead 10 lag 600 | cleanse in 1000 out 9000 rejected 5 dead 0 lag 1490',
     )
+  })
+})
+
+describe('showProgress', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+    vi.restoreAllMocks()
+  })
+
+  it('should tell a line off a terminal only when something has moved, and the last state at the end', async () => {
+    vi.useFakeTimers()
+    const told: string[] = []
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => told.push(String(text)) > 0)
+    let now = flow
+    const progress = showProgress({ measure: async () => now }, () => undefined)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(told).toEqual([`1.2 s | ${flowLine(flow)}\n`])
+    now = { ...flow, elapsedMs: 60_000, input: undefined }
+    await progress.stop()
+    expect(told.slice(1)).toEqual([`60.0 s | ${flowLine(now)}\n`])
   })
 })

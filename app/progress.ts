@@ -1,9 +1,7 @@
-/** Live progress on standard error: redrawn in place on a terminal, a line every few seconds elsewhere. */
-import { createLogUpdate } from 'log-update'
+/** Live progress on standard error: redrawn in place on a terminal; elsewhere a line every few seconds in which something moves. */
 import type { InputProgress } from '../api/input-file.ts'
-import { type Flow, FlowMeter } from './flow.ts'
-import { bar, columns, count, seconds, tell } from './output.ts'
-import type { SingleNode } from './single-node.ts'
+import type { Flow, FlowMeter } from './flow.ts'
+import { bar, columns, count, liveText, seconds, tell } from './output.ts'
 
 const redrawMs = 200
 const lineEveryMs = 5_000
@@ -14,31 +12,31 @@ export interface Progress {
 }
 
 /** @param input how far the input has been read; undefined when there is none */
-export async function showProgress(
-  node: SingleNode,
+export function showProgress(
+  meter: Pick<FlowMeter, 'measure'>,
   input: () => InputProgress | undefined,
-): Promise<Progress> {
-  // A terminal without a size, as some containers have, has no room to redraw in.
-  const isTerminal = process.stderr.isTTY === true && process.stderr.rows > 0
-  const meter = await FlowMeter.open(node)
-  const redraw = isTerminal ? createLogUpdate(process.stderr) : undefined
+): Progress {
+  const live = liveText()
+  let lastLine = ''
   let showing: Promise<void> = Promise.resolve()
   const show = async (): Promise<void> => {
     const flow = await meter.measure(input())
-    if (redraw === undefined) tell(flowLine(flow))
-    else redraw(flowTable(flow))
+    const line = flowLine(flow)
+    if (live !== undefined) live.show(flowTable(flow))
+    else if (line !== lastLine) tell(`${seconds(flow.elapsedMs)} | ${line}`)
+    lastLine = line
   }
   // One at a time: measuring asks the log, which may be busy.
   const showNext = (): void => {
     showing = showing.then(show).catch(() => {})
   }
-  const timer = setInterval(showNext, isTerminal ? redrawMs : lineEveryMs)
+  const timer = setInterval(showNext, live === undefined ? lineEveryMs : redrawMs)
   return {
     stop: async () => {
       clearInterval(timer)
       showNext()
       await showing
-      redraw?.done()
+      live?.done()
     },
   }
 }
@@ -62,13 +60,14 @@ export function flowTable(flow: Flow): string {
   return flow.input === undefined ? table : `${inputBar(flow.input, flow.elapsedMs)}\n\n${table}`
 }
 
-export function flowLine({ input, elapsedMs, topologies }: Flow): string {
+/** Without the time, so that two that say the same are the same. */
+export function flowLine({ input, topologies }: Flow): string {
   const parts = topologies.map(
     ({ name, in: taken, out, rejected, dead, lag }) =>
       `${name} in ${taken} out ${out}${rejected === null ? '' : ` rejected ${rejected}`} dead ${dead} lag ${lag}`,
   )
   const read = input === undefined ? [] : [`read ${input.lines}${input.done ? ' (all)' : ''}`]
-  return [seconds(elapsedMs), ...read, ...parts].join(' | ')
+  return [...read, ...parts].join(' | ')
 }
 
 function inputBar({ lines, bytes, totalBytes, done }: InputProgress, elapsedMs: number): string {

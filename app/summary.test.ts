@@ -22,11 +22,16 @@ describe('summaryText', () => {
   it('should lead from what became of the events to how many were read', () => {
     const text = summaryText(tally, facts)
     expect(text).toMatch(/^1,000 {2}orders stored .*5,000 lines in order_line\n {2}200 {2}updates/)
-    expect(text).toMatch(
-      /─\n1,234 {2}order events read +617 of them in this run: 2\.0 s, 309 order events\/s\n/,
-    )
+    expect(text).toMatch(/─\n1,234 {2}order events read +617 in this run: 2\.0 s, 309 events\/s\n/)
     expect(text).toMatch(/Rejected, by reason[^\n]*\n {2}9 {2}AMOUNT_MISSING\n {2}2 {2}STATUS_UNKNOWN\n/)
     expect(text).toMatch(/Dead letters, by reason:\n {2}4 {2}ORDER_NOT_JSON\n\nIt adds up/)
+  })
+
+  it('should fit into a terminal of 80 columns, also with millions of orders', () => {
+    const many = 1_234_567
+    const large = { ...tally, orders: many, headers: many, lines: many * 10 }
+    const lines = summaryText(large, { newOrders: many, elapsedMs: 9_999_900 }).split('\n')
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
   })
 
   it('should say loudly when it does not add up, and which sum', () => {

@@ -1,5 +1,5 @@
 /** The end of a run, for people: what became of every event, whether it adds up, and where to look next. */
-import { columns, count, seconds } from './output.ts'
+import { columns, count, counted, seconds } from './output.ts'
 import type { Counts, Tally } from './tally.ts'
 
 export interface RunFacts {
@@ -35,15 +35,19 @@ export function summaryData(tally: Tally, facts: RunFacts) {
 }
 
 export function summaryText(tally: Tally, facts: RunFacts): string {
-  const rate = `${seconds(facts.elapsedMs)}, ${count(ordersPerSecond(facts))} order events/s`
+  const rate = `${seconds(facts.elapsedMs)}, ${count(ordersPerSecond(facts))} events/s`
   const sum = columns(
     [
-      [count(tally.headers), 'orders stored', `order_header, with ${count(tally.lines)} lines in order_line`],
+      [
+        count(tally.headers),
+        'orders stored',
+        `order_header, with ${counted(tally.lines, 'line')} in order_line`,
+      ],
       [count(tally.updates), 'updates', 'later events of an order that was there'],
       [count(tally.repeats), 'repeats', 'dropped'],
-      [count(tally.rejected), 'rejected', 'order_rejection and order-rejected, with every reason'],
+      [count(tally.rejected), 'rejected', 'order_rejection, with every reason'],
       [count(tally.deadLetters), 'dead letters', 'no order at all; kept byte for byte'],
-      [count(tally.orders), 'order events read', `${count(facts.newOrders)} of them in this run: ${rate}`],
+      [count(tally.orders), 'order events read', `${count(facts.newOrders)} in this run: ${rate}`],
     ],
     [true],
   ).split('\n')

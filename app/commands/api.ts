@@ -23,7 +23,7 @@ export function addApiCommand(program: Command, context: CommandContext): void {
     .command('api')
     .summary('serve the Order API only')
     .description(
-      'Takes orders over HTTP into the log of the data directory, until Ctrl-C; `run` processes them later.\n' +
+      'Takes orders over HTTP into the log of the data directory, until Ctrl-C; `run` processes them later. ' +
         '(`start` serves the Order API too, and processes at once.)',
     )
     .option('--port <port>', 'the same as --api-port')

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { exitCodes } from '../failure.ts'
+import { FlowMeter } from '../flow.ts'
 import { topologyNames } from '../order-topologies.ts'
 import { tell } from '../output.ts'
 import { showProgress } from '../progress.ts'
@@ -16,7 +17,7 @@ export function addRunCommand(program: Command, context: CommandContext): void {
     .command('run')
     .summary('run the named topologies only')
     .description(
-      'Runs the named topologies on the data directory until Ctrl-C. Each goes on where it was; what the others would do\n' +
+      'Runs the named topologies on the data directory until Ctrl-C. Each goes on where it was; what the others would do ' +
         'stays for them in the log.',
     )
     .argument('<topology...>', `any of ${topologyNames.join(', ')}`)
@@ -41,7 +42,7 @@ async function run(names: readonly string[], options: RunOptions): Promise<numbe
   const stop = onStopRequest(tell)
   const node = await openSingleNode(config, names)
   try {
-    const progress = await showProgress(node, () => undefined)
+    const progress = showProgress(await FlowMeter.open(node), () => undefined)
     try {
       await node.streams.start()
       const isOnce = options.once === true

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { createLogUpdate } from 'log-update'
 import { OrderIngestion } from '../../api/ingestion.ts'
 import { type EventSink, httpSink, ingestionSink } from '../../api/simulator/event-sinks.ts'
 import { runSimulation, type SimulationProgress } from '../../api/simulator/run-simulation.ts'
@@ -13,7 +12,7 @@ import { systemClock } from '../../streams/adapters/system/system-clock.ts'
 import { openDataDirectory } from '../data-directory.ts'
 import { exitCodes, UsageError } from '../failure.ts'
 import { createOrderTopics } from '../order-topologies.ts'
-import { bar, count, counted, out, seconds, tell } from '../output.ts'
+import { bar, count, counted, liveText, out, seconds, tell } from '../output.ts'
 import { onStopRequest } from '../stop-request.ts'
 import {
   addConfigOptions,
@@ -40,7 +39,7 @@ export function addSimulateCommand(program: Command, context: CommandContext): v
     .command('simulate')
     .summary('send the events of a simulated shop')
     .description(
-      'Makes whole order lifecycles, from CREATED to their end, and sends them to an Order API (by default the one that\n' +
+      'Makes whole order lifecycles, from CREATED to their end, and sends them to an Order API (by default the one that ' +
         '`start` serves), or into the log of a stopped data directory. The same seed makes the same bytes.',
     )
     .option(
@@ -153,8 +152,7 @@ function simulationOf(options: SimulateOptions): SimulationOptions {
 
 /** The bar is over the orders that have begun: how many events they will have, nobody knows before. */
 function showSending(orders: number) {
-  const isTerminal = process.stderr.isTTY === true && process.stderr.rows > 0
-  const redraw = isTerminal ? createLogUpdate(process.stderr) : undefined
+  const live = liveText()
   const begun = new Set<string>()
   return {
     orders: () => begun.size,
@@ -165,10 +163,10 @@ function showSending(orders: number) {
       }
     },
     show: ({ events, accepted, refused }: SimulationProgress) =>
-      redraw?.(
+      live?.show(
         `orders ${bar(begun.size / orders)} ${count(begun.size)} of ${count(orders)}\n` +
           `events ${count(events)} sent, ${count(accepted)} accepted, ${count(refused)} refused`,
       ),
-    done: () => redraw?.done(),
+    done: () => live?.done(),
   }
 }

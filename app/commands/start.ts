@@ -3,6 +3,7 @@ import type { InputProgress } from '../../api/input-file.ts'
 import { topics } from '../../schemas/topics.ts'
 import { exitCodes } from '../failure.ts'
 import { feed } from '../feed.ts'
+import { FlowMeter } from '../flow.ts'
 import { serveOrders } from '../order-api.ts'
 import { topologyNames } from '../order-topologies.ts'
 import { out, tell } from '../output.ts'
@@ -32,7 +33,7 @@ export function addStartCommand(program: Command, context: CommandContext): void
     .command('start')
     .summary('run the whole job in this process: single-node mode')
     .description(
-      'Runs the topologies ingest and cleanse in this process, on a log, state and SQLite tables in the data directory,\n' +
+      'Runs the topologies ingest and cleanse in this process, on a log, state and SQLite tables in the data directory, ' +
         'and feeds them order events through the Order API. Started again, it goes on where it was and adds nothing twice.',
     )
     .option(
@@ -65,7 +66,8 @@ async function start(options: StartOptions): Promise<number> {
   let api: Awaited<ReturnType<typeof serveOrders>> | undefined
   try {
     if (options.once !== true) api = await serveOrders(node.data, config, node.logger)
-    const facts = await work(node, options.input ?? sampleFile, stop)
+    const meter = await FlowMeter.open(node)
+    const facts = await work(node, meter, options.input ?? sampleFile, stop)
     if (facts === undefined) {
       tell('stopped before all input was processed; start again to go on from there')
       return options.once === true ? exitCodes.failed : exitCodes.done
@@ -83,8 +85,13 @@ async function start(options: StartOptions): Promise<number> {
       `\n${whereToLook({ dataDir: config.dataDir, databasePath, logPath: node.logPath, apiUrl: api?.url })}`,
     )
     if (api !== undefined) {
-      tell(`\nThe Order API listens at ${api.url}. Ctrl-C stops.`)
-      await Promise.race([stop.requested, node.streams.failed])
+      tell(`\nThe Order API listens at ${api.url}. Ctrl-C stops.\n`)
+      const progress = showProgress(meter, () => undefined)
+      try {
+        await Promise.race([stop.requested, node.streams.failed])
+      } finally {
+        await progress.stop()
+      }
     }
     return exitCodes.done
   } finally {
@@ -95,10 +102,15 @@ async function start(options: StartOptions): Promise<number> {
 }
 
 /** Undefined when the user stopped it. */
-async function work(node: SingleNode, input: string, stop: StopRequest): Promise<RunFacts | undefined> {
+async function work(
+  node: SingleNode,
+  meter: FlowMeter,
+  input: string,
+  stop: StopRequest,
+): Promise<RunFacts | undefined> {
   const startMs = node.data.clock.now()
   let read: InputProgress | undefined
-  const progress = await showProgress(node, () => read)
+  const progress = showProgress(meter, () => read)
   try {
     await node.streams.start()
     const onProgress = (now: InputProgress): void => {
