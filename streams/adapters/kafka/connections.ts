@@ -163,8 +163,12 @@ function connectionError(error: unknown): StreamsError {
   if (name.includes('SASL') || name === 'KafkaJSUnsupportedMagicByteInMessageSet') {
     return new StreamsError('LOG_REFUSED', `the log refuses the login: ${messageOf(cause)}`, { cause: error })
   }
+  const broker: unknown = cause instanceof Error && Reflect.get(cause, 'broker')
+  const where = typeof broker === 'string' ? ` at ${broker}` : ''
   const damaged = error instanceof DamagedBytes ? 'it answered something that cannot be read: ' : ''
-  return new StreamsError('LOG_UNAVAILABLE', `the log cannot be reached: ${damaged}${messageOf(cause)}`, {
-    cause: error,
-  })
+  return new StreamsError(
+    'LOG_UNAVAILABLE',
+    `the log cannot be reached${where}: ${damaged}${messageOf(cause)}`,
+    { cause: error },
+  )
 }

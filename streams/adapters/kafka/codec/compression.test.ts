@@ -43,16 +43,18 @@ describe('batches of the Java producer', () => {
     expect(read.map(({ offset }) => offset)).toEqual(javaRecords.map((_, offset) => offset))
   })
 
-  it.skipIf(zstdAvailable)('should name the topic and the remedy where this Node has no zstd', () => {
-    expect(() => fetched(javaBatches('zstd')).next(0)).toThrow(
-      expect.objectContaining({
-        code: 'LOG_UNREADABLE',
-        message: expect.stringMatching(
-          /^t-0 holds records compressed with zstd, which needs Node\.js 22\.15/,
-        ),
-      }),
-    )
-  })
+  if (!zstdAvailable) {
+    it('should name the topic and the remedy where this Node has no zstd', () => {
+      expect(() => fetched(javaBatches('zstd')).next(0)).toThrow(
+        expect.objectContaining({
+          code: 'LOG_UNREADABLE',
+          message: expect.stringMatching(
+            /^t-0 holds records compressed with zstd, which needs Node\.js 22\.15/,
+          ),
+        }),
+      )
+    })
+  }
 
   it.each(readable)('should be refused when a byte is damaged (%s)', (codec) => {
     const bytes = javaBatches(codec)
