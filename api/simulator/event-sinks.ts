@@ -31,9 +31,10 @@ export function ingestionSink(ingestion: Pick<OrderIngestion, 'accept'>): EventS
 
 const nothing: SendResult = { accepted: 0, duplicates: 0, refused: 0 }
 
-/** @param url of the Order API, such as `http://127.0.0.1:8080` */
+/** @param url of the Order API, such as `http://127.0.0.1:8080`; also behind a path, with or without `/v1/orders` */
 export function httpSink(url: string): EventSink {
-  const target = new URL('/v1/orders', url)
+  const target = new URL(url)
+  target.pathname = target.pathname.replace(/(\/v1\/orders)?\/?$/, '/v1/orders')
   return {
     async send(events) {
       let result = nothing
@@ -78,7 +79,7 @@ async function post(target: URL, { bytes, events }: Body): Promise<SendResult> {
     })
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
-    const message = `the Order API at ${target.origin} does not answer (${messageOf(cause)}): start it, or check the URL`
+    const message = `the Order API at ${target.href} does not answer (${messageOf(cause)}): start it, or check the URL`
     throw new OrderApiError('ORDER_API_UNAVAILABLE', message, { cause: error })
   }
   const text = await response.text()
@@ -87,7 +88,7 @@ async function post(target: URL, { bytes, events }: Body): Promise<SendResult> {
     const duplicates = duplicatesIn(text)
     return { accepted: events - duplicates, duplicates, refused: 0 }
   }
-  const message = `the Order API at ${target.origin} answered ${response.status}: ${text.slice(0, 500)}`
+  const message = `the Order API at ${target.href} answered ${response.status}: ${text.slice(0, 500)}`
   throw new OrderApiError('ORDER_API_UNAVAILABLE', message)
 }
 

@@ -192,6 +192,18 @@ describe('runSimulation', () => {
     await expect(running).rejects.toMatchObject({ code: 'ORDER_API_UNAVAILABLE' })
   })
 
+  it.each([
+    ['http://127.0.0.1:9', 'http://127.0.0.1:9/v1/orders'],
+    ['http://127.0.0.1:9/shop/', 'http://127.0.0.1:9/shop/v1/orders'],
+    ['http://127.0.0.1:9/v1/orders', 'http://127.0.0.1:9/v1/orders'],
+  ])('should send to the orders of the Order API at %s', async (url, target) => {
+    const running = runSimulation(simulateOrders(simulated), httpSink(url), {
+      clock: new ManualClock(),
+      pace: 'unlimited',
+    })
+    await expect(running).rejects.toThrow(`the Order API at ${target} does not answer`)
+  })
+
   it('should keep the pace at which events arrive, and stop when told', async () => {
     const clock = new ManualClock(1000)
     const controller = new AbortController()

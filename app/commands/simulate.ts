@@ -69,7 +69,7 @@ broken events with a 400; the log takes them, as from a producer that does not u
 Examples:
   order-streams simulate --orders 5000 --dirty 0.02 --repeat 0.01 --late 0.05
   order-streams simulate --rate 20 --to http://127.0.0.1:8081
-  order-streams simulate --orders 100000 --dirty 0.05 --data-dir ./data && order-streams run ingest cleanse --once`,
+  order-streams simulate --orders 100000 --dirty 0.05 --data-dir ./data && order-streams start --once --input /dev/null`,
     )
     .action(async (options: SimulateOptions) => {
       context.exitCode = await simulate(options)

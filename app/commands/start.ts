@@ -52,6 +52,7 @@ Examples:
   order-streams start --input orders.ndjson.gz       your own events
   zcat *.gz | order-streams start --input - --once   whatever comes from a pipe; read again, it is sent again,
                                                      and cleanse drops what came in the last 7 days
+  order-streams start --input /dev/null              no file: what is there, and what comes over HTTP
   order-streams start --set commitIntervalMs=1000    with another setting`,
     )
     .action(async (options: StartOptions) => {

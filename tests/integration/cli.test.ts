@@ -265,7 +265,7 @@ describe('simulate, run and api', () => {
     const { code, stderr } = await orderStreams(['simulate', '--to', 'http://127.0.0.1:1', '--orders', '1'])
     expect(code).toBe(1)
     expect(stderr).toMatch(
-      /Order API at http:\/\/127\.0\.0\.1:1 does not answer .*start it, or check the URL/,
+      /Order API at http:\/\/127\.0\.0\.1:1\/v1\/orders does not answer .*start it, or check the URL/,
     )
   })
 })
