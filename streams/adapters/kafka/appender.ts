@@ -79,9 +79,11 @@ export class Appender {
     this.writer ??= await this.openWriter()
     const { writer } = this
     const written = await writer.write(calls.flatMap(({ batches }) => batches))
+    let next = 0
     if (writer.tainted) this.writer = undefined
     for (const { batches, resolve, reject } of calls) {
-      const answers = batches.map((batch) => written.get(batch)!)
+      const answers = written.slice(next, next + batches.length)
+      next += batches.length
       const failure = answers.find((answer) => answer instanceof StreamsError)
       if (failure !== undefined) reject(appendError(failure))
       else resolve(answers.filter((answer) => typeof answer === 'number'))

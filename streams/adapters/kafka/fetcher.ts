@@ -148,13 +148,15 @@ export class Fetcher {
     const failed: Cursor[] = []
     for (const { topic, partition, errorCode, value } of answer.partitions) {
       const cursor = open.get(`${topic}-${partition}`)
+      open.delete(`${topic}-${partition}`)
       if (cursor === undefined || !cursor.isOpen) continue
       const isGood =
         errorCode === code.none ? this.received(cursor, answer, value) : this.refused(cursor, errorCode)
       if (!isGood) failed.push(cursor)
       else (value.end > value.start ? served : hungry).push(cursor)
     }
-    this.wantLater(failed)
+    // An answer has all partitions that were asked for; one that it leaves out is asked for again.
+    this.wantLater([...failed, ...open.values()])
     // Who got nothing, perhaps for want of room in the answer, is served first the next time.
     const others = this.wanting
     this.wanting = new Set()

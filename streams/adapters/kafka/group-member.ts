@@ -53,6 +53,7 @@ export class KafkaGroupMember implements GroupMember {
   private timer: Timer | undefined
   private wakeUp: () => void = () => {}
   private wasAssigned = false
+  private wasIn = false
   private running: Promise<void> = Promise.resolve()
 
   constructor(leaders: Leaders, options: GroupOptions, onEnded: () => void) {
@@ -141,16 +142,20 @@ export class KafkaGroupMember implements GroupMember {
       }),
     )
     if (joined.errorCode === code.memberIdRequired) {
-      this.memberId = joined.memberId
-      this.hasId()
+      this.isIn(joined.memberId)
       return 'good'
     }
     const standing = this.judge('joining', joined.errorCode)
     if (standing !== 'good') return standing
-    this.memberId = joined.memberId
+    this.isIn(joined.memberId)
     this.generation = joined.generation
-    this.hasId()
     return this.sync(joined)
+  }
+
+  private isIn(memberId: string): void {
+    this.memberId = memberId
+    this.wasIn = true
+    this.hasId()
   }
 
   private async sync(joined: Joined): Promise<Standing> {
@@ -210,6 +215,7 @@ export class KafkaGroupMember implements GroupMember {
     this.connection ??= await this.leaders.connections.openOwn(
       await this.leaders.coordinator('group', this.groupId),
     )
+    if (this.isOver) this.connection.close()
     return this.connection.call(call)
   }
 
@@ -228,8 +234,8 @@ export class KafkaGroupMember implements GroupMember {
             cause: error,
           })
     // Whoever still waits in `join` gets the error there.
-    if (this.memberId === '') this.failedFirst(lost)
-    else this.options.onLost(lost)
+    if (this.wasIn) this.options.onLost(lost)
+    else this.failedFirst(lost)
   }
 
   private sleep(delayMs: number): Promise<void> {

@@ -7,6 +7,7 @@
  * 2. No timer runs while nothing waits (K22), and none of kafkajs's defaults that depend on NODE_ENV is used (K28).
  */
 import { createRequire } from 'node:module'
+import type { ISocketFactory } from 'kafkajs'
 import Cluster from 'kafkajs/src/cluster/index.js'
 import loggers from 'kafkajs/src/loggers/index.js'
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
@@ -27,7 +28,7 @@ export function createCluster(settings: KafkaSettings): Cluster {
       level: loggers.LEVELS.WARN,
       logCreator: () => (entry) => forward(settings.logger, entry),
     }),
-    socketFactory: createSocketFactory(),
+    socketFactory: promptSockets(),
     brokers: settings.brokers,
     ssl: settings.tls,
     sasl: settings.sasl,
@@ -50,6 +51,12 @@ export function createCluster(settings: KafkaSettings): Cluster {
     maxInFlightRequests: null,
     isolationLevel: 1,
   })
+}
+
+/** A request goes out at once, also while an earlier one over the same connection is not acknowledged. */
+function promptSockets(): ISocketFactory {
+  const createSocket = createSocketFactory()
+  return (target) => createSocket(target).setNoDelay(true)
 }
 
 export function checkVersion(manifest: unknown): void {

@@ -226,6 +226,18 @@ describe('a member of a group', () => {
     expect(lost).toEqual([])
   })
 
+  it('should say so when it cannot come back', async () => {
+    broker.on(api.heartbeat, () => errorAnswer(25))
+    await join()
+    broker.on(api.joinGroup, () => (writer) => {
+      writer.int16(30)
+      writer.int32(-1)
+      for (let field = 0; field < 3; field++) writer.string('')
+      writer.int32(0)
+    })
+    await expect.poll(() => lost).toMatchObject([{ code: 'LOG_REFUSED' }])
+  })
+
   it('should say when the group is refused: in the join, and later', async () => {
     await join()
     broker.on(api.heartbeat, () => errorAnswer(30))

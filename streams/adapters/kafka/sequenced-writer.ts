@@ -28,8 +28,7 @@ interface EncodedUnit {
   readonly bytes: Uint8Array
 }
 
-/** The first offset of each batch, or why it was not written; then none of its partition after it was. */
-export type Written = Map<RecordBatch, number | StreamsError>
+type Written = Map<RecordBatch, number | StreamsError>
 
 export class SequencedWriter {
   readonly identity: ProducerIdentity
@@ -51,15 +50,19 @@ export class SequencedWriter {
     this.budgetMs = options.budgetMs
   }
 
-  /** Calls must not overlap. */
-  async write(batches: readonly RecordBatch[]): Promise<Written> {
+  /**
+   * Calls must not overlap. Answers the first offset of each batch, or why it was not written; then none of its partition
+   * that follows was.
+   */
+  async write(batches: readonly RecordBatch[]): Promise<(number | StreamsError)[]> {
+    const sent = distinct(batches)
     const written: Written = new Map()
-    const queues = unitsOf(batches, this.leaders.settings.maxBatchBytes)
+    const queues = unitsOf(sent, this.leaders.settings.maxBatchBytes)
     for (let open = queues; open.length > 0; open = open.filter((queue) => queue.length > 0)) {
       await this.writeRound(open, written)
     }
-    await this.answerEmpty(batches, written)
-    return written
+    await this.answerEmpty(sent, written)
+    return sent.map((batch) => written.get(batch)!)
   }
 
   /** One record batch of each partition. */
@@ -120,6 +123,16 @@ export class SequencedWriter {
       written.set(batch, ends[index]!)
     })
   }
+}
+
+/** A batch that is sent twice is two, with an answer each. */
+function distinct(batches: readonly RecordBatch[]): RecordBatch[] {
+  const seen = new Set<RecordBatch>()
+  return batches.map((batch) => {
+    const one = seen.has(batch) ? { ...batch } : batch
+    seen.add(one)
+    return one
+  })
 }
 
 /** The batches that begin in a unit get their first offset. */

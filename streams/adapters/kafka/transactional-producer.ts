@@ -83,8 +83,7 @@ export class KafkaProducer implements TransactionalProducer {
     return this.within(async () => {
       await this.addPartitions(batches)
       const written = await this.writer.write(batches)
-      return batches.map((batch) => {
-        const answer = written.get(batch)!
+      return written.map((answer) => {
         if (answer instanceof StreamsError) throw answer
         return answer
       })

@@ -82,6 +82,16 @@ describe('appends', () => {
   })
 })
 
+describe('a batch that is sent twice', () => {
+  it('should be written twice, with an offset each', async () => {
+    broker.on(api.produce, () => producedAnswer('t', 0, 50))
+    const log = await broker.openLog()
+    const batch = valuesBatch('t', 0, 'a', 'b')
+    expect(await log.append([batch, batch])).toEqual([50, 52])
+    expect(producedBatch(broker.bodies(api.produce)[0]!).count).toBe(4)
+  })
+})
+
 describe('transactions', () => {
   let producer: TransactionalProducer
   beforeEach(async () => {
