@@ -1,17 +1,50 @@
-import { describe, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { type Compression, zstdAvailable } from '../../streams/adapters/kafka/codec/compression.ts'
 import { openKafkaLog } from '../../streams/adapters/kafka/kafka-log.ts'
 import { systemClock } from '../../streams/adapters/system/system-clock.ts'
 import { type LogUnderTest, logContract } from './log-contract.ts'
+import { newTopic, readAll, settled, TestMember, uniqueName, valuesBatch, waitFor } from './log-fixture.ts'
 
 const brokers = (process.env['KAFKA_BROKERS'] ?? '').split(',').filter((broker) => broker !== '')
 
-async function openLog(): Promise<LogUnderTest> {
-  const log = await openKafkaLog({ brokers, clock: systemClock, heartbeatIntervalMs: 200 })
+async function openLog(compression: Compression = 'none'): Promise<LogUnderTest> {
+  const log = await openKafkaLog({ brokers, clock: systemClock, heartbeatIntervalMs: 200, compression })
   return { log, close: () => log.close() }
 }
 
 if (brokers.length > 0) {
-  logContract('Apache Kafka', openLog)
+  logContract('Apache Kafka', () => openLog())
+
+  describe('Apache Kafka', () => {
+    const compressions: Compression[] = zstdAvailable ? ['gzip', 'zstd'] : ['gzip']
+
+    it.each(compressions)('should keep what is written with %s', async (compression) => {
+      const { log, close } = await openLog(compression)
+      const topic = await newTopic(log)
+      const values = Array.from({ length: 5000 }, (_, i) => `value ${i}`)
+      const producer = await log.openTransactionalProducer({ transactionalId: topic, timeoutMs: 10_000 })
+      await producer.send([valuesBatch(topic, 0, 'aborted')])
+      await producer.abort()
+      await producer.send([valuesBatch(topic, 0, ...values)])
+      await producer.commit()
+      await log.append([valuesBatch(topic, 0, 'last')])
+      await waitFor('the records', async () => (await readAll(log, topic)).length > values.length)
+      expect((await readAll(log, topic)).map(({ value }) => value)).toEqual([...values, 'last'])
+      await close()
+    })
+
+    it('should refuse offsets of a group that has members from anybody else', async () => {
+      const [{ log, close }, other] = [await openLog(), await openLog()]
+      const topic = await newTopic(log)
+      const groupId = uniqueName('group')
+      const member = await new TestMember().join(log, groupId, [topic])
+      await settled([member])
+      const commit = other.log.commitOffsets(groupId, [{ topic, partition: 0, offset: 3 }])
+      await expect(commit).rejects.toMatchObject({ code: 'MEMBER_UNKNOWN' })
+      await member.leave()
+      await Promise.all([close(), other.close()])
+    })
+  })
 } else {
   describe('log contract: Apache Kafka', () => {
     it.skipIf(true)(
