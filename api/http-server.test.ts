@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { StreamsError } from '../streams/index.ts'
 import { openOrderLog, recordsOf } from '../tests/support/order-log.ts'
@@ -23,7 +25,7 @@ async function start(more: Partial<OrderApiOptions> = {}) {
     })
     return { status: response.status, answer: await response.json() }
   }
-  return { api, log, post }
+  return { api, log, clock, post }
 }
 
 function order(changes: object = {}) {
@@ -215,5 +217,22 @@ describe('the Order API', () => {
     release()
     expect((await answered).status).toBe(202)
     await closed
+  })
+
+  it('should not wait for ever for a client that does not send the rest of its request', async () => {
+    const { api, clock } = await start()
+    const stuck = connect(api.port, '127.0.0.1')
+    const cut = once(stuck, 'close')
+    stuck.write(
+      'POST /v1/orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{',
+    )
+    // Answered after the server has seen the bytes before, which came first.
+    await fetch(`${api.url}/healthz`)
+    const closed = api.close()
+    clock.advance(4_999)
+    expect(stuck.destroyed).toBe(false)
+    clock.advance(1)
+    await closed
+    await cut
   })
 })

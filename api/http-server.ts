@@ -24,11 +24,15 @@ export interface OrderApi {
   /** Where it listens, such as `http://127.0.0.1:8080`. */
   readonly url: string
   readonly port: number
-  /** Takes no more requests, and ends when those under way are answered. */
+  /** Takes no more requests, and ends when those under way are answered, or a few seconds later. */
   close(): Promise<void>
 }
 
 const defaultMaxBodyBytes = 8 * 1024 * 1024
+/** How long a client may take to send a request. */
+const requestTimeoutMs = 60_000
+/** How long closing waits for requests under way: a client that is stuck must not keep the program from stopping. */
+const closeGraceMs = 5_000
 
 /** @throws PORT_UNUSABLE */
 export async function startOrderApi(options: OrderApiOptions): Promise<OrderApi> {
@@ -43,7 +47,12 @@ export async function startOrderApi(options: OrderApiOptions): Promise<OrderApi>
   const address = server.server.address()
   const port = typeof address === 'object' && address !== null ? address.port : options.port
   const name = host.includes(':') ? `[${host}]` : host
-  return { url: `http://${name}:${port}`, port, close: () => server.close() }
+  const close = async (): Promise<void> => {
+    const grace = options.clock.setTimer(closeGraceMs, () => server.server.closeAllConnections())
+    await server.close()
+    grace.cancel()
+  }
+  return { url: `http://${name}:${port}`, port, close }
 }
 
 function createServer(options: OrderApiOptions): FastifyInstance {
@@ -58,6 +67,7 @@ function createServer(options: OrderApiOptions): FastifyInstance {
   const requestLimits = { maxOrders: 1000, parse: defaultParseLimits, order: defaultOrderLimits, ...limits }
   const server = fastify({
     bodyLimit: maxBodyBytes,
+    requestTimeout: requestTimeoutMs,
     logger: false,
     frameworkErrors: (error, _request, reply) => answerFailure(error, reply),
   })
