@@ -99,7 +99,10 @@ function explained(path: string, error: unknown): unknown {
   const remedy = remedies[error.code]
   if (remedy === undefined) return error
   const { code, details } = error
-  return new StreamsError(code, `data directory ${path}: ${remedy}\n  ${error.message}`, {
+  // What the engine advises for a task's state, to delete it, would be the loss of a log.
+  const detail =
+    code === 'STATE_CORRUPT' && error.cause !== undefined ? messageOf(error.cause) : error.message
+  return new StreamsError(code, `data directory ${path}: ${remedy}\n  ${detail}`, {
     details,
     cause: error,
   })

@@ -90,6 +90,7 @@ describe('a data directory', () => {
     damage(join(dataDir, 'log'), pattern)
     const { code, stderr, stdout } = await once()
     expect(stderr).toMatch(/data directory .*: (its log is damaged: put back a backup|it cannot be used)/)
+    expect(stderr).not.toContain('delete its directory')
     expect(stdout).toBe('')
     expect(code).toBe(1)
   })
