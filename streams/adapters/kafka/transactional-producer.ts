@@ -5,7 +5,8 @@
  * 1. Its state moves by the table in `transaction-states.ts` only.
  * 2. A partition or group is added to the transaction before anything is written for it.
  * 3. After any failure within a transaction only `abort` goes on: it ends the transaction and takes a new epoch, asking with
- *    its own, so that a producer that was replaced never fences the one that replaced it.
+ *    its own, and each time only after the coordinator has just taken that for the current one. A producer that was replaced
+ *    would else abort what its successor has open.
  * 4. `commit` fails with TRANSACTION_OUTCOME_UNKNOWN exactly when a request to commit may have been carried out and no
  *    repeated one was answered; ending a transaction may be repeated, until the next one begins.
  */
@@ -25,7 +26,9 @@ import {
   type ProducerIdentity,
   type Transaction,
 } from './protocol/transaction-calls.ts'
+import { Backoff, isPassing } from './retrying.ts'
 import { SequencedWriter } from './sequenced-writer.ts'
+import { outcomeUnknown, producerClosed, producerFenced, transactionAborted } from './transaction-errors.ts'
 import { type TransactionEvent, type TransactionState, transactionTable } from './transaction-states.ts'
 
 const closeBudgetMs = 5000
@@ -49,12 +52,14 @@ async function takeIdentity(
   leaders: Leaders,
   { transactionalId, timeoutMs }: ProducerOptions,
   current?: ProducerIdentity,
+  budgetMs = leaders.settings.retryBudgetMs,
 ): Promise<ProducerIdentity> {
   return leaders.callCoordinator(
     { kind: 'transaction', key: transactionalId },
     'opening the producer',
     initProducerId(transactionalId, timeoutMs, current),
     ({ errorCode }) => errorCode,
+    { budgetMs },
   )
 }
 
@@ -120,9 +125,10 @@ export class KafkaProducer implements TransactionalProducer {
       this.ended('committed')
     } catch (error) {
       if (!(error instanceof StreamsError)) throw error
+      const { transactionalId } = this.options
       this.move(unsure || error.code !== 'PRODUCER_FENCED' ? 'failed' : 'fenced')
-      if (unsure) throw this.outcomeUnknown(error)
-      throw error.recovery === 'retry' ? this.aborted(error) : error
+      if (unsure) throw outcomeUnknown(transactionalId, error)
+      throw error.recovery === 'retry' ? transactionAborted(transactionalId, error) : error
     }
   }
 
@@ -206,17 +212,29 @@ export class KafkaProducer implements TransactionalProducer {
 
   /** Ends whatever is left of the transaction and takes the next epoch. */
   private async renew(): Promise<void> {
+    const backoff = new Backoff(this.leaders.clock, this.budgetMs)
+    for (;;) {
+      try {
+        await this.endLeftover()
+        const identity = await takeIdentity(this.leaders, this.options, this.writer.identity, 0)
+        this.writer = this.writerFor(identity)
+        this.ended('renewed')
+        return
+      } catch (error) {
+        if (this.settleFenced(error) || !isPassing(error) || backoff.exhausted) throw error
+      }
+      await backoff.pause()
+    }
+  }
+
+  /** @throws PRODUCER_FENCED when another holds the transactional id */
+  private async endLeftover(): Promise<void> {
     try {
-      await this.callOwn('aborting', endTransaction(this.transaction, 'abort')).catch((error: unknown) => {
-        // It was ended already, or never began.
-        const ended = error instanceof StreamsError && kafkaCodeOf(error) === code.invalidTransactionState
-        if (!ended) throw error
-      })
-      this.writer = this.writerFor(await takeIdentity(this.leaders, this.options, this.writer.identity))
-      this.ended('renewed')
+      await this.callOwn('aborting', endTransaction(this.transaction, 'abort'))
     } catch (error) {
-      this.settleFenced(error)
-      throw error
+      // It was ended already, or never began.
+      const ended = error instanceof StreamsError && kafkaCodeOf(error) === code.invalidTransactionState
+      if (!ended) throw error
     }
   }
 
@@ -248,41 +266,13 @@ export class KafkaProducer implements TransactionalProducer {
   /** @throws unless it still holds its transactional id */
   private checkOwner(): void {
     const { transactionalId } = this.options
-    if (this.state === 'closed') {
-      throw new StreamsError('CLOSED', `the producer "${transactionalId}" was used after it had been closed`)
-    }
-    if (this.state === 'fenced') {
-      throw new StreamsError(
-        'PRODUCER_FENCED',
-        `a newer producer with the transactional id "${transactionalId}" has started`,
-        { details: { transactionalId } },
-      )
-    }
+    if (this.state === 'closed') throw producerClosed(transactionalId)
+    if (this.state === 'fenced') throw producerFenced(transactionalId)
   }
 
   private checkUsable(): void {
     this.checkOwner()
-    if (this.state === 'broken') throw this.aborted()
-  }
-
-  private aborted(cause?: StreamsError): StreamsError {
-    const { transactionalId } = this.options
-    return new StreamsError(
-      'TRANSACTION_ABORTED',
-      `the transaction of "${transactionalId}" failed${cause === undefined ? '' : ` (${cause.message})`}: ` +
-        'abort it and begin again',
-      { details: { transactionalId }, cause },
-    )
-  }
-
-  private outcomeUnknown(cause: StreamsError): StreamsError {
-    const { transactionalId } = this.options
-    return new StreamsError(
-      'TRANSACTION_OUTCOME_UNKNOWN',
-      `it is open whether the transaction of "${transactionalId}" was committed (${cause.message}): abort, and compare the ` +
-        "group's committed offsets with those that were sent",
-      { details: { transactionalId }, cause },
-    )
+    if (this.state === 'broken') throw transactionAborted(this.options.transactionalId)
   }
 }
 

@@ -177,6 +177,29 @@ describe('transactions', () => {
     expect(producedBatch(broker.bodies(api.produce).at(-1)!)).toMatchObject({ epoch: 2, sequence: 0 })
   })
 
+  it('should ask for a new epoch only right after its own was found to be the current one', async () => {
+    await send()
+    broker.on(api.produce, () => producedAnswer('t', 45))
+    await expect(send()).rejects.toMatchObject({ code: 'TRANSACTION_ABORTED' })
+    broker.on(api.initProducerId, ({ number }) => (writer) => {
+      writer.int16(number < 4 ? 51 : 0)
+      writer.int64(1000)
+      writer.int16(number)
+      writer.noTags()
+    })
+    await producer.abort()
+    const kinds = [api.endTransaction, api.initProducerId] as readonly number[]
+    const asked = broker.requests.map(({ apiKey }) => apiKey).filter((apiKey) => kinds.includes(apiKey))
+    // The first one opened the producer.
+    expect(asked.slice(1)).toEqual([...kinds, ...kinds, ...kinds])
+
+    await expect(send()).rejects.toMatchObject({ code: 'TRANSACTION_ABORTED' })
+    broker.on(api.endTransaction, () => errorAnswer(47))
+    const before = broker.count(api.initProducerId)
+    await expect(producer.abort()).rejects.toMatchObject({ code: 'PRODUCER_FENCED' })
+    expect(broker.count(api.initProducerId)).toBe(before)
+  })
+
   it('should keep its epoch over an orderly abort, with sequence numbers going on', async () => {
     await send()
     await producer.abort()
