@@ -29,6 +29,8 @@ const unsureCodes = new Set<number>([
   code.coordinatorNotAvailable,
 ])
 
+const keyNames: Readonly<Record<CoordinatorOf, string>> = { group: 'group', transaction: 'transactional id' }
+
 export class Leaders {
   readonly connections: Connections
   readonly settings: KafkaSettings
@@ -181,7 +183,8 @@ export class Leaders {
     const known = this.coordinators.get(`${kind} ${key}`)
     if (known !== undefined) return known
     const { errorCode, nodeId } = await this.connections.callAny(findCoordinator(kind, key))
-    if (errorCode !== code.none) throw kafkaError(`finding the coordinator of ${kind} ${key}`, errorCode)
+    if (errorCode !== code.none)
+      throw kafkaError(`finding the coordinator (${keyNames[kind]} "${key}")`, errorCode)
     this.coordinators.set(`${kind} ${key}`, nodeId)
     return nodeId
   }
@@ -229,7 +232,7 @@ export class Leaders {
       const answer = await this.connections.call(nodeId, call)
       const errorCode = errorOf(answer)
       if (errorCode === code.none) return { answer }
-      const error = kafkaError(`${what} of ${kind} "${key}"`, errorCode)
+      const error = kafkaError(`${what} (${keyNames[kind]} "${key}")`, errorCode)
       const { reaction } = describeCode(errorCode)
       if (reaction === 'fail') throw error
       if (reaction === 'coordinator') this.forgetCoordinator(kind, key)
