@@ -81,7 +81,7 @@ function lookUp<K, V, KT, VT, R>(
       return
     }
     task.enter(node)
-    const rowKey = keyOf(value, key)
+    const rowKey = keyOf(value, key) ?? null
     if (rowKey === null && type === 'inner') {
       task.dropped(node, 'null-key')
       return

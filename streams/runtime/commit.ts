@@ -95,7 +95,7 @@ export async function commitTask(target: CommitTarget, request: CommitRequest): 
   const position = {
     commitNumber: request.commitNumber,
     changelogOffsets,
-    committedTimeMs: checkpoint.committed_time,
+    completeAsOfMs: checkpoint.committed_time,
   }
 
   if (target.producer !== undefined) {

@@ -12,12 +12,13 @@ import { startingPoint } from './starting-point.ts'
 import { Task } from './task.ts'
 import { databaseName, type TaskEnvironment, taskIdOf } from './task-environment.ts'
 
-/** @throws PRODUCER_FENCED, OFFSET_OUT_OF_RANGE, STATE_CORRUPT, and whatever the ports throw */
+/** @throws PRODUCER_FENCED, OFFSET_OUT_OF_RANGE, STATE_CORRUPT, and whatever the ports throw; CLOSED when it was cancelled */
 export async function openTask(
   environment: TaskEnvironment,
   subTopology: SubTopology,
   partition: number,
   onReady: () => void,
+  isCancelled: () => boolean = () => false,
 ): Promise<Task> {
   const { topology } = environment
   const id = taskIdOf(subTopology, partition)
@@ -50,9 +51,12 @@ export async function openTask(
         partition,
         database,
         stores: compiled.stores,
+        isCancelled,
       })
     }
-    const start = await startingPoint(environment, subTopology, partition, compiled.sinkWriter)
+    // At-least-once writes the checkpoint before the offsets, so that it may be ahead of them.
+    const inTransaction = producer === undefined ? undefined : checkpoint
+    const start = await startingPoint(environment, subTopology, partition, compiled.sinkWriter, inTransaction)
     const task = new Task({
       id,
       environment,

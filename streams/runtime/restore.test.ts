@@ -11,7 +11,7 @@ import { ManualClock, MemoryRegistry, MemoryStoreProvider } from '../testing/ind
 import { type RestoreResult, restoreTask } from './restore.ts'
 
 const changelog = { topic: 'app-rows-changelog', partition: 0 }
-const clock = new ManualClock()
+const clock = new ManualClock(1_000_000)
 
 let log: Log
 let written: RecordBatch[]
@@ -40,7 +40,7 @@ async function write(...rows: [string, string | null][]): Promise<void> {
   written.push(batch)
 }
 
-async function open(provider: MemoryStoreProvider) {
+async function open(provider: MemoryStoreProvider, isCancelled = () => false) {
   const spec = { name: 'rows', key: serdes.string, value: serdes.string }
   const database = await TaskDatabase.open(provider, 'task', [spec])
   const codec = await serdes.string.open({ registry: new MemoryRegistry(), subject: 'rows' })
@@ -63,6 +63,7 @@ async function open(provider: MemoryStoreProvider) {
       database,
       stores: new Map([['rows', store]]),
       settings: { stateMaxAgeMs: 1000 },
+      isCancelled,
     })
   return { database, restore }
 }
@@ -100,7 +101,7 @@ describe('restoreTask', () => {
   it('should go on where an interrupted restore was', async () => {
     // Large enough that the reader hands them out one by one.
     for (let index = 0; index < 6; index++) await write([`k${index}`, 'x'.repeat(300_000)])
-    let writesLeft = 1
+    let writesLeft = 2
     const provider = new MemoryStoreProvider({
       beforeWrite: () => {
         if (writesLeft-- === 0) throw new Error('the process ends here')
@@ -137,12 +138,39 @@ describe('restoreTask', () => {
 
   it('should refuse state that is too old for its changelog to still have every deletion', async () => {
     const { database, restore } = await open(new MemoryStoreProvider())
-    const committedTimeMs = clock.now()
-    database.apply(database.batch(), { commitNumber: 1, committedTimeMs, changelogOffsets: { rows: 0 } })
+    const completeAsOfMs = clock.now()
+    database.apply(database.batch(), { commitNumber: 1, completeAsOfMs, changelogOffsets: { rows: 0 } })
+    clock.advance(1001)
+    await write(['a', '1'])
+    await expect(restore()).rejects.toMatchObject({
+      code: 'STATE_CORRUPT',
+      details: { store: 'rows', offset: 0 },
+    })
+  })
+
+  it('should keep old state whose changelog has not grown', async () => {
+    const { database, restore } = await open(new MemoryStoreProvider())
+    const completeAsOfMs = clock.now()
+    database.apply(database.batch(), { commitNumber: 1, completeAsOfMs, changelogOffsets: { rows: 0 } })
     clock.advance(1001)
     expect((await restore()).records).toBe(0)
     await write(['a', '1'])
-    await expect(restore()).rejects.toMatchObject({ code: 'STATE_CORRUPT', details: { held: 0, end: 1 } })
+    expect((await restore()).records).toBe(1)
+  })
+
+  it('should refuse state that was restored long ago, and to which nothing was ever committed', async () => {
+    const { restore } = await open(new MemoryStoreProvider())
+    await write(['a', '1'])
+    await restore()
+    clock.advance(1001)
+    await write(['a', null])
+    await expect(restore()).rejects.toMatchObject({ code: 'STATE_CORRUPT' })
+  })
+
+  it('should break off when the task is to be let go', async () => {
+    await write(['a', '1'])
+    const { restore } = await open(new MemoryStoreProvider(), () => true)
+    await expect(restore()).rejects.toMatchObject({ code: 'CLOSED' })
   })
 
   it('should refuse a database whose next records were deleted from the changelog', async () => {

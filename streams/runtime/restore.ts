@@ -5,7 +5,9 @@
  * 1. Restoring begins only after the task's producer has fenced its predecessor, so the changelogs have ended.
  * 2. The database knows how much of each changelog it holds; only the tail is read. What it holds was committed, so nothing
  *    is ever taken back.
- * 3. Each batch of rows is applied with the offset behind it: a restore that is interrupted goes on where it was.
+ * 3. `completeAsOfMs` of the position is a time at which the database lacked no deletion: of its last commit, or when its last
+ *    restore began. Long after it, deletions may be gone from the changelog that the database has not seen.
+ * 4. Each batch of rows is applied with the offset behind it: a restore that is interrupted goes on where it was.
  */
 import { StreamsError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -27,6 +29,8 @@ export interface RestoreTarget {
   readonly database: TaskDatabase
   readonly stores: ReadonlyMap<string, CommittableStore>
   readonly settings: Pick<RuntimeSettings, 'stateMaxAgeMs'>
+  /** Asked now and then: a task that is to be let go is not restored to the end. */
+  readonly isCancelled?: () => boolean
 }
 
 export interface RestoreResult {
@@ -48,19 +52,27 @@ export async function restoreTask(target: RestoreTarget): Promise<RestoreResult>
     ]),
   )
   let records = 0
-  const ends = await followToEnd(target, from, (batch) => {
+  const isTooOld = isOlderThanAllowed(target)
+  markBeginning(target, startedMs)
+  const onBatch = (batch: RecordBatch): void => {
     const store = storeOf.get(batch.topic)
     if (store === undefined)
       throw new StreamsError('INVARIANT_VIOLATED', `no store has changelog ${batch.topic}`)
+    if (isTooOld) throw tooOld(store.name, batch)
     applyBatch(target.database, store, batch)
     records += batch.length
-  })
+  }
+  const ends = await followToEnd(target, from, onBatch, undefined, target.isCancelled)
   const changelogOffsets = { ...target.database.position.changelogOffsets }
   for (const { topic, offset } of ends) {
     const store = storeOf.get(topic)
     if (store !== undefined) changelogOffsets[store.name] = offset
   }
-  target.database.apply(target.database.batch(), { ...target.database.position, changelogOffsets })
+  target.database.apply(target.database.batch(), {
+    ...target.database.position,
+    changelogOffsets,
+    completeAsOfMs: startedMs,
+  })
   const durationMs = target.clock.now() - startedMs
   if (records > 0) target.logger.info({ records, durationMs }, 'state restored from the changelogs')
   return { records, durationMs }
@@ -86,21 +98,28 @@ async function positionsToRestore(target: RestoreTarget): Promise<PartitionOffse
         { details },
       )
     }
-    if (held < end && isTooOld(target)) {
-      throw new StreamsError(
-        'STATE_CORRUPT',
-        `the local state of store ${store} is older than stateMaxAgeMs and ${topic} has grown since: deletions may be missing`,
-        { details },
-      )
-    }
     return { topic, partition, offset: held }
   })
 }
 
-/** A database that nothing was committed to yet is being restored from the beginning, however long that takes. */
-function isTooOld({ database, clock, settings }: RestoreTarget): boolean {
-  const { commitNumber, committedTimeMs } = database.position
-  return commitNumber > 0 && clock.now() - committedTimeMs > settings.stateMaxAgeMs
+function isOlderThanAllowed({ database, clock, settings }: RestoreTarget): boolean {
+  const { completeAsOfMs } = database.position
+  return completeAsOfMs > 0 && clock.now() - completeAsOfMs > settings.stateMaxAgeMs
+}
+
+/** An empty database is complete as of the moment in which its restore begins, if that comes to its end soon enough. */
+function markBeginning({ database }: RestoreTarget, startedMs: number): void {
+  if (database.position.completeAsOfMs === 0) {
+    database.apply(database.batch(), { ...database.position, completeAsOfMs: startedMs })
+  }
+}
+
+function tooOld(store: string, { topic, offsets }: RecordBatch): StreamsError {
+  return new StreamsError(
+    'STATE_CORRUPT',
+    `the local state of store ${store} is older than stateMaxAgeMs and ${topic} has grown since: deletions may be missing`,
+    { details: { store, topic, offset: offsets[0]! } },
+  )
 }
 
 function applyBatch(database: TaskDatabase, store: CommittableStore, records: RecordBatch): void {

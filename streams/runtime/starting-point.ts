@@ -1,9 +1,11 @@
 /**
- * Where a task begins to read: what its external sink holds, else what its group committed, else the beginning.
+ * Where a task begins to read: what its external sink holds, else what its group committed, else the beginning. A log may
+ * forget what a group without members committed long ago; the task's checkpoint, of the same transaction, does not.
  * Asked only after the task has fenced its predecessor, so nobody moves these offsets any more.
  */
 import { StreamsError } from '../errors.ts'
-import type { PartitionOffset } from '../ports/log.ts'
+import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
+import type { Checkpoint } from '../schemas/generated/records.ts'
 import type { SubTopology } from '../topology/topology.ts'
 import type { SinkWriter } from './sink-writer.ts'
 import { type TaskEnvironment, taskIdOf } from './task-environment.ts'
@@ -12,7 +14,7 @@ export interface StartingPoint {
   /** For each input partition, where to read on. */
   readonly offsets: readonly PartitionOffset[]
   /**
-   * What the group committed, or else the partition's beginning. A sink may stand behind it, when the process died between
+   * What the group or the checkpoint says was committed, or else the partition's beginning. A sink may stand behind it, when the process died between
    * the log's commit and the sink's; at-least-once also before it. Dead letters are published up to here.
    */
   readonly committed: readonly PartitionOffset[]
@@ -24,16 +26,18 @@ export async function startingPoint(
   subTopology: SubTopology,
   partition: number,
   sinkWriter: SinkWriter,
+  checkpoint: Pick<Checkpoint, 'input_offsets'> | undefined,
 ): Promise<StartingPoint> {
   const id = taskIdOf(subTopology, partition)
   const partitions = subTopology.sources
     .map(({ topic }) => ({ topic: topic.name, partition }))
     .filter(({ topic }) => partition < (partitionCounts.get(topic) ?? 0))
-  const [committed, held, ranges] = await Promise.all([
+  const [ofGroup, held, ranges] = await Promise.all([
     log.committedOffsets(groupId, partitions),
     sinkWriter.open(`${groupId}/${id}`, partitions),
     log.offsetRanges(partitions),
   ])
+  const committed = ofGroup.map((offset, index) => offset ?? offsetIn(checkpoint, partitions[index]!))
   const offsets = partitions.map((input, index) => {
     const { start, end } = ranges[index]!
     // A sink that holds nothing yet is filled from the beginning, also when the group has committed: it is a new one.
@@ -49,6 +53,16 @@ export async function startingPoint(
       offset: committed[index] ?? ranges[index]!.start,
     })),
   }
+}
+
+function offsetIn(
+  checkpoint: Pick<Checkpoint, 'input_offsets'> | undefined,
+  input: TopicPartition,
+): number | null {
+  const found = checkpoint?.input_offsets.find(
+    ({ topic, partition }) => topic === input.topic && partition === input.partition,
+  )
+  return found?.offset ?? null
 }
 
 function outOfRange(

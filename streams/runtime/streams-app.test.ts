@@ -115,4 +115,18 @@ describe('StreamsApp', () => {
     await run(open.clock, app.stop())
     await expect(run(open.clock, drained)).rejects.toMatchObject({ code: 'CLOSED' })
   })
+
+  it('should go on from its checkpoints when the log has forgotten what the group committed', async () => {
+    const { records, world, open } = await opened()
+    const first = await startProcess(open, world, keyedCount)
+    await run(open.clock, first.app.drained())
+    await run(open.clock, first.app.stop())
+    const log = Object.assign(Object.create(open.log), {
+      committedOffsets: async (_group: string, partitions: readonly unknown[]) => partitions.map(() => null),
+    })
+    const { app } = await startProcess({ ...open, log }, world, keyedCount)
+    await run(open.clock, app.drained())
+    await run(open.clock, app.stop())
+    await verify({ ...open, tasks: world.tasks, rows: [] }, keyedCount, records, 'exactly-once')
+  })
 })

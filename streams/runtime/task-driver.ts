@@ -72,6 +72,7 @@ export class TaskDriver {
         this.state = { kind: 'stopped' }
         return
       } catch (error) {
+        if (this.stopping && error instanceof StreamsError && error.code === 'CLOSED') break
         const ended = await this.recover(error).catch((failure: unknown) => this.failed(failure))
         if (ended !== undefined) {
           this.state = ended
@@ -85,8 +86,12 @@ export class TaskDriver {
 
   private async openAndRun(): Promise<void> {
     this.state = { kind: 'opening' }
-    const task = await openTask(this.environment, this.subTopology, this.partition, () =>
-      this.signal.notify(),
+    const task = await openTask(
+      this.environment,
+      this.subTopology,
+      this.partition,
+      () => this.signal.notify(),
+      () => this.stopping,
     )
     try {
       this.task = task

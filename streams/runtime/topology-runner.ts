@@ -47,6 +47,7 @@ export async function prepareTopology(
   settings: RuntimeSettings,
   instanceId: string,
   observer: TaskObserver,
+  isCancelled: () => boolean = () => false,
 ): Promise<{ environment: TaskEnvironment; globalTables: GlobalTables }> {
   const existing = new Map((await ports.log.describeTopics()).map((topic) => [topic.name, topic]))
   const topics = topicsOf(topology, existing, settings.defaultPartitions)
@@ -58,8 +59,8 @@ export async function prepareTopology(
     deadLetterTopic(topology.name),
   ])
   const logger = ports.logger.child({ topology: topology.name })
-  const globalTables = new GlobalTables({ ...ports, logger }, topology.globalTables, codecs)
-  await globalTables.start(partitionCounts)
+  const globalTables = new GlobalTables({ ...ports, logger }, topology.globalTables, codecs, settings)
+  await globalTables.start(partitionCounts, isCancelled)
   const environment: TaskEnvironment = {
     ...ports,
     logger,
@@ -132,9 +133,11 @@ export class TopologyRunner {
       this.settings,
       this.instanceId,
       this.observer,
+      () => this.isEnding,
     )
     this.environment = prepared.environment
     this.globalTables = prepared.globalTables
+    this.globalTables.whenFailed((error) => this.fail(error))
     if (this.isEnding) return
     this.member = await this.ports.log.joinGroup({
       groupId: prepared.environment.groupId,

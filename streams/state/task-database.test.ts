@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { MemoryStoreProvider } from '../testing/index.ts'
 import { endOfPrefix, nothingCommitted, section, TaskDatabase } from './task-database.ts'
 
-const position = { commitNumber: 7, changelogOffsets: { counts: 12, sums: 3 }, committedTimeMs: 99 }
+const position = { commitNumber: 7, changelogOffsets: { counts: 12, sums: 3 }, completeAsOfMs: 99 }
 
 function open(provider: MemoryStoreProvider, ...names: string[]): Promise<TaskDatabase> {
   return TaskDatabase.open(

@@ -15,13 +15,14 @@ export interface CommittedPosition {
   readonly commitNumber: number
   /** By store name: the changelog offset of the next record that is not in the database yet. */
   readonly changelogOffsets: Readonly<Record<string, number>>
-  readonly committedTimeMs: number
+  /** Every deletion up to this time is in the database, which may have lacked some since it was let go. 0: not known. */
+  readonly completeAsOfMs: number
 }
 
 export const nothingCommitted: CommittedPosition = {
   commitNumber: 0,
   changelogOffsets: {},
-  committedTimeMs: 0,
+  completeAsOfMs: 0,
 }
 
 interface Metadata extends CommittedPosition {
@@ -128,7 +129,7 @@ function readMetadata(store: Store): Metadata | 'unreadable' {
   const bytes = store.get(metadataKey)
   if (bytes === undefined) return emptyMetadata
   try {
-    const metadata: Metadata = JSON.parse(bytes.toString())
+    const metadata: Metadata = { ...emptyMetadata, ...JSON.parse(bytes.toString()) }
     return metadata.format === formatVersion ? metadata : 'unreadable'
   } catch {
     return 'unreadable'
