@@ -48,7 +48,11 @@ const accepted = {
         properties: { order_id: { type: 'string' }, status: { type: 'string' } },
       },
     },
-    duplicates: { type: 'integer', description: 'Events left out because they were accepted before.' },
+    duplicates: {
+      type: 'integer',
+      description:
+        'Events left out because one of the same order_id and status was accepted before, among the last 100,000.',
+    },
   },
 }
 
@@ -97,7 +101,7 @@ export const openApiDocument = {
           202: answer('Accepted: the events are stored, and will be processed.', accepted),
           400: answer('Some field is invalid; nothing was accepted.', failure),
           413: answer('More bytes or more orders than are taken.', failure),
-          415: answer('Not application/json.', failure),
+          415: answer('Not application/json, or compressed.', failure),
           503: answer('The log cannot be reached; send the request again.', failure),
         },
       },
