@@ -53,7 +53,10 @@ Examples:
   zcat *.gz | order-streams start --input - --once   whatever comes from a pipe; read again, it is sent again,
                                                      and cleanse drops what came in the last 7 days
   order-streams start --input /dev/null              no file: what is there, and what comes over HTTP
-  order-streams start --set commitIntervalMs=1000    with another setting`,
+  order-streams start --set commitIntervalMs=1000    with another setting
+
+A file is known by its content: it is read once, wherever it lies, and one that has changed is read again from its beginning;
+cleanse drops the events that it has in memory.`,
     )
     .action(async (options: StartOptions) => {
       context.exitCode = await start(options)
