@@ -73,7 +73,10 @@ export interface CommitResult {
 export async function commitTask(target: CommitTarget, request: CommitRequest): Promise<CommitResult> {
   const { compiled, step } = target
   const startedMs = target.now()
-  for (const store of compiled.stores.values()) store.expire(request.expiryMaxRows)
+  for (const store of compiled.stores.values()) {
+    // As many as may have come, and more: else a busy task would never be done forgetting.
+    store.expire(Math.max(request.expiryMaxRows, 2 * store.dirtyCount))
+  }
   compiled.flush()
   await step('flushed')
 

@@ -150,6 +150,7 @@ export class CompiledTask implements TaskContext {
         valueCodec: value,
         database,
         cacheMaxBytes,
+        rowMaxBytes: this.environment.settings.recordMaxBytes,
         time: this.record,
         onFlushFailure: this.environment.onFlushFailure,
       })

@@ -50,6 +50,7 @@ async function open(provider: MemoryStoreProvider, isCancelled = () => false) {
     valueCodec: codec,
     database,
     cacheMaxBytes: 10_000,
+    rowMaxBytes: 1_000_000,
     time: { timestampMs: 0, streamTimeMs: 0 },
     onFlushFailure: () => {},
   })

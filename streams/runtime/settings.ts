@@ -32,7 +32,7 @@ export interface RuntimeSettings {
   /** Fetched records of a partition that wait to be processed. */
   readonly inputMaxBufferedBytes: number
   readonly transactionTimeoutMs: number
-  /** Rows forgotten per commit once their time to live is over. */
+  /** Rows forgotten per commit once their time to live is over; twice as many as were changed, if that is more. */
   readonly expiryMaxRowsPerCommit: number
   /**
    * Local state last committed longer ago is restored whole when its changelog has grown since: deletions in between may

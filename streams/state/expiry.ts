@@ -15,6 +15,8 @@ export class ExpiryIndex {
   readonly ttlMs: number
   private readonly bucketMs: number
   private readonly prefix: Buffer
+  /** No entry lies in a bucket before this one: spares walking over what was deleted. */
+  private firstBucket = 0
 
   constructor(ttlMs: number, prefix: Buffer) {
     this.ttlMs = ttlMs
@@ -32,20 +34,29 @@ export class ExpiryIndex {
     const to = this.bucketOf(toTimestampMs)
     if (from === to) return
     if (!Number.isNaN(from)) batch.delete(this.entryKey(from, key))
-    if (!Number.isNaN(to)) batch.put(this.entryKey(to, key), empty)
+    if (Number.isNaN(to)) return
+    batch.put(this.entryKey(to, key), empty)
+    if (to < this.firstBucket) this.firstBucket = to
   }
 
-  /** Index entries whose bucket has passed, oldest first. */
+  /** Index entries whose bucket has passed, oldest first. The caller deletes them with the commit. */
   passed(store: Store, streamTimeMs: number, limit: number): Buffer[] {
     const open = this.bucketOf(streamTimeMs - this.ttlMs)
     if (!(open > 0)) return []
-    const range = { from: this.prefix, to: this.entryKey(open, empty), limit }
-    return [...store.range(range)].map(({ key }) => key)
+    const range = { from: this.entryKey(this.firstBucket, empty), to: this.entryKey(open, empty), limit }
+    const entries = [...store.range(range)].map(({ key }) => key)
+    const last = entries.at(-1)
+    this.firstBucket = entries.length < limit || last === undefined ? open : this.bucketIn(last)
+    return entries
   }
 
   /** The encoded key of the row that an index entry is for. */
   rowKey(entry: Buffer): Buffer {
     return entry.subarray(this.prefix.length + 8)
+  }
+
+  private bucketIn(entry: Buffer): number {
+    return entry.readDoubleBE(this.prefix.length)
   }
 
   private bucketOf(timestampMs: number): number {

@@ -199,4 +199,31 @@ describe('RowStore', () => {
     database.store.write(batch)
     expect(() => store.get('a')).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
   })
+
+  it('should tell nobody of a row that was written too late to be seen', async () => {
+    const { store, time, commit } = await openRowStore({ ttlMs: 100 })
+    const passed: (string | null)[] = []
+    store.onFlush((_name, newValue) => {
+      passed.push(newValue)
+      store.get('a')
+    })
+    time.streamTimeMs = 1_000
+    store.put('a', 'late', 5)
+    commit()
+    time.streamTimeMs = 5_000
+    commit()
+    expect(passed).toEqual([])
+    expect(store.get('a')).toBeUndefined()
+  })
+
+  it('should name the row that does not fit into its changelog', async () => {
+    const { store, commit } = await openRowStore()
+    store.put('large', 'x'.repeat(10_001))
+    expect(commit).toThrow(
+      expect.objectContaining({
+        code: 'STATE_NOT_ENCODABLE',
+        message: expect.stringContaining('store rows: the row of key "large" has 10014 bytes'),
+      }),
+    )
+  })
 })

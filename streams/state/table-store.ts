@@ -25,6 +25,8 @@ export interface TableStoreOptions<K, V> {
   readonly valueCodec: Codec<V>
   readonly database: TaskDatabase
   readonly cacheMaxBytes: number
+  /** What the changelog takes of a key and its row. */
+  readonly rowMaxBytes: number
   /** An operator threw when it was passed a changed row. Throws on if that stops the task. */
   readonly onFlushFailure: (failure: FlushFailure, error: unknown) => void
   /** The time of the record being processed, and the highest time seen. */
@@ -193,6 +195,8 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
     const before = this.flushedCount
     for (; this.flushedCount < this.dirty.length; this.flushedCount++) {
       const row = this.dirty[this.flushedCount]!
+      // Written with a time that had passed already: hidden from the first, so nobody is told of it.
+      if (row.value !== null && this.hasExpired(row.timestampMs)) row.value = null
       if (receiver !== undefined && (row.value !== null || row.flushedValue !== null)) {
         this.passOn(receiver, row, row.flushedValue)
       }
@@ -214,6 +218,9 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
         batch.delete(key)
       } else {
         this.writeRow(row.key, value, timestampMs, writer)
+        if (writer.position - keyStart > this.options.rowMaxBytes) {
+          throw this.tooLarge(row.key, writer.position - keyStart)
+        }
         changelog.add(timestampMs, keyStart, keyEnd, keyEnd, writer.position)
         batch.put(key, writer.buffer.subarray(keyEnd, writer.position))
         row.valueBytes = writer.position - keyEnd
@@ -352,6 +359,13 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
       const message = `store ${this.name}: the row of key ${JSON.stringify(key)} cannot be encoded: ${messageOf(cause)}`
       throw new StreamsError('STATE_NOT_ENCODABLE', message, { cause, details: { store: this.name } })
     }
+  }
+
+  private tooLarge(key: K, bytes: number): StreamsError {
+    const message =
+      `store ${this.name}: the row of key ${JSON.stringify(key)} has ${bytes} bytes and does not fit into its changelog: ` +
+      'let it hold less, or raise recordMaxBytes and what the log takes'
+    return new StreamsError('STATE_NOT_ENCODABLE', message, { details: { store: this.name, bytes } })
   }
 
   private hasExpired(timestampMs: number): boolean {

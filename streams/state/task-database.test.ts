@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { MemoryStoreProvider } from '../testing/index.ts'
 import { endOfPrefix, nothingCommitted, section, TaskDatabase } from './task-database.ts'
 
-const position = { commitNumber: 7, changelogOffsets: { counts: 12, sums: 3 }, completeAsOfMs: 99 }
+const position = { commitNumber: 7, changelogOffsets: { counts: 12 }, completeAsOfMs: 99 }
 
 function open(provider: MemoryStoreProvider, ...names: string[]): Promise<TaskDatabase> {
   return TaskDatabase.open(
@@ -64,8 +64,37 @@ describe('TaskDatabase', () => {
     await second.close()
     const third = await open(provider, 'a', 'b', 'c')
     const prefixes = ['a', 'b', 'c'].map((name) => third.prefix(name, section.rows).toString('hex'))
-    expect(prefixes[0]).toBe(first.prefix('a', section.rows).toString('hex'))
-    expect(new Set(prefixes).size).toBe(3)
+    expect(new Set([...prefixes, first.prefix('a', section.rows).toString('hex')]).size).toBe(4)
+  })
+
+  it('should delete the rows of a store that is gone, and have it restored from its beginning when it comes back', async () => {
+    let writesLeft = Number.POSITIVE_INFINITY
+    const beforeWrite = () => {
+      if (writesLeft-- <= 0) throw new Error('the process ends here')
+    }
+    const provider = new MemoryStoreProvider({ beforeWrite })
+    const first = await open(provider, 'counts', 'sums')
+    const batch = first.batch()
+    const placeOf = (name: string, part: number, n: number) =>
+      Buffer.concat([first.prefix(name, part), Buffer.from(`k${n}`)])
+    for (let n = 0; n < 25_000; n++) batch.put(placeOf('sums', section.rows, n), Buffer.from('1'))
+    batch.put(placeOf('sums', section.expiry, 1), Buffer.alloc(0))
+    batch.put(placeOf('counts', section.rows, 1), Buffer.from('1'))
+    first.apply(batch, { ...position, changelogOffsets: { counts: 12, sums: 3 } })
+    await first.close()
+
+    // However often it is interrupted.
+    for (const writes of [1, 2]) {
+      writesLeft = writes
+      const opened = open(provider, 'counts')
+      await expect(opened).rejects.toThrow('the process ends here')
+    }
+    writesLeft = Number.POSITIVE_INFINITY
+    const again = await open(provider, 'counts', 'sums')
+    expect(again.position.changelogOffsets).toEqual({ counts: 12 })
+    expect(again.prefix('sums', section.rows)).not.toEqual(first.prefix('sums', section.rows))
+    const keys = [...again.store.range({})].map(({ key }) => key.subarray(3).toString())
+    expect(keys).toEqual(['', 'k1'])
   })
 
   it.each([

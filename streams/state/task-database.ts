@@ -6,7 +6,9 @@
  *    So the database never holds what was not committed, and says exactly how much of each changelog it holds.
  * 2. A row's key is its store's number (uint16), a section byte, and the encoded key. Numbers are given out once, by
  *    store name, and never reused: editing a topology does not move rows.
- * 3. Everything here can be rebuilt from the changelogs; what cannot be read is deleted and restored.
+ * 3. The rows of a store that the topology no longer has are deleted, and its number is retired: should it come back, or its
+ *    task have been elsewhere meanwhile, it is restored from its changelog.
+ * 4. Everything here can be rebuilt from the changelogs; what cannot be read is deleted and restored.
  */
 import type { Store, StoreBatch, StoreProvider } from '../ports/store.ts'
 
@@ -30,6 +32,9 @@ interface Metadata extends CommittedPosition {
   readonly storeNumbers: Readonly<Record<string, number>>
   /** By store name, of stores that forget: their index of what expires when is laid out for this time. */
   readonly timesToLiveMs: Readonly<Record<string, number>>
+  /** The highest number given out so far, and those whose rows are still to be deleted. */
+  readonly highestNumber: number
+  readonly retiredNumbers: readonly number[]
 }
 
 /** What the database has to know of a store. */
@@ -46,13 +51,13 @@ export const section = { rows: 0, expiry: 1 } as const
 export class TaskDatabase {
   readonly store: Store
   position: CommittedPosition
-  private readonly layout: Pick<Metadata, 'format' | 'storeNumbers' | 'timesToLiveMs'>
+  private layout: Omit<Metadata, keyof CommittedPosition>
 
   private constructor(store: Store, metadata: Metadata) {
-    const { format, storeNumbers, timesToLiveMs, ...position } = metadata
+    const { commitNumber, changelogOffsets, completeAsOfMs, ...layout } = metadata
     this.store = store
-    this.position = position
-    this.layout = { format, storeNumbers, timesToLiveMs }
+    this.position = { commitNumber, changelogOffsets, completeAsOfMs }
+    this.layout = layout
   }
 
   /** Opens the database; one that cannot serve these stores as it is begins anew, to be restored from the changelogs. */
@@ -61,20 +66,22 @@ export class TaskDatabase {
     name: string,
     stores: readonly StoredStore[],
   ): Promise<TaskDatabase> {
-    let store = await provider.open(name)
-    let metadata = readMetadata(store)
-    if (metadata === 'unreadable' || !isLaidOutFor(metadata, stores)) {
-      await store.close()
-      await provider.destroy(name)
-      store = await provider.open(name)
-      metadata = emptyMetadata
+    const store = await provider.open(name)
+    try {
+      const metadata = readMetadata(store)
+      if (metadata !== 'unreadable' && isLaidOutFor(metadata, stores)) {
+        const database = new TaskDatabase(store, laidOutFor(metadata, stores))
+        database.deleteRetired()
+        return database
+      }
+    } catch (error) {
+      // Left open, it could be neither opened again nor deleted.
+      await store.close().catch(() => {})
+      throw error
     }
-    const numbers: Record<string, number> = { ...metadata.storeNumbers }
-    let highest = Math.max(0, ...Object.values(numbers))
-    for (const { name: storeName } of stores) numbers[storeName] ??= ++highest
-    const timesToLiveMs = { ...metadata.timesToLiveMs }
-    for (const { name: storeName, ttlMs } of stores) if (ttlMs !== undefined) timesToLiveMs[storeName] = ttlMs
-    return new TaskDatabase(store, { ...metadata, storeNumbers: numbers, timesToLiveMs })
+    await store.close()
+    await provider.destroy(name)
+    return new TaskDatabase(await provider.open(name), laidOutFor(emptyMetadata, stores))
   }
 
   /** The bytes that every key of a store's section begins with. */
@@ -97,6 +104,51 @@ export class TaskDatabase {
   close(): Promise<void> {
     return this.store.close()
   }
+
+  private deleteRetired(): void {
+    if (this.layout.retiredNumbers.length === 0) return
+    // First nobody must take these rows for a store's any more, whatever happens meanwhile.
+    this.apply(this.batch(), this.position)
+    let budget = deletedPerOpening
+    const left = [...this.layout.retiredNumbers]
+    for (let number = left[0]; number !== undefined && budget > 0; number = left[0]) {
+      const deleted = this.deleteSome(number, Math.min(budget, deletedAtATime))
+      budget -= deleted
+      if (deleted === 0) left.shift()
+    }
+    this.layout = { ...this.layout, retiredNumbers: left }
+    this.apply(this.batch(), this.position)
+  }
+
+  private deleteSome(number: number, limit: number): number {
+    const from = prefixOf(number, 0).subarray(0, 2)
+    const batch = this.batch()
+    for (const { key } of this.store.range({ from, to: endOfPrefix(from), limit })) batch.delete(key)
+    const { length } = batch
+    this.store.write(batch)
+    return length
+  }
+}
+
+/** Deleting keeps everything else waiting; what is left is for the next opening. */
+const deletedPerOpening = 500_000
+const deletedAtATime = 10_000
+
+/** Gives new stores their numbers, and retires those of stores that are gone. */
+function laidOutFor(metadata: Metadata, stores: readonly StoredStore[]): Metadata {
+  const storeNumbers: Record<string, number> = {}
+  const timesToLiveMs: Record<string, number> = {}
+  const changelogOffsets: Record<string, number> = {}
+  let highestNumber = Math.max(metadata.highestNumber, ...Object.values(metadata.storeNumbers))
+  for (const { name, ttlMs } of stores) {
+    storeNumbers[name] = metadata.storeNumbers[name] ?? ++highestNumber
+    if (ttlMs !== undefined) timesToLiveMs[name] = ttlMs
+    const offset = metadata.changelogOffsets[name]
+    if (offset !== undefined) changelogOffsets[name] = offset
+  }
+  const gone = Object.entries(metadata.storeNumbers).filter(([name]) => !(name in storeNumbers))
+  const retiredNumbers = [...metadata.retiredNumbers, ...gone.map(([, number]) => number)]
+  return { ...metadata, storeNumbers, timesToLiveMs, changelogOffsets, highestNumber, retiredNumbers }
 }
 
 /** For looking into a database: the prefix of a store's section, undefined when the database has no such store. */
@@ -123,6 +175,8 @@ const emptyMetadata: Metadata = {
   format: formatVersion,
   storeNumbers: {},
   timesToLiveMs: {},
+  highestNumber: 0,
+  retiredNumbers: [],
 }
 
 function readMetadata(store: Store): Metadata | 'unreadable' {

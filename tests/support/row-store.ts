@@ -50,6 +50,7 @@ async function openOn(
     valueCodec: codec,
     database,
     cacheMaxBytes,
+    rowMaxBytes: 10_000,
     time,
     onFlushFailure: (failure, error) => failures.push({ failure, error }),
   })
