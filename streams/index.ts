@@ -59,6 +59,7 @@ export {
   valueAt,
 } from './records/record-batch.ts'
 export { type CommitStep, commitSteps } from './runtime/commit.ts'
+export { attemptHeader, contentOmittedHeader } from './runtime/dead-letters.ts'
 export { checkpointTopic, deadLetterTopic } from './runtime/internal-topics.ts'
 export {
   defaultSettings,

@@ -105,7 +105,7 @@ describe('join of a stream with a table', () => {
       { partitions: 3 },
     )
     await expect(opened).rejects.toMatchObject({ code: 'PARTITIONS_NOT_ALIKE' })
-    await expect(opened).rejects.toThrow('"mismatched" joins topics with different partition counts')
+    await expect(opened).rejects.toThrow('"mismatched" brings keys of topics with different partition counts')
   })
 
   it('should drop records without a value, and without a key in an inner join', async () => {

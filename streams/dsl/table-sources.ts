@@ -1,7 +1,7 @@
 /** Where tables come from: a topic, a stream, or operators that keep a store. */
 import type { Serde } from '../serde/serde.ts'
 import type { Topic } from '../serde/topic.ts'
-import type { GraphNode } from '../topology/graph.ts'
+import { type GraphNode, sourcesBehind } from '../topology/graph.ts'
 import type { StoreSpec, TableReceiver } from '../topology/store-spec.ts'
 import { type StreamPlace, TableNode } from '../topology/stream-node.ts'
 import type { TaskContext } from '../topology/task-context.ts'
@@ -27,7 +27,7 @@ export function tableOfStore<K, V>(
 ): { readonly table: KTable<K, V>; readonly outlet: (task: TaskContext) => TableOutlet<K, V> } {
   const node = build.graph.add({
     name: `${operator}-${store.name}`,
-    role: { kind: 'operator', operator, ...(parents.length > 1 ? { coPartitioned: true } : {}) },
+    role: { kind: 'operator', operator, ...meeting(parents) },
     parents,
     stores: [store],
   })
@@ -48,6 +48,11 @@ export function tableOfStore<K, V>(
     }),
     outlet: (task) => ({ node, receive: table.compile(task), oldValuesMatter }),
   }
+}
+
+/** Equal keys of several topics must lie in equal partitions where they come to one row. */
+function meeting(parents: readonly GraphNode[]): { readonly coPartitioned?: true } {
+  return sourcesBehind(parents).size > 1 ? { coPartitioned: true } : {}
 }
 
 /** A topic read as a table. It gets a store when it is named, or when a join or an aggregate needs one. */
@@ -108,7 +113,7 @@ function latestValues<KIn, VIn, K extends KIn & {}, V extends VIn & {}>(
   const nodeName = name === undefined ? graph.nameFor('table') : `table-${name}`
   const node = graph.add({
     name: nodeName,
-    role: { kind: 'operator', operator: 'table' },
+    role: { kind: 'operator', operator: 'table', ...meeting([stream.node]) },
     parents: [stream.node],
   })
   let spec: StoreSpec<K, V> | undefined

@@ -72,6 +72,29 @@ describe('topicsOf', () => {
   })
 })
 
+describe('streams of several topics', () => {
+  const merging = (ending: 'count' | 'table' | 'neither') =>
+    defineTopology('merging', (builder) => {
+      const merged = builder.stream(orders).merge(builder.stream(users))
+      if (ending === 'count') merged.groupByKey().count({ store: 'counts' })
+      if (ending === 'table') merged.toTable({ store: 'rows' })
+    })
+
+  it.each(['count', 'table'] as const)(
+    'should be refused when their keys come to one row and their partitions are not alike: %s',
+    (ending) => {
+      expect(() => topicsOf(merging(ending), existing(['orders', 4]), 2)).toThrow(
+        expect.objectContaining({ code: 'PARTITIONS_NOT_ALIKE' }),
+      )
+      expect(counts(topicsOf(merging(ending), existing(['orders', 3]), 2))).toMatchObject({ users: 3 })
+    },
+  )
+
+  it('should be taken as they are when no row is kept of their keys', () => {
+    expect(counts(topicsOf(merging('neither'), existing(['orders', 4]), 2))).toMatchObject({ users: 3 })
+  })
+})
+
 describe('taskCount', () => {
   it('should be that of the topic with the most partitions', () => {
     const merged = defineTopology('merged', (builder) => {

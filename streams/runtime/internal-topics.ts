@@ -88,7 +88,7 @@ export function taskCount(sub: SubTopology, partitionCounts: ReadonlyMap<string,
     const list = counts.map(({ name, partitions }) => `${name} ${partitions}`).join(', ')
     throw new StreamsError(
       'PARTITIONS_NOT_ALIKE',
-      `"${joins.name}" joins topics with different partition counts (${list}); repartition one of them`,
+      `"${joins.name}" brings keys of topics with different partition counts together (${list}); repartition one of them`,
     )
   }
   return most

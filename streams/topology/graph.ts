@@ -101,6 +101,14 @@ export class Graph {
   }
 }
 
+/** The topics that reach a node without passing a repartition topic on the way. */
+export function sourcesBehind(nodes: readonly GraphNode[]): Set<GraphNode> {
+  const behind = new Set(nodes)
+  // What is added while it is walked is walked too.
+  for (const node of behind) for (const parent of node.parents) behind.add(parent)
+  return new Set([...behind].filter(({ role }) => role.kind === 'source'))
+}
+
 /** Names go into topic names and paths, so they keep to what Kafka allows in a topic name. */
 export function checkName(what: string, name: string): void {
   if (!/^[A-Za-z0-9._-]{1,200}$/.test(name)) {
