@@ -61,6 +61,23 @@ export interface CommittableStore {
   restore(key: Buffer, row: Buffer | null, batch: StoreBatch): void
 }
 
+interface ChangedRow<K, V> {
+  readonly key: Buffer
+  readonly row: LiveRow<K, V>
+}
+
+/** The index of the first row that does not come before a key. */
+function indexOfKey(sorted: readonly { readonly key: Buffer }[], key: Buffer): number {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (sorted[middle]!.key.compare(key) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
 /** Below this many missing keys, reading them one by one when they are needed is cheaper than a round of reading ahead. */
 const readAheadMinKeys = 16
 
@@ -72,6 +89,8 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   private readonly expiry: ExpiryIndex | undefined
   private readonly keyWriter = new ByteWriter(256)
   private dirty: LiveRow<K, V>[] = []
+  /** The first of `dirty`, in the order of their keys, as far as ranges have asked for it. */
+  private sorted: ChangedRow<K, V>[] = []
   /** How many of `dirty` were passed on already. */
   private flushedCount = 0
   private receiver: TableReceiver<K, V> | undefined
@@ -241,6 +260,7 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
       row.storedTimestampMs = row.value === null ? Number.NaN : row.timestampMs
     }
     this.dirty = []
+    this.sorted = []
     this.flushedCount = 0
     this.passedEntries = []
   }
@@ -372,11 +392,18 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
     return this.expiry?.isExpired(timestampMs, this.options.time.streamTimeMs) ?? false
   }
 
-  private changedRows(first: Buffer, end: Buffer): { readonly key: Buffer; readonly row: LiveRow<K, V> }[] {
-    return this.dirty
-      .map((row) => ({ key: Buffer.from(this.encodedKey(row.key)), row }))
-      .filter(({ key }) => key.compare(first) >= 0 && key.compare(end) < 0)
-      .sort((a, b) => a.key.compare(b.key))
+  private changedRows(first: Buffer, end: Buffer): ChangedRow<K, V>[] {
+    const { sorted } = this
+    const known = sorted.length
+    for (let index = known; index < this.dirty.length; index++) {
+      const row = this.dirty[index]!
+      const changed = { key: Buffer.from(this.encodedKey(row.key)), row }
+      // One by one they come between ranges that are read for each record; else there are many.
+      if (this.dirty.length - known < 16) sorted.splice(indexOfKey(sorted, changed.key), 0, changed)
+      else sorted.push(changed)
+    }
+    if (sorted.length - known >= 16) sorted.sort((a, b) => a.key.compare(b.key))
+    return sorted.slice(indexOfKey(sorted, first), indexOfKey(sorted, end))
   }
 
   /** Prefix and key. The bytes are valid until the next call. */
