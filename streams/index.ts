@@ -60,6 +60,7 @@ export {
 } from './records/record-batch.ts'
 export { type CommitStep, commitSteps } from './runtime/commit.ts'
 export { attemptHeader, contentOmittedHeader } from './runtime/dead-letters.ts'
+export { followToEnd } from './runtime/follow-to-end.ts'
 export { checkpointTopic, deadLetterTopic } from './runtime/internal-topics.ts'
 export {
   defaultSettings,

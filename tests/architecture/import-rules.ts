@@ -20,7 +20,7 @@ const folders: Readonly<Record<string, readonly string[]>> = {
   tests: ['streams', 'schemas', 'orders', 'topologies', 'sql', 'api', 'control', 'app', 'examples', 'bench'],
 }
 
-const publicEntries = new Set(['streams/index.ts', 'streams/testing/index.ts'])
+const publicEntries = new Set(['streams/index.ts', 'streams/testing/index.ts', 'streams/embedded/index.ts'])
 /** Who wires adapters to the engine. */
 const composers = new Set(['app', 'bench'])
 
@@ -115,6 +115,8 @@ function engineViolation(path: string, target: string): string | undefined {
   const to = engineFolder(target)
   if (from === to && from !== 'adapters') return undefined
   if (from === 'index.ts') return to === 'testing' ? 'testing has an index of its own' : undefined
+  // Wires the engine to adapters, for applications in one process.
+  if (from === 'embedded') return to === 'testing' ? 'only tests use what is for tests' : undefined
   if (from === 'testing') return to === 'index.ts' ? 'import the module itself, not the index' : undefined
   if (from === 'adapters') return adapterViolation(path, target, to)
   const rank = engineLayers.indexOf(from)
