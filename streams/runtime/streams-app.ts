@@ -110,6 +110,7 @@ export class StreamsApp {
         if (this.failure !== undefined) throw this.failure.error
         if (this.stopping !== undefined)
           throw new StreamsError('CLOSED', `topology ${topology.name} was stopped before it was drained`)
+        runner.awaitCommits()
         await this.committed.wait(drainedPollMs)
       }
     }

@@ -35,6 +35,7 @@ export class TaskDriver {
   private readonly signal: Signal
   private readonly onFailed: (error: unknown) => void
   private stopping = false
+  private commitAwaited = false
   private task: Task | undefined
   private failures = 0
 
@@ -63,6 +64,12 @@ export class TaskDriver {
     this.stopping = true
     this.signal.notify()
     await this.finished
+  }
+
+  /** Somebody waits for the next commit: it need not wait for its interval once there is nothing more to put into it. */
+  awaitCommit(): void {
+    this.commitAwaited = true
+    this.signal.notify()
   }
 
   private async run(): Promise<void> {
@@ -111,8 +118,9 @@ export class TaskDriver {
   private async process(task: Task): Promise<void> {
     for (;;) {
       const worked = this.stopping ? false : await task.advance()
-      const decision = task.decideCommit(this.stopping)
+      const decision = task.decideCommit(this.stopping || (!worked && this.commitAwaited))
       if (decision.kind === 'commit') {
+        this.commitAwaited = false
         await task.commit()
         this.failures = 0
       } else if (this.stopping) {

@@ -172,6 +172,11 @@ export class TopologyRunner {
     return offsets
   }
 
+  /** Lets tasks with nothing more at hand commit at once. */
+  awaitCommits(): void {
+    for (const driver of this.drivers.values()) driver.awaitCommit()
+  }
+
   /** Commits, leaves the group and lets everything go. */
   async stop(): Promise<void> {
     if (!this.isEnding) this.state = { kind: 'stopping' }
