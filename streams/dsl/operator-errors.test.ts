@@ -190,7 +190,7 @@ describe('an operator that throws', () => {
       code: 'PROCESSING_STOPPED',
       details: { topic: 'numbers', partition: 0, offset: 1, operator: 'map-values-1' },
     })
-    await expect(stopped).rejects.toThrow(/mend the operator, or set the policy to dead-letter/)
+    await expect(stopped).rejects.toThrow(/mend the operator, or set onProcessingError .* to dead-letter/)
   })
 })
 

@@ -148,7 +148,7 @@ export function dispose(
   return new StreamsError(
     'PROCESSING_STOPPED',
     `task ${task} stops at ${topic}-${partition} offset ${offset}: ${messageOf(error)} (${codeOf(error)}); ` +
-      'mend the operator, or set the policy to dead-letter',
+      'mend the operator, or set onProcessingError (onDecodeError for bytes that no serde reads) to dead-letter',
     { cause: error, details: { task, topic, partition, offset, operator } },
   )
 }
