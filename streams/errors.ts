@@ -114,7 +114,8 @@ export const errorCatalogue = {
   },
   STATE_NOT_ENCODABLE: {
     recovery: 'stop',
-    summary: 'A row of a store cannot be encoded: its serde does not take the value, or its changelog not the size.',
+    summary:
+      'A row of a store cannot be encoded: its serde does not take the value, or its changelog not the size.',
   },
   STATE_FORMAT_UNSUPPORTED: {
     recovery: 'stop',
