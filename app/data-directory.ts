@@ -9,15 +9,11 @@
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type EmbeddedLog, openEmbeddedLog } from '../streams/adapters/embedded/embedded-log.ts'
-import { openLogRegistry } from '../streams/adapters/registry/log-registry.ts'
-import { RocksStoreProvider } from '../streams/adapters/rocksdb/rocks-store-provider.ts'
-import { systemClock } from '../streams/adapters/system/system-clock.ts'
+import { type EmbeddedLog, openEmbedded } from '../streams/embedded/index.ts'
 import {
   type Clock,
   messageOf,
   type SchemaRegistry,
-  type Store,
   type StoreProvider,
   StreamsError,
 } from '../streams/index.ts'
@@ -41,31 +37,14 @@ export interface DataDirectory {
  */
 export async function openDataDirectory(config: Config, mode: 'create' | 'existing'): Promise<DataDirectory> {
   const path = config.dataDir
-  const directory = new RocksStoreProvider({ directory: path })
-  const opened: (() => Promise<void>)[] = []
   try {
     if (mode === 'create') await makeDirectory(path)
-    else if (!(await directory.exists('log'))) throw nothingThere(path)
-    const store: Store = await directory.open('log')
-    opened.push(() => store.close())
-    const clock = systemClock
-    const log = await openEmbeddedLog({ store, clock, sync: config.durability === 'power-failure' })
-    opened.push(() => log.close())
-    const registry = await openLogRegistry({ log, clock })
-    return {
-      path,
-      databasePath: join(path, 'orders.db'),
-      log,
-      registry,
-      stores: new RocksStoreProvider({ directory: join(path, 'state') }),
-      clock,
-      close: async () => {
-        await log.close()
-        await store.close()
-      },
-    }
+    else if (!existsSync(join(path, 'log'))) throw nothingThere(path)
+    const { log, registry, stores, clock, close } = await openEmbedded(path, {
+      sync: config.durability === 'power-failure',
+    })
+    return { path, databasePath: join(path, 'orders.db'), log, registry, stores, clock, close }
   } catch (error) {
-    for (const close of opened.reverse()) await close().catch(() => {})
     throw explained(path, error)
   }
 }

@@ -37,21 +37,24 @@ export async function openEmbedded(directory: string, options: EmbeddedOptions =
   const clock = systemClock
   const logger = options.logger ?? silentLogger
   const store = await new RocksStoreProvider({ directory }).open('log')
+  let log: EmbeddedLog | undefined
   try {
-    const log = await openEmbeddedLog({ store, clock, logger, sync: options.sync ?? true })
+    const opened = await openEmbeddedLog({ store, clock, logger, sync: options.sync ?? true })
+    log = opened
     return {
-      log,
+      log: opened,
       stores: new RocksStoreProvider({ directory: join(directory, 'state') }),
-      registry: await openLogRegistry({ log, clock }),
+      registry: await openLogRegistry({ log: opened, clock }),
       clock,
       logger,
       metrics: new MemoryMetrics(),
       close: async () => {
-        await log.close()
+        await opened.close()
         await store.close()
       },
     }
   } catch (error) {
+    await log?.close().catch(() => {})
     await store.close().catch(() => {})
     throw error
   }
