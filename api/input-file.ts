@@ -164,11 +164,12 @@ class FileRun {
   }
 
   static async open(file: InputFile, options: InputOptions): Promise<FileRun> {
-    const { log, registry, topics } = options
+    const { log, clock, registry, topics } = options
     const [raw] = await log.describeTopics([topics.orderRaw.name])
     const key = file.sha256
     const positions = await InputPositions.open({
       log,
+      clock,
       registry,
       topic: topics.orderInput,
       key,

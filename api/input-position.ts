@@ -1,7 +1,10 @@
 /** How far an input file has been read, as the log remembers it: the newest record with the file's key. */
 import type { OrderInputProgress } from '../schemas/generated/records.ts'
 import {
+  type Clock,
   type Codec,
+  followToEnd,
+  keyAt,
   type Log,
   partitionForKey,
   type RecordBatch,
@@ -10,6 +13,7 @@ import {
   type SchemaRegistry,
   type Topic,
   type TopicPartition,
+  valueAt,
 } from '../streams/index.ts'
 
 export interface InputPosition {
@@ -24,20 +28,20 @@ export interface InputPosition {
 const beginning: InputPosition = { lines: 0, bytes: 0, done: false, timeMs: 0 }
 
 export class InputPositions {
-  private readonly log: Log
+  private readonly ports: { readonly log: Log; readonly clock: Clock }
   private readonly partition: TopicPartition
   private readonly key: Buffer
   private readonly file: string
   private readonly codec: Codec<OrderInputProgress>
 
   private constructor(
-    log: Log,
+    ports: { readonly log: Log; readonly clock: Clock },
     partition: TopicPartition,
     key: Buffer,
     file: string,
     codec: Codec<OrderInputProgress>,
   ) {
-    this.log = log
+    this.ports = ports
     this.partition = partition
     this.key = key
     this.file = file
@@ -46,17 +50,18 @@ export class InputPositions {
 
   static async open(options: {
     readonly log: Log
+    readonly clock: Clock
     readonly registry: SchemaRegistry
     readonly topic: Topic<string, OrderInputProgress>
     readonly key: string
     readonly file: string
   }): Promise<InputPositions> {
-    const { log, registry, topic } = options
+    const { log, clock, registry, topic } = options
     const codec = await topic.value.open({ registry, subject: `${topic.name}-value` })
     const [settings] = await log.describeTopics([topic.name])
     const key = Buffer.from(options.key)
     const partition = partitionForKey(key, 0, key.length, settings!.partitions)
-    return new InputPositions(log, { topic: topic.name, partition }, key, options.file, codec)
+    return new InputPositions({ log, clock }, { topic: topic.name, partition }, key, options.file, codec)
   }
 
   /** The record that says so, to be appended with what was read. */
@@ -72,16 +77,15 @@ export class InputPositions {
 
   /** @throws LOG_UNAVAILABLE, TOPIC_UNKNOWN, REGISTRY_UNAVAILABLE */
   async latest(): Promise<InputPosition> {
-    const [range] = await this.log.offsetRanges([this.partition])
+    const [range] = await this.ports.log.offsetRanges([this.partition])
     let latest = beginning
-    for await (const batch of readRange(this.log, this.partition, range!.start, range!.end)) {
+    await followToEnd(this.ports, [{ ...this.partition, offset: range!.start }], async (batch) => {
       for (let i = 0; i < batch.length; i++) {
-        const key = batch.bytes.subarray(batch.keyStarts[i]!, batch.keyEnds[i]!)
-        if (batch.keyStarts[i]! < 0 || batch.valueStarts[i]! < 0 || !key.equals(this.key)) continue
+        if (valueAt(batch, i) === null || keyAt(batch, i)?.equals(this.key) !== true) continue
         const { lines, bytes, done } = await this.decode(batch, i)
         latest = { lines, bytes, done, timeMs: batch.timestampsMs[i]! }
       }
-    }
+    })
     return latest
   }
 
@@ -94,38 +98,5 @@ export class InputPositions {
       await this.codec.loadSchema?.(error.schemaId)
       return decode()
     }
-  }
-}
-
-/** The committed batches of a partition from one offset to another. */
-async function* readRange(
-  log: Log,
-  partition: TopicPartition,
-  start: number,
-  end: number,
-): AsyncGenerator<RecordBatch> {
-  let wake = () => {}
-  let failure: unknown
-  const reader = log.openReader({
-    onReady: () => wake(),
-    onError: (_, error) => {
-      failure = error
-      wake()
-    },
-  })
-  try {
-    reader.follow(partition, start)
-    while (reader.position(partition) < end) {
-      // Made before `take`, so that no call of `onReady` in between is lost.
-      const ready = new Promise<void>((resolve) => {
-        wake = resolve
-      })
-      const batch = reader.take(partition)
-      if (batch !== null) yield batch
-      else if (failure === undefined) await ready
-      if (failure !== undefined) throw failure
-    }
-  } finally {
-    await reader.close()
   }
 }

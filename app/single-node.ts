@@ -93,31 +93,18 @@ export async function openSingleNode(config: Config, names: readonly string[]): 
 }
 
 function runtimeSettings(config: Config): Partial<RuntimeSettings> {
-  const {
-    processingGuarantee,
-    onDecodeError,
-    onProcessingError,
-    commitIntervalMs,
-    batchMaxRecords,
-    cacheMaxBytesPerTask,
-    transactionMaxBytes,
-    transactionMaxKeys,
-    sinkMaxRows,
-    inputMaxBufferedBytes,
-    taskMaxAttempts,
-  } = config
   return {
-    processingGuarantee,
-    onDecodeError,
-    onProcessingError,
-    commitIntervalMs,
-    batchMaxRecords,
-    cacheMaxBytesPerTask,
-    transactionMaxBytes,
-    transactionMaxKeys,
-    sinkMaxRows,
-    inputMaxBufferedBytes,
-    taskMaxAttempts,
+    processingGuarantee: config.processingGuarantee,
+    onDecodeError: config.onDecodeError,
+    onProcessingError: config.onProcessingError,
+    commitIntervalMs: config.commitIntervalMs,
+    batchMaxRecords: config.batchMaxRecords,
+    cacheMaxBytesPerTask: config.cacheMaxBytesPerTask,
+    transactionMaxBytes: config.transactionMaxBytes,
+    transactionMaxKeys: config.transactionMaxKeys,
+    sinkMaxRows: config.sinkMaxRows,
+    inputMaxBufferedBytes: config.inputMaxBufferedBytes,
+    taskMaxAttempts: config.taskMaxAttempts,
     defaultPartitions: config.partitions,
   }
 }

@@ -17,7 +17,6 @@ import type { TaskDatabase } from '../state/task-database.ts'
 import { internalTopics } from '../topology/topology.ts'
 import type { CompiledTask } from './compiled-task.ts'
 import type { DeadLetters } from './dead-letters.ts'
-import type { ProcessingGuarantee } from './settings.ts'
 
 /**
  * The steps in their order. Observers are told when one is done; the crash tests kill the process there. At-least-once
@@ -41,7 +40,6 @@ export interface CommitTarget {
   readonly topologyName: string
   readonly groupId: string
   readonly instanceId: string
-  readonly guarantee: ProcessingGuarantee
   readonly log: Log
   /** Undefined when the guarantee is at-least-once. */
   readonly producer: TransactionalProducer | undefined

@@ -141,11 +141,6 @@ export class Task {
     return this.inputs.committedOffsets
   }
 
-  /** Records known to wait in its inputs. */
-  get lag(): number {
-    return this.inputs.lag
-  }
-
   /** Drops what is not committed and lets go of everything. @throws the first error, after all was tried */
   async close(): Promise<void> {
     await closeAll([
@@ -238,14 +233,13 @@ function deadLettersOf({ environment, subTopology, compiled, start }: TaskParts)
 
 function commitTargetOf(parts: TaskParts, deadLetters: DeadLetters): CommitTarget {
   const { id, environment, compiled, producer, database } = parts
-  const { topology, groupId, instanceId, settings, log, clock, codecs, observer } = environment
+  const { topology, groupId, instanceId, log, clock, codecs, observer } = environment
   const checkpoints = checkpointTopic(topology.name)
   return {
     taskId: id,
     topologyName: topology.name,
     groupId,
     instanceId,
-    guarantee: settings.processingGuarantee,
     log,
     producer,
     compiled,
