@@ -197,7 +197,7 @@ describe('MySQL servers', () => {
   it.skipIf(mysqlServer.skipped)(
     `should refuse wrong credentials and unknown databases (${mysqlServer.title})`,
     async () => {
-      const url = new URL(process.env['MYSQL_URL'] ?? process.env['DATABASE_URL'] ?? '')
+      const url = new URL(process.env['TEST_MYSQL_URL'] ?? '')
       const wrongPassword = new URL(url)
       wrongPassword.password = 'not-it'
       await expect(open(wrongPassword.href)).rejects.toMatchObject(

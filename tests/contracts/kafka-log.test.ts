@@ -5,7 +5,7 @@ import { systemClock } from '../../streams/adapters/system/system-clock.ts'
 import { type LogUnderTest, logContract } from './log-contract.ts'
 import { newTopic, readAll, settled, TestMember, uniqueName, valuesBatch, waitFor } from './log-fixture.ts'
 
-const brokers = (process.env['KAFKA_BROKERS'] ?? '').split(',').filter((broker) => broker !== '')
+const brokers = (process.env['TEST_KAFKA_BROKERS'] ?? '').split(',').filter((broker) => broker !== '')
 
 async function openLog(compression: Compression = 'none'): Promise<LogUnderTest> {
   const log = await openKafkaLog({ brokers, clock: systemClock, heartbeatIntervalMs: 200, compression })
@@ -48,7 +48,7 @@ if (brokers.length > 0) {
 } else {
   describe('log contract: Apache Kafka', () => {
     it.skipIf(true)(
-      'should be met by a real broker (skipped: set KAFKA_BROKERS to the host:port of one)',
+      'should be met by a real broker (skipped: set TEST_KAFKA_BROKERS to the host:port of one)',
       () => {},
     )
   })

@@ -1,4 +1,4 @@
-/** The databases that tests run on: a new SQLite file always, a new schema on MySQL where MYSQL_URL names a server. */
+/** The databases that tests run on: a new SQLite file always, a new schema on MySQL where TEST_MYSQL_URL names a server. */
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,7 @@ export interface TestServer {
   create(options?: DatabaseOptions): Promise<TestDatabase>
 }
 
-const mysqlUrl = process.env['MYSQL_URL'] ?? process.env['DATABASE_URL']
+const mysqlUrl = process.env['TEST_MYSQL_URL']
 const hasMysql = mysqlUrl?.startsWith('mysql:') === true
 
 export const sqliteServer: TestServer = {
@@ -36,7 +36,7 @@ export const sqliteServer: TestServer = {
 }
 
 export const mysqlServer: TestServer = {
-  title: hasMysql ? 'MySQL' : 'MySQL (skipped: MYSQL_URL=mysql://user:password@host:port/database runs it)',
+  title: hasMysql ? 'MySQL' : 'MySQL (skipped: TEST_MYSQL_URL=mysql://user:password@host:port/database runs it)',
   skipped: !hasMysql,
   create: async (options) => {
     const admin = await openDatabase(mysqlUrl ?? '', { poolSize: 1 })
