@@ -157,5 +157,10 @@ export interface GroupOptions {
 
 export interface GroupMember {
   readonly memberId: string
+  /**
+   * Has the group shared out anew, with what `userData` says from now on: `onRebalancing`, then `onAssigned` in a later
+   * generation, for all members and never from inside this call. Does nothing once the membership has ended.
+   */
+  rejoin(): void
   leave(): Promise<void>
 }

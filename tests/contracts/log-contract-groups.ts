@@ -61,6 +61,52 @@ export function groupContract(log: () => Log): void {
     await second.leave()
   })
 
+  it.each(['the eldest', 'the youngest'])('should share out anew when %s member wishes', async (who) => {
+    const topic = await newTopic(log(), { partitions: 2 })
+    const groupId = uniqueName('group')
+    const members = [
+      await new TestMember().join(log(), groupId, [topic], 'a'),
+      await new TestMember().join(log(), groupId, [topic], 'b'),
+    ]
+    await settled(members)
+    const wishing = members[who === 'the eldest' ? 0 : 1]!
+    const other = members[who === 'the eldest' ? 1 : 0]!
+    other.userData = 'o'
+    for (const userData of ['x', 'y', 'y']) {
+      const [before, eventCount] = [wishing.assigned!.generation, wishing.events.length]
+      wishing.userData = userData
+      wishing.rejoin()
+      expect(wishing.events).toHaveLength(eventCount)
+      await settled(members, before)
+      expect(wishing.events.slice(eventCount)).toEqual(['rebalancing', wishing.assigned])
+      for (const member of members)
+        expect(Buffer.from(member.assigned!.userData).toString()).toBe(`o,${userData}`)
+    }
+    for (const member of members) expectRebalancingBeforeEachAssignment(member)
+    for (const member of members) await member.leave()
+  })
+
+  it('should share out anew for a wish that comes while it does, and for none of a member that has left', async () => {
+    const topic = await newTopic(log())
+    const groupId = uniqueName('group')
+    const member = await new TestMember().join(log(), groupId, [topic], 'a')
+    member.userData = 'b'
+    member.rejoin()
+    const saysB = () => member.assigned && Buffer.from(member.assigned.userData).toString() === 'b'
+    await waitFor('the new user data', saysB)
+    member.userData = 'c'
+    for (let i = 0; i < 3; i++) member.rejoin()
+    await waitFor('newer user data', () => Buffer.from(member.assigned?.userData ?? []).toString() === 'c')
+    expectRebalancingBeforeEachAssignment(member)
+    await member.leave()
+    const eventCount = member.events.length
+    member.rejoin()
+    const last = await new TestMember().join(log(), groupId, [topic])
+    await settled([last])
+    expect(member.events).toHaveLength(eventCount)
+    await last.leave()
+  })
+
   it('should give members only partitions of topics that they asked for', async () => {
     const [left, right] = [await newTopic(log(), { partitions: 2 }), await newTopic(log(), { partitions: 2 })]
     const groupId = uniqueName('group')

@@ -163,6 +163,10 @@ export class TestMember {
     return this.events.flatMap((event) => (event === 'rebalancing' ? [] : [event.generation]))
   }
 
+  rejoin(): void {
+    this.member!.rejoin()
+  }
+
   async leave(): Promise<void> {
     await this.member!.leave()
   }

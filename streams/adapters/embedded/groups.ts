@@ -1,7 +1,7 @@
 /**
  * Consumer groups of one process: members join and leave, the assignor of the eldest member shares the partitions out.
  *
- *     settled ─ join, leave ─► rebalancing (one turn, in which more may come) ─► settled, one generation on
+ *     settled ─ join, rejoin, leave ─► rebalancing (one turn, in which more may come) ─► settled, one generation on
  *
  * Invariants:
  * 1. A member that has an assignment hears `onRebalancing` once before its next `onAssigned`.
@@ -70,7 +70,7 @@ class Group {
     const member = new Member(memberId, options)
     this.members.push(member)
     this.beginRebalance()
-    return { memberId, leave: async () => this.leave(member) }
+    return { memberId, rejoin: () => this.rejoin(member), leave: async () => this.leave(member) }
   }
 
   /** Ends all memberships. */
@@ -78,6 +78,10 @@ class Group {
     const { members } = this
     this.members = []
     for (const member of members) member.options.onLost(error)
+  }
+
+  private rejoin(member: Member): void {
+    if (this.members.includes(member)) this.beginRebalance()
   }
 
   private leave(member: Member): void {

@@ -2,7 +2,7 @@
  * A member of a consumer group over our own requests, with a connection of its own: the coordinator holds a join back
  * until all members have come.
  *
- *     joining ─► settled ─ rebalance in progress ─► joining          any ─ leave ─► left          any ─ error that stands ─► lost
+ *     joining ─► settled ─ rebalance in progress, rejoin ─► joining     any ─ leave ─► left     any ─ error that stands ─► lost
  *
  * Invariants:
  * 1. A member that was assigned hears `onRebalancing` once before its next `onAssigned`.
@@ -10,6 +10,8 @@
  * 3. The member id is kept over rebalances and given up only when the coordinator does not know it any more.
  * 4. Passing failures are tried again for ever: whether the member is still counted is the coordinator's to say. What
  *    stands (no permission, an assignor that breaks its contract) ends the membership with `onLost`, never in silence (K13).
+ * 5. A wish to rejoin is fulfilled by the first join that asked for user data after it. The coordinator shares out anew
+ *    for the leader always, for others only when what they say of themselves has changed: the generation in it has.
  */
 import { messageOf, StreamsError } from '../../errors.ts'
 import type { Timer } from '../../ports/clock.ts'
@@ -54,6 +56,7 @@ export class KafkaGroupMember implements GroupMember {
   private wakeUp: () => void = () => {}
   private wasAssigned = false
   private wasIn = false
+  private rejoinWanted = false
   private running: Promise<void> = Promise.resolve()
 
   constructor(leaders: Leaders, options: GroupOptions, onEnded: () => void) {
@@ -81,11 +84,16 @@ export class KafkaGroupMember implements GroupMember {
     })
   }
 
+  rejoin(): void {
+    if (this.isOver) return
+    this.rejoinWanted = true
+    if (this.state === 'settled') this.wake()
+  }
+
   async leave(): Promise<void> {
-    if (this.state === 'left' || this.state === 'lost') return
+    if (this.isOver) return
     this.state = 'left'
-    this.timer?.cancel()
-    this.wakeUp()
+    this.wake()
     // A join that the coordinator holds back would hold back the farewell too.
     this.connection?.close()
     await this.running
@@ -131,6 +139,7 @@ export class KafkaGroupMember implements GroupMember {
   private async joinOnce(): Promise<Standing> {
     const { groupId, topics, assignor } = this.options
     const { sessionTimeoutMs, rebalanceTimeoutMs } = this.leaders.settings
+    this.rejoinWanted = false
     const joined = await this.call(
       joinGroup({
         groupId,
@@ -138,7 +147,11 @@ export class KafkaGroupMember implements GroupMember {
         sessionTimeoutMs,
         rebalanceTimeoutMs,
         assignor: assignor.name,
-        metadata: encodeSubscription(topics, this.options.userData()),
+        metadata: encodeSubscription({
+          topics,
+          userData: this.options.userData(),
+          generation: this.generation,
+        }),
       }),
     )
     if (joined.errorCode === code.memberIdRequired) {
@@ -178,8 +191,12 @@ export class KafkaGroupMember implements GroupMember {
   }
 
   private async beat(): Promise<Standing> {
-    await this.sleep(this.leaders.settings.heartbeatIntervalMs)
+    if (!this.rejoinWanted) await this.sleep(this.leaders.settings.heartbeatIntervalMs)
     if (this.isOver) return 'good'
+    if (this.rejoinWanted) {
+      this.unsettle()
+      return 'rejoin'
+    }
     const { memberId, generation } = this
     const { errorCode } = await this.call(heartbeat(this.groupId, { memberId, generation }))
     if (this.isOver) return 'good'
@@ -192,7 +209,7 @@ export class KafkaGroupMember implements GroupMember {
     const { reaction, becomes } = describeCode(errorCode)
     if (becomes === 'MEMBER_UNKNOWN') {
       if (errorCode === code.unknownMemberId) this.memberId = ''
-      this.rejoin()
+      this.unsettle()
       return 'rejoin'
     }
     if (reaction === 'fail') throw kafkaError(`${what} in group "${this.groupId}"`, errorCode)
@@ -204,7 +221,7 @@ export class KafkaGroupMember implements GroupMember {
     return 'again'
   }
 
-  private rejoin(): void {
+  private unsettle(): void {
     this.state = 'joining'
     if (!this.wasAssigned) return
     this.wasAssigned = false
@@ -236,6 +253,11 @@ export class KafkaGroupMember implements GroupMember {
     // Whoever still waits in `join` gets the error there.
     if (this.wasIn) this.options.onLost(lost)
     else this.failedFirst(lost)
+  }
+
+  private wake(): void {
+    this.timer?.cancel()
+    this.wakeUp()
   }
 
   private sleep(delayMs: number): Promise<void> {

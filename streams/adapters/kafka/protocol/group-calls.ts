@@ -105,12 +105,26 @@ function writeMember(writer: WireWriter, groupId: string, { generation, memberId
   writer.string(memberId)
 }
 
-/** What a member says of itself, in the form of all consumers, so that Kafka's tools can show it. */
-export function encodeSubscription(topics: readonly string[], userData: Uint8Array): Buffer {
+/**
+ * What a member says of itself, in the form of all consumers, so that Kafka's tools can show it. `generation` is the last
+ * that it was in, which makes each generation's words differ from those before.
+ */
+export function encodeSubscription({
+  topics,
+  userData,
+  generation,
+}: {
+  readonly topics: readonly string[]
+  readonly userData: Uint8Array
+  readonly generation: number
+}): Buffer {
   const writer = new WireWriter()
-  writer.int16(0)
+  writer.int16(2)
   writer.array(topics, (topic) => writer.string(topic))
   writer.byteString(userData)
+  // It owns nothing: this is the eager protocol.
+  writer.int32(0)
+  writer.int32(generation)
   return writer.copy(0, writer.position)
 }
 
