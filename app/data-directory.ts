@@ -50,7 +50,7 @@ export async function openDataDirectory(config: Config, mode: 'create' | 'existi
 }
 
 /** One by one: Node's own `recursive` never ends where a directory is refused as not being there, as in /proc. */
-async function makeDirectory(path: string): Promise<void> {
+export async function makeDirectory(path: string): Promise<void> {
   const parent = dirname(path)
   try {
     if (parent !== path && !existsSync(parent)) await makeDirectory(parent)
