@@ -10,6 +10,7 @@ import { generateRecordTypes } from '../streams/index.ts'
 const targets = [
   { folder: 'streams/schemas', runtimeImport: '../../serde/avro-schema.ts' },
   { folder: 'schemas', runtimeImport: '../../streams/index.ts' },
+  { folder: 'bench/peer/schemas', runtimeImport: '../../../../streams/index.ts' },
 ]
 
 /** The generated files, by path from the root, with the text they should have. */
