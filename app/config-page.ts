@@ -1,6 +1,5 @@
 /** docs/configuration.md, made from the settings themselves. */
-import { flagNames, flagOf } from './commands/command-context.ts'
-import { shortVariables, variableOf } from './config.ts'
+import { settingFlags, shortVariablesOf, variableOf } from './config.ts'
 import { check, type SettingName, settingNames, textOf } from './config-schema.ts'
 
 /** The page as it must be; `npx vitest run app/config-page.test.ts -u` writes it. */
@@ -40,7 +39,7 @@ would be forgotten before its repeats.
 
 function row(name: SettingName): string {
   const { purpose, wanted } = textOf(name)
-  const variables = [variableOf(name), ...shortNamesOf(name)].map((variable) => `\`${variable}\``)
+  const variables = [variableOf(name), ...shortVariablesOf(name)].map((variable) => `\`${variable}\``)
   const value = check(name, undefined)?.value
   const byDefault = `\`${String(value)}\`${inWords(name, value)}`
   return `| ${[`\`${name}\``, byDefault, wanted, variables.join('<br>'), purpose].join(' | ')} |`
@@ -61,10 +60,8 @@ function inWords(name: SettingName, value: unknown): string {
   return unit === undefined || value < unit[1] ? '' : ` (${value / unit[1]} ${unit[0]})`
 }
 
-function shortNamesOf(name: SettingName): string[] {
-  return Object.entries(shortVariables).flatMap(([variable, setting]) => (setting === name ? [variable] : []))
-}
-
 function flagList(): string {
-  return flagNames.map((name) => `\`${flagOf(name)}\``).join(', ')
+  return Object.values(settingFlags)
+    .map((flag) => `\`${flag}\``)
+    .join(', ')
 }

@@ -10,17 +10,29 @@ interface SettingText {
   readonly purpose: string
   /** Completes "it must be …". */
   readonly wanted: string
+  /** Whether the value must never be shown: all of it, or the password in a URL. */
+  readonly secret?: 'whole' | 'password-in-url'
 }
 
 const texts = z.registry<SettingText>()
 
-function described<S extends z.ZodType>(schema: S, purpose: string, wanted: string): S {
-  texts.add(schema, { purpose, wanted })
+function described<S extends z.ZodType>(
+  schema: S,
+  purpose: string,
+  wanted: string,
+  more: Pick<SettingText, 'secret'> = {},
+): S {
+  texts.add(schema, { purpose, wanted, ...more })
   return schema
 }
 
 function text(purpose: string, byDefault: string) {
   return described(z.string().min(1).default(byDefault), purpose, 'a text that is not empty')
+}
+
+/** A text that is empty unless somebody needs it. What it must be is checked where it is used, as `wanted` says it. */
+function optional(purpose: string, wanted = 'a text', secret?: SettingText['secret']) {
+  return described(z.string().default(''), purpose, wanted, secret === undefined ? {} : { secret })
 }
 
 function integer(purpose: string, byDefault: number, least: number, most = Number.MAX_SAFE_INTEGER) {
@@ -39,12 +51,82 @@ function choice<const C extends readonly [string, ...string[]]>(
 const latestYear = 9998
 
 export const settings = {
-  dataDir: text('Where the log, the state and orders.db are kept', './data'),
+  dataDir: text('Single-node mode: where the log, the state and orders.db are kept', './data'),
+
+  brokers: optional(
+    'Cluster mode: some brokers of Apache Kafka; empty is single-node mode',
+    'host:port, several with commas in between',
+  ),
+  registryUrl: optional(
+    'Cluster mode: the schema registry, Confluent-compatible',
+    'http://host:port or https://host:port, with a path if it has one',
+    'password-in-url',
+  ),
+  databaseUrl: optional(
+    'Cluster mode: the MySQL or MariaDB database that the tables are in',
+    'mysql://user:password@host:port/database',
+    'password-in-url',
+  ),
+  stateDir: text('Cluster mode: where this instance keeps the state of its tasks', './state'),
+  instanceId: optional('Names this instance; else a name is made up once and kept in the state directory'),
+  zone: optional('Where this instance runs: standbys are placed in other zones'),
+  standbyReplicas: integer('Other instances that keep a copy of the state of each task', 0, 0, 100),
+  warmUpMaxLag: integer('Changelog records that a copy may lack before a task moves to it', 10_000, 0),
+  maxWarmUps: integer('Tasks at most that another instance catches up with at a time', 2, 1, 1000),
+  replicationFactor: integer(
+    'Copies of topics that are yet to be created; -1 is as the brokers are set up',
+    -1,
+    -1,
+    32_767,
+  ),
+  kafkaTls: choice('Whether the connections to the brokers are encrypted', ['off', 'on'], 'off'),
+  kafkaTlsCaFile: optional(
+    'The authorities that brokers are trusted by, PEM; else those of Node.js',
+    'a path',
+  ),
+  kafkaTlsCertFile: optional('The certificate of this client, PEM', 'a path'),
+  kafkaTlsKeyFile: optional('The private key to it, PEM', 'a path'),
+  kafkaSaslMechanism: choice(
+    'How this client logs in to the brokers',
+    ['none', 'plain', 'scram-sha-256', 'scram-sha-512'],
+    'none',
+  ),
+  kafkaSaslUsername: optional('The name that it logs in with'),
+  kafkaSaslPassword: optional('The password to it', 'a text', 'whole'),
+  kafkaCompression: choice(
+    'How records are compressed; zstd needs Node.js 22.15',
+    ['none', 'gzip', 'lz4', 'snappy', 'zstd'],
+    'none',
+  ),
+  registryUsername: optional('The name to log in to the schema registry with'),
+  registryPassword: optional('The password to it', 'a text', 'whole'),
+  registerSchemas: choice(
+    'at-start: `run` makes what is missing of topics, tables and schemas; migrate-only: only `migrate` does',
+    ['at-start', 'migrate-only'],
+    'at-start',
+  ),
+  sessionTimeoutMs: integer(
+    'How long an instance may be silent before its tasks go to others',
+    15_000,
+    3000,
+    1_800_000,
+  ),
+  healthHost: text('The address that the health server listens on', '127.0.0.1'),
+  healthPort: integer('Its port; 0 is no health server', 0, 0, 65_535),
+  shutdownGraceMs: integer(
+    'How long stopping in order may take before the process ends nevertheless, with an error',
+    25_000,
+    1,
+  ),
+  startWaitMs: integer('How long a start waits for services that cannot be reached', 60_000, 0),
+  taskDeadlineMs: integer('A task that makes no turn for this long fails its topology', 300_000, 1),
+  eventLoopDeadlineMs: integer('A process that is blocked for this long is killed', 60_000, 1),
+
   apiHost: text('The address that the Order API listens on', '127.0.0.1'),
   apiPort: integer('The port of the Order API; 0 takes any that is free', 8081, 0, 65_535),
   logLevel: choice('The least severe messages to log', ['debug', 'info', 'warn', 'error', 'silent'], 'info'),
   logFormat: choice(
-    'text: to order-streams.log in the data directory; json: to stderr',
+    'text: to order-streams.log in the data directory, in cluster mode to stderr; json: to stderr',
     ['text', 'json'],
     'text',
   ),
@@ -157,6 +239,23 @@ export function isSettingName(name: string): name is SettingName {
 
 export function textOf(name: SettingName): SettingText {
   return texts.get(settings[name])!
+}
+
+/** A value as it may be seen by anybody. */
+export function shownValue(name: SettingName, value: unknown): unknown {
+  const { secret } = textOf(name)
+  if (secret === undefined || value === '') return value
+  return secret === 'whole' ? hidden : withoutPassword(String(value))
+}
+
+const hidden = '***'
+
+/** All that may be a password goes: from behind the user's name to the last `@`. */
+function withoutPassword(url: string): string {
+  const at = url.lastIndexOf('@')
+  if (at < 0) return url
+  const [user = ''] = /^[a-z][a-z0-9+]*:\/\/[^:/@]*:/i.exec(url) ?? []
+  return `${user}${hidden}${url.slice(at)}`
 }
 
 /** Environment variables and flags are text: what looks like a number or a truth value is taken for one where it is wanted. */

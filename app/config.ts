@@ -9,7 +9,16 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isAlias, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import { messageOf } from '../streams/index.ts'
-import { type Config, check, fromText, isSettingName, settingNames, textOf } from './config-schema.ts'
+import {
+  type Config,
+  check,
+  fromText,
+  isSettingName,
+  type SettingName,
+  settingNames,
+  shownValue,
+  textOf,
+} from './config-schema.ts'
 import { suggestion } from './did-you-mean.ts'
 
 export interface ConfigSources {
@@ -59,7 +68,30 @@ export const shortVariables: Readonly<Record<string, string>> = {
   DATA_DIR: 'dataDir',
   API_HOST: 'apiHost',
   API_PORT: 'apiPort',
+  KAFKA_BROKERS: 'brokers',
+  SCHEMA_REGISTRY_URL: 'registryUrl',
+  DATABASE_URL: 'databaseUrl',
+  STATE_DIR: 'stateDir',
+  INSTANCE_ID: 'instanceId',
+  ZONE: 'zone',
+  KAFKA_SASL_USERNAME: 'kafkaSaslUsername',
+  KAFKA_SASL_PASSWORD: 'kafkaSaslPassword',
+  HEALTH_HOST: 'healthHost',
+  HEALTH_PORT: 'healthPort',
 }
+/** Flags of their own, by setting; `--set` takes all. */
+export const settingFlags = {
+  dataDir: '--data-dir',
+  brokers: '--brokers',
+  registryUrl: '--registry',
+  databaseUrl: '--database',
+  stateDir: '--state-dir',
+  healthPort: '--health-port',
+  logLevel: '--log-level',
+  logFormat: '--log-format',
+  apiPort: '--api-port',
+  apiHost: '--api-host',
+} as const satisfies Partial<Record<SettingName, string>>
 
 /** @throws ConfigError */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
@@ -82,7 +114,9 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     }
     const checked = check(name, value)
     if (checked === undefined) {
-      problems.push(`${origin}: ${name} is ${shown(value)}; it must be ${textOf(name).wanted}`)
+      problems.push(
+        `${origin}: ${name} is ${shown(shownValue(name, value))}; it must be ${textOf(name).wanted}`,
+      )
       continue
     }
     values[name] = checked.value
@@ -96,6 +130,16 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
 /** The environment variable of a setting: commitIntervalMs is ORDER_STREAMS_COMMIT_INTERVAL_MS. */
 export function variableOf(name: string): string {
   return prefix + name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
+}
+
+export function shortVariablesOf(name: string): string[] {
+  return Object.entries(shortVariables).flatMap(([variable, setting]) => (setting === name ? [variable] : []))
+}
+
+/** How a setting is given, for messages: `--brokers, KAFKA_BROKERS, or brokers in the file`. */
+export function waysToSet(name: SettingName): string {
+  const flag = new Map<string, string>(Object.entries(settingFlags)).get(name) ?? `--set ${name}=…`
+  return `${flag}, ${shortVariablesOf(name)[0] ?? variableOf(name)}, or ${name} in the configuration file`
 }
 
 function fromFile(sources: ConfigSources, problems: string[]): Given[] {
@@ -188,10 +232,11 @@ function shown(value: unknown): string {
 export function describeConfig({ config, origins }: LoadedConfig) {
   return settingNames.map((name) => ({
     setting: name,
-    value: config[name],
+    value: shownValue(name, config[name]),
     origin: origins[name] ?? 'default',
     environmentVariable: variableOf(name),
     default: check(name, undefined)?.value,
-    ...textOf(name),
+    purpose: textOf(name).purpose,
+    wanted: textOf(name).wanted,
   }))
 }

@@ -1,6 +1,6 @@
 /** What commands share: the options that lead to the configuration, and the exit code. */
 import { type Command, Option } from 'commander'
-import { type FlagValue, type LoadedConfig, loadConfig } from '../config.ts'
+import { type FlagValue, type LoadedConfig, loadConfig, settingFlags } from '../config.ts'
 import type { Config } from '../config-schema.ts'
 import { UsageError } from '../failure.ts'
 
@@ -11,17 +11,20 @@ export interface CommandContext {
 
 export interface ConfigOptions {
   readonly config?: string
-  readonly dataDir?: string
   readonly logLevel?: string
   readonly logFormat?: string
   readonly set?: readonly string[]
+  readonly dataDir?: string
+  /** Only of commands that also work in cluster mode. */
+  readonly brokers?: string
+  readonly registry?: string
+  readonly database?: string
+  readonly stateDir?: string
+  readonly healthPort?: string
   /** Only of commands that serve the Order API. */
   readonly apiPort?: string
   readonly apiHost?: string
 }
-
-/** Flags that set what has a name of its own. */
-export const flagNames = ['dataDir', 'logLevel', 'logFormat', 'apiPort', 'apiHost'] as const
 
 export function addConfigOptions(command: Command): Command {
   return command
@@ -36,7 +39,27 @@ export function addConfigOptions(command: Command): Command {
       ).argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]),
     )
     .addOption(new Option('--log-level <level>', 'debug, info, warn, error or silent (default: info)'))
-    .addOption(new Option('--log-format <format>', 'text: to a file in the data directory; json: to stderr'))
+    .addOption(new Option('--log-format <format>', 'text or json (default: text)'))
+}
+
+const clusterOptions = {
+  brokers: ['--brokers <list>', 'cluster mode: brokers of Kafka as host:port, with commas in between'],
+  registryUrl: ['--registry <url>', 'the schema registry'],
+  databaseUrl: ['--database <url>', 'mysql://user:password@host:port/database'],
+  stateDir: ['--state-dir <dir>', 'where this instance keeps its state (default: ./state)'],
+  healthPort: ['--health-port <port>', 'serve /livez and /readyz there (default: not at all)'],
+} as const
+
+/** For commands that work on a data directory or, with brokers, in a cluster. */
+export function addPlaceOptions(
+  command: Command,
+  ...more: readonly Exclude<keyof typeof clusterOptions, 'brokers'>[]
+): Command {
+  for (const name of ['brokers', ...more] as const) {
+    const [flag, description] = clusterOptions[name]
+    command.option(flag, description)
+  }
+  return addConfigOptions(command)
 }
 
 export function addApiOptions(command: Command): Command {
@@ -50,14 +73,15 @@ export function loadedConfigOf(options: ConfigOptions): LoadedConfig {
     const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? []
     if (name === undefined || value === undefined) {
       throw new UsageError(
-        `--set ${text}: write the name of a setting, =, and its value: --set commitIntervalMs=200`,
+        `--set ${/^\w*/.exec(text)}: write the name of a setting, =, and its value: --set commitIntervalMs=200`,
       )
     }
     return { flag: '--set', name, value }
   })
-  for (const name of flagNames) {
-    const value = options[name]
-    if (value !== undefined) flags.push({ flag: flagOf(name), name, value })
+  const given = new Map<string, unknown>(Object.entries(options))
+  for (const [name, flag] of Object.entries(settingFlags)) {
+    const value = given.get(new Option(flag).attributeName())
+    if (typeof value === 'string') flags.push({ flag, name, value })
   }
   return loadConfig({
     file: options.config,
@@ -69,11 +93,6 @@ export function loadedConfigOf(options: ConfigOptions): LoadedConfig {
 
 export function configOf(options: ConfigOptions): Config {
   return loadedConfigOf(options).config
-}
-
-/** Of dataDir: --data-dir. */
-export function flagOf(name: string): string {
-  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 
 /** The parser of an option that takes a whole number. @throws UsageError */
