@@ -52,6 +52,7 @@ export class EndlessLog implements Log {
         this.taken += batch.length
         return shifted
       },
+      isSilent: false,
       position: () => position,
       end: () => Number.MAX_SAFE_INTEGER,
       close: async () => {},

@@ -95,6 +95,8 @@ export interface LogReader {
   position(partition: TopicPartition): number
   /** The last stable offset as of the newest fetch; undefined before the first. */
   end(partition: TopicPartition): number | undefined
+  /** Whether the log has not answered for a partition for much longer than an answer may take. It is asked on. */
+  readonly isSilent: boolean
   close(): Promise<void>
 }
 
@@ -157,6 +159,8 @@ export interface GroupOptions {
 
 export interface GroupMember {
   readonly memberId: string
+  /** Whether the coordinator has confirmed the membership within the time after which it takes a silent member for dead. */
+  readonly isConfirmed: boolean
   /**
    * Has the group shared out anew, with what `userData` says from now on: `onRebalancing`, then `onAssigned` in a later
    * generation, for all members and never from inside this call. Does nothing once the membership has ended.

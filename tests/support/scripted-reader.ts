@@ -12,6 +12,7 @@ interface Scripted {
 }
 
 export class ScriptedReader implements LogReader {
+  readonly isSilent = false
   private readonly partitions = new Map<string, Scripted>()
 
   follow({ topic }: TopicPartition, offset: number): void {

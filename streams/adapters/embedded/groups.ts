@@ -70,7 +70,12 @@ class Group {
     const member = new Member(memberId, options)
     this.members.push(member)
     this.beginRebalance()
-    return { memberId, rejoin: () => this.rejoin(member), leave: async () => this.leave(member) }
+    return {
+      memberId,
+      isConfirmed: true,
+      rejoin: () => this.rejoin(member),
+      leave: async () => this.leave(member),
+    }
   }
 
   /** Ends all memberships. */

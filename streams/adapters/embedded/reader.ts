@@ -20,6 +20,7 @@ const defaultMaxBufferedBytes = 4 * 1024 * 1024
 const joinedRecords = 500
 
 export class EmbeddedReader implements LogReader {
+  readonly isSilent = false
   private readonly topics: Topics
   private readonly options: ReaderOptions
   private readonly onClosed: () => void

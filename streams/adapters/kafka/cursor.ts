@@ -33,6 +33,8 @@ export class Cursor implements TopicPartition {
   hadNothing = false
   /** Since when the topic is not known, in epoch milliseconds. */
   unknownSinceMs: number | undefined
+  /** Since when it has been asked for without a good answer, in epoch milliseconds. */
+  unansweredSinceMs: number | undefined
   /** Fetches in a row that brought damaged bytes. */
   damagedCount = 0
   /** How long to pause before the next try; grows with each that fails. */

@@ -28,6 +28,8 @@ const firstPauseMs = 20
 const longestPauseMs = 1000
 /** Bytes may be damaged on their way; the same ones read again are damaged on the broker. */
 const damagedTries = 3
+/** So many request timeouts without a good answer are silence. */
+const silentTimeouts = 3
 
 interface Lane {
   connection: OwnConnection | undefined
@@ -58,6 +60,13 @@ export class Fetcher {
     this.wanting.delete(cursor)
   }
 
+  /** Whether it has been asked for in vain for longer than a passing failure takes. */
+  isSilent({ isOpen, unansweredSinceMs }: Cursor): boolean {
+    if (!isOpen || unansweredSinceMs === undefined) return false
+    const { clock, settings } = this.leaders
+    return clock.now() - unansweredSinceMs > silentTimeouts * settings.requestTimeoutMs
+  }
+
   close(): void {
     this.isClosed = true
     this.wanting.clear()
@@ -73,6 +82,8 @@ export class Fetcher {
   }
 
   private async pump(): Promise<void> {
+    const nowMs = this.leaders.clock.now()
+    for (const cursor of this.wanting) cursor.unansweredSinceMs ??= nowMs
     try {
       await this.leaders.refreshStale([...this.wanting])
     } catch (error) {
@@ -171,6 +182,7 @@ export class Fetcher {
       cursor.hadNothing = value.end === value.start && value.lastStableOffset <= cursor.fetchOffset
       cursor.damagedCount = 0
       cursor.pauseMs = 0
+      cursor.unansweredSinceMs = undefined
       return true
     } catch (error) {
       if (!(error instanceof StreamsError)) throw error

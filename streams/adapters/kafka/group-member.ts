@@ -56,6 +56,7 @@ export class KafkaGroupMember implements GroupMember {
   private wakeUp: () => void = () => {}
   private wasAssigned = false
   private wasIn = false
+  private confirmedMs = Number.NEGATIVE_INFINITY
   private rejoinWanted = false
   private running: Promise<void> = Promise.resolve()
 
@@ -73,6 +74,15 @@ export class KafkaGroupMember implements GroupMember {
   get committer(): Committer | undefined {
     const { memberId, generation } = this
     return this.state === 'settled' ? { memberId, generation } : undefined
+  }
+
+  /** A join may be held back for as long as a rebalance takes. */
+  get isConfirmed(): boolean {
+    if (this.isOver) return false
+    const { sessionTimeoutMs, rebalanceTimeoutMs } = this.leaders.settings
+    const limitMs =
+      this.state === 'settled' ? sessionTimeoutMs : Math.max(sessionTimeoutMs, rebalanceTimeoutMs)
+    return this.leaders.clock.now() - this.confirmedMs <= limitMs
   }
 
   /** Resolves when the coordinator has given it an id. The first assignment comes later. */
@@ -168,6 +178,7 @@ export class KafkaGroupMember implements GroupMember {
   private isIn(memberId: string): void {
     this.memberId = memberId
     this.wasIn = true
+    this.confirm()
     this.hasId()
   }
 
@@ -185,6 +196,7 @@ export class KafkaGroupMember implements GroupMember {
     const { partitions, userData } = decodeAssignment(answer.assignment)
     this.state = 'settled'
     this.wasAssigned = true
+    this.confirm()
     const { memberId, generation } = joined
     this.options.onAssigned({ partitions, userData, memberId, generation })
     return 'good'
@@ -200,7 +212,13 @@ export class KafkaGroupMember implements GroupMember {
     const { memberId, generation } = this
     const { errorCode } = await this.call(heartbeat(this.groupId, { memberId, generation }))
     if (this.isOver) return 'good'
-    return this.judge('the heartbeat', errorCode)
+    const standing = this.judge('the heartbeat', errorCode)
+    if (standing === 'good') this.confirm()
+    return standing
+  }
+
+  private confirm(): void {
+    this.confirmedMs = this.leaders.clock.now()
   }
 
   /** @throws what stands */

@@ -67,6 +67,12 @@ export class KafkaReader implements LogReader {
     return this.cursors.get(topic)?.[partition]?.end
   }
 
+  get isSilent(): boolean {
+    return [...this.cursors.values()].some((ofTopic) =>
+      ofTopic.some((cursor) => cursor !== undefined && this.fetcher.isSilent(cursor)),
+    )
+  }
+
   async close(): Promise<void> {
     this.closed = true
     for (const ofTopic of this.cursors.values()) {

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { api, errorAnswer, fetchedAnswer, ScriptedBroker } from '../../../tests/kafka/scripted-broker.ts'
 import type { StreamsError } from '../../errors.ts'
-import type { LogReader } from '../../ports/log.ts'
+import type { GroupMember, LogReader } from '../../ports/log.ts'
 import { ByteWriter } from '../../records/byte-writer.ts'
 import { plainRecords, valuesBatch } from '../../testing/plain-records.ts'
 import { encodeRecordBatch } from './codec/encode-batch.ts'
+import type { KafkaLogOptions } from './kafka-options.ts'
 import { WireReader } from './protocol/wire.ts'
 
 let broker: ScriptedBroker
@@ -37,10 +38,10 @@ describe('a reader', () => {
   const taken: (string | null)[] = []
   const errors: StreamsError[] = []
 
-  async function openReader(): Promise<LogReader> {
+  async function openReader(options: Partial<KafkaLogOptions> = {}): Promise<LogReader> {
     taken.length = 0
     errors.length = 0
-    const log = await broker.openLog()
+    const log = await broker.openLog(options)
     const reader: LogReader = log.openReader({
       onReady: () => {
         for (let batch = reader.take(partition); batch !== null; batch = reader.take(partition)) {
@@ -100,6 +101,18 @@ describe('a reader', () => {
     expect(errors).toEqual([])
   })
 
+  it('should be silent while the log does not answer, and only then', async () => {
+    broker.on(api.fetch, ({ number }) => {
+      if (number === 1) return fetchedAnswer('t', 0, batchBytes('a'), 1)
+      return number < 8 ? 'hang up' : fetchedAnswer('t', 0, Buffer.alloc(0), 1)
+    })
+    const reader = await openReader({ requestTimeoutMs: 100 })
+    await expect.poll(() => taken).toEqual(['a'])
+    expect(reader.isSilent).toBe(false)
+    await expect.poll(() => reader.isSilent, { timeout: 10_000 }).toBe(true)
+    await expect.poll(() => reader.isSilent, { timeout: 10_000 }).toBe(false)
+  })
+
   it.each([
     [1, 'OFFSET_OUT_OF_RANGE'],
     [29, 'LOG_REFUSED'],
@@ -153,11 +166,11 @@ describe('a member of a group', () => {
       ),
   }
 
-  async function join(): Promise<void> {
+  async function join(options: Partial<KafkaLogOptions> = {}): Promise<GroupMember> {
     events.length = 0
     lost.length = 0
-    const log = await broker.openLog()
-    await log.joinGroup({
+    const log = await broker.openLog(options)
+    return log.joinGroup({
       groupId: 'g',
       topics: ['t'],
       assignor: everything,
@@ -224,6 +237,19 @@ describe('a member of a group', () => {
     await expect.poll(() => broker.count(api.heartbeat)).toBeGreaterThan(5)
     expect(events).toEqual(['member-1 in 1'])
     expect(lost).toEqual([])
+  })
+
+  it('should be confirmed only while the coordinator answers its heartbeats', async () => {
+    const member = await join({ sessionTimeoutMs: 300 })
+    await expect.poll(() => broker.count(api.heartbeat)).toBeGreaterThan(1)
+    expect(member.isConfirmed).toBe(true)
+    broker.on(api.heartbeat, () => 'hang up')
+    await expect.poll(() => member.isConfirmed).toBe(false)
+    expect(lost).toEqual([])
+    broker.on(api.heartbeat, () => errorAnswer(0))
+    await expect.poll(() => member.isConfirmed).toBe(true)
+    await member.leave()
+    expect(member.isConfirmed).toBe(false)
   })
 
   it('should say so when it cannot come back', async () => {
