@@ -111,7 +111,7 @@ async function withTask<T>(keys: number, cacheMiB: number, use: (task: Task) => 
   }
   try {
     const { environment } = await prepareTopology(countViews, ports, resolveSettings(settings), 'bench', {})
-    const task = await openTask(environment, countViews.subTopologies[0]!, 0, () => {})
+    const task = await openTask(environment, countViews.subTopologies[0]!, 0, { onReady: () => {} })
     const result = await use(task)
     await task.close()
     return result

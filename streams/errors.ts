@@ -84,6 +84,14 @@ export const errorCatalogue = {
     recovery: 'stop',
     summary: 'A topic exists with other settings than the topology needs.',
   },
+  TOPOLOGY_MIXED: {
+    recovery: 'stop',
+    summary: 'Other instances of the group run the topology with other sub-topologies or stores.',
+  },
+  PARTITIONS_CHANGED: {
+    recovery: 'stop',
+    summary: 'A topic has another number of partitions than when the topology started.',
+  },
   PARTITIONS_NOT_ALIKE: {
     recovery: 'stop',
     summary: 'Topics that are joined have different partition counts.',
@@ -93,6 +101,15 @@ export const errorCatalogue = {
     summary: 'A schema cannot read what was written with the one before it.',
   },
   SCHEMA_INVALID: { recovery: 'stop', summary: 'A schema is not valid Avro.' },
+  SCHEMA_NOT_REGISTERED: {
+    recovery: 'stop',
+    summary: 'A schema is not in the registry, and this process may not register it.',
+  },
+  REGISTRY_REFUSED: {
+    recovery: 'stop',
+    summary:
+      'The schema registry refuses the call for a reason that no retry mends: credentials, the URL, or a setting of it.',
+  },
   OFFSET_OUT_OF_RANGE: {
     recovery: 'stop',
     summary:

@@ -62,16 +62,18 @@ export { type CommitStep, commitSteps } from './runtime/commit.ts'
 export { attemptHeader, contentOmittedHeader } from './runtime/dead-letters.ts'
 export { followToEnd } from './runtime/follow-to-end.ts'
 export { checkpointTopic, deadLetterTopic } from './runtime/internal-topics.ts'
+export type { RestoreProgress } from './runtime/restore.ts'
 export {
   defaultSettings,
   type ErrorPolicy,
   type ProcessingGuarantee,
   type RuntimeSettings,
 } from './runtime/settings.ts'
-export { StreamsApp, type StreamsAppOptions, type TopologyStatus } from './runtime/streams-app.ts'
+export type { StandbyState } from './runtime/standby-driver.ts'
+export { StreamsApp, type StreamsAppOptions } from './runtime/streams-app.ts'
 export type { DriverState } from './runtime/task-driver.ts'
 export { databaseName, type TaskObserver } from './runtime/task-environment.ts'
-export type { RunnerState, RuntimePorts } from './runtime/topology-runner.ts'
+export type { RunnerState, RuntimePorts, TopologyStatus } from './runtime/topology-runner.ts'
 export type {
   Checkpoint,
   DeadLetter,

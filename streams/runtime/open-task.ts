@@ -7,20 +7,26 @@ import { TaskDatabase } from '../state/task-database.ts'
 import type { SubTopology } from '../topology/topology.ts'
 import { closeAll } from './close-all.ts'
 import { CompiledTask, type CompileEnvironment } from './compiled-task.ts'
-import { restoreTask } from './restore.ts'
+import { type RestoreProgress, restoreTask } from './restore.ts'
 import { startingPoint } from './starting-point.ts'
 import { Task } from './task.ts'
 import { databaseName, type TaskEnvironment, taskIdOf } from './task-environment.ts'
+
+export interface OpenTaskOptions {
+  /** Called when there may be something to do. */
+  readonly onReady: () => void
+  /** Asked now and then: a task that is to be let go is not opened to the end. */
+  readonly isCancelled?: () => boolean
+  readonly onRestoring?: (progress: RestoreProgress) => void
+}
 
 /** @throws PRODUCER_FENCED, OFFSET_OUT_OF_RANGE, STATE_CORRUPT, and whatever the ports throw; CLOSED when it was cancelled */
 export async function openTask(
   environment: TaskEnvironment,
   subTopology: SubTopology,
   partition: number,
-  onReady: () => void,
-  isCancelled: () => boolean = () => false,
+  { onReady, isCancelled, onRestoring }: OpenTaskOptions,
 ): Promise<Task> {
-  const { topology } = environment
   const id = taskIdOf(subTopology, partition)
   const closers: (() => Promise<void>)[] = []
   try {
@@ -31,6 +37,18 @@ export async function openTask(
 
     const database = await openDatabase(environment, subTopology, id)
     closers.push(async () => database?.close())
+    if (database !== undefined) {
+      await restoreTask({
+        ...environment,
+        logger: environment.logger.child({ task: id }),
+        topologyName: environment.topology.name,
+        partition,
+        database,
+        stores: subTopology.stores,
+        ...(isCancelled === undefined ? {} : { isCancelled }),
+        ...(onRestoring === undefined ? {} : { onProgress: onRestoring }),
+      })
+    }
     const failures: FailureHandler = { onFlushFailure: () => {} }
     const compiled = compile(
       environment,
@@ -41,19 +59,6 @@ export async function openTask(
       failures,
     )
     closers.push(() => compiled.sinkWriter.close())
-    if (database !== undefined) {
-      const logger = environment.logger.child({ task: id })
-      const { name: topologyName } = topology
-      await restoreTask({
-        ...environment,
-        logger,
-        topologyName,
-        partition,
-        database,
-        stores: compiled.stores,
-        isCancelled,
-      })
-    }
     // At-least-once writes the checkpoint before the offsets, so that it may be ahead of them.
     const inTransaction = producer === undefined ? undefined : checkpoint
     const start = await startingPoint(environment, subTopology, partition, compiled.sinkWriter, inTransaction)

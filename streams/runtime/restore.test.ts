@@ -4,10 +4,8 @@ import { openEmbeddedLog } from '../adapters/embedded/embedded-log.ts'
 import type { Log } from '../ports/log.ts'
 import { silentLogger } from '../ports/observability.ts'
 import { type RecordBatch, RecordBatchBuilder } from '../records/record-batch.ts'
-import { serdes } from '../serde/serdes.ts'
-import { RowStore } from '../state/table-store.ts'
 import { TaskDatabase } from '../state/task-database.ts'
-import { ManualClock, MemoryRegistry, MemoryStoreProvider } from '../testing/index.ts'
+import { ManualClock, MemoryStoreProvider } from '../testing/index.ts'
 import { type RestoreResult, restoreTask } from './restore.ts'
 
 const changelog = { topic: 'app-rows-changelog', partition: 0 }
@@ -41,19 +39,8 @@ async function write(...rows: [string, string | null][]): Promise<void> {
 }
 
 async function open(provider: MemoryStoreProvider, isCancelled = () => false) {
-  const spec = { name: 'rows', key: serdes.string, value: serdes.string }
+  const spec = { name: 'rows' }
   const database = await TaskDatabase.open(provider, 'task', [spec])
-  const codec = await serdes.string.open({ registry: new MemoryRegistry(), subject: 'rows' })
-  const store = new RowStore<string, string>({
-    spec,
-    keyCodec: codec,
-    valueCodec: codec,
-    database,
-    cacheMaxBytes: 10_000,
-    rowMaxBytes: 1_000_000,
-    time: { timestampMs: 0, streamTimeMs: 0 },
-    onFlushFailure: () => {},
-  })
   const restore = (): Promise<RestoreResult> =>
     restoreTask({
       log,
@@ -62,7 +49,7 @@ async function open(provider: MemoryStoreProvider, isCancelled = () => false) {
       topologyName: 'app',
       partition: 0,
       database,
-      stores: new Map([['rows', store]]),
+      stores: [spec],
       settings: { stateMaxAgeMs: 1000 },
       isCancelled,
     })

@@ -39,6 +39,14 @@ export interface RuntimeSettings {
    * have been compacted away. At most the time that the log keeps deletions in compacted topics.
    */
   readonly stateMaxAgeMs: number
+  /** Copies of a task's state that other instances keep up to date, so that they can take over at once. */
+  readonly standbyReplicas: number
+  /** State that lacks no more than this many records of its changelogs is as good as complete: its task may move there. */
+  readonly warmUpMaxLag: number
+  /** Tasks of a topology whose state is brought to new owners at the same time. */
+  readonly maxWarmUps: number
+  /** State of a task that runs elsewhere is deleted here after this time. */
+  readonly stateCleanupDelayMs: number
   /** How often a task is rebuilt after an error that may pass, before the topology stops. A commit that succeeds starts the count anew. */
   readonly taskMaxAttempts: number
   readonly taskRetryInitialMs: number
@@ -68,20 +76,27 @@ export const defaultSettings: RuntimeSettings = {
   transactionTimeoutMs: 60_000,
   expiryMaxRowsPerCommit: 1000,
   stateMaxAgeMs: 24 * 60 * 60 * 1000,
+  standbyReplicas: 0,
+  warmUpMaxLag: 10_000,
+  maxWarmUps: 2,
+  stateCleanupDelayMs: 10 * 60 * 1000,
   taskMaxAttempts: 10,
   taskRetryInitialMs: 100,
   taskRetryMaxMs: 10_000,
   fencedTaskReopenMs: 15_000,
 }
 
+const mayBeZero = new Set<string>(['standbyReplicas', 'warmUpMaxLag'])
+
 /** @throws CONFIGURATION_INVALID naming the setting and its range. */
 export function resolveSettings(given: Partial<RuntimeSettings>): RuntimeSettings {
   const settings = { ...defaultSettings, ...given }
   for (const [name, value] of Object.entries(settings)) {
-    if (typeof value === 'number' && !(Number.isSafeInteger(value) && value >= 1)) {
+    const least = mayBeZero.has(name) ? 0 : 1
+    if (typeof value === 'number' && !(Number.isSafeInteger(value) && value >= least)) {
       throw new StreamsError(
         'CONFIGURATION_INVALID',
-        `${name}: ${value} is not a whole number of at least 1`,
+        `${name}: ${value} is not a whole number of at least ${least}`,
         {
           details: { setting: name, value },
         },

@@ -4,23 +4,20 @@ import type { TopicPartition } from '../ports/log.ts'
 import type { Topology } from '../topology/topology.ts'
 import { type RuntimeSettings, resolveSettings } from './settings.ts'
 import { Signal } from './signal.ts'
-import type { DriverState } from './task-driver.ts'
 import type { TaskObserver } from './task-environment.ts'
-import { type RunnerState, type RuntimePorts, TopologyRunner } from './topology-runner.ts'
+import { type RuntimePorts, TopologyRunner, type TopologyStatus } from './topology-runner.ts'
 
 export interface StreamsAppOptions extends RuntimePorts {
   /** In the order that records pass through them. Each has its own consumer group, named like it. */
   readonly topologies: readonly Topology[]
   readonly settings?: Partial<RuntimeSettings>
-  /** Names this instance in checkpoints. */
+  /** Names this instance and its state directory: the same after a restart, and no other's at the same time. */
   readonly instanceId?: string
+  /** Where it stands, such as a data centre: copies of state are kept in other zones, if there are any. */
+  readonly zone?: string
+  /** Where other instances reach this one, as `host:port`. */
+  readonly endpoint?: string
   readonly observer?: TaskObserver
-}
-
-export interface TopologyStatus {
-  readonly name: string
-  readonly state: RunnerState
-  readonly tasks: ReadonlyMap<string, DriverState>
 }
 
 /**
@@ -65,7 +62,11 @@ export class StreamsApp {
           topology,
           options,
           settings,
-          options.instanceId ?? 'instance-1',
+          {
+            instanceId: options.instanceId ?? 'instance-1',
+            zone: options.zone ?? null,
+            endpoint: options.endpoint ?? null,
+          },
           observer,
           (error) => this.fail(error),
         ),
@@ -86,11 +87,7 @@ export class StreamsApp {
   }
 
   status(): TopologyStatus[] {
-    return this.runners.map((runner) => ({
-      name: runner.topology.name,
-      state: runner.state,
-      tasks: runner.tasks(),
-    }))
+    return this.runners.map((runner) => runner.status())
   }
 
   /**

@@ -1,7 +1,7 @@
 /**
  * Runs one task for as long as this instance owns it, opening it anew after errors that may pass.
  *
- *     opening ─► running ─► stopped                            any ─► failed (stop, or too many attempts)
+ *     opening (restoring) ─► running ─► stopped                any ─► failed (stop, or too many attempts)
  *        ▲          │
  *        └──────────┴─ waiting (retry, rebuild) | given-up (fenced, until the group decides or a while has passed)
  */
@@ -9,13 +9,16 @@ import { assertNever, messageOf, recoveryOf, StreamsError } from '../errors.ts'
 import type { PartitionOffset } from '../ports/log.ts'
 import { SchemaNotLoaded } from '../serde/serde.ts'
 import type { SubTopology } from '../topology/topology.ts'
+import type { TaskPlace } from './local-state.ts'
 import { openTask } from './open-task.ts'
+import type { RestoreProgress } from './restore.ts'
 import { Signal } from './signal.ts'
 import type { Task } from './task.ts'
 import { databaseName, type TaskEnvironment, taskIdOf } from './task-environment.ts'
 
 export type DriverState =
   | { readonly kind: 'opening' }
+  | { readonly kind: 'restoring'; readonly progress: RestoreProgress }
   | { readonly kind: 'running' }
   | { readonly kind: 'waiting'; readonly error: unknown; readonly attempt: number }
   | { readonly kind: 'stopped' }
@@ -52,6 +55,14 @@ export class TaskDriver {
     this.onFailed = onFailed
     this.signal = new Signal(environment.clock)
     this.finished = this.run()
+  }
+
+  get place(): TaskPlace {
+    return { subTopology: this.subTopology, partition: this.partition }
+  }
+
+  get isStateful(): boolean {
+    return this.subTopology.stores.length > 0
   }
 
   /** Where the last commit of the task stands; undefined while it is not running. */
@@ -93,13 +104,13 @@ export class TaskDriver {
 
   private async openAndRun(): Promise<void> {
     this.state = { kind: 'opening' }
-    const task = await openTask(
-      this.environment,
-      this.subTopology,
-      this.partition,
-      () => this.signal.notify(),
-      () => this.stopping,
-    )
+    const task = await openTask(this.environment, this.subTopology, this.partition, {
+      onReady: () => this.signal.notify(),
+      isCancelled: () => this.stopping,
+      onRestoring: (progress) => {
+        this.state = { kind: 'restoring', progress }
+      },
+    })
     try {
       this.task = task
       this.state = { kind: 'running' }

@@ -34,7 +34,7 @@ export interface TaskEnvironment {
   readonly observer: TaskObserver
 }
 
-export function taskIdOf(subTopology: SubTopology, partition: number): string {
+export function taskIdOf(subTopology: Pick<SubTopology, 'name'>, partition: number): string {
   return `${subTopology.name}_${partition}`
 }
 

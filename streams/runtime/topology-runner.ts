@@ -16,16 +16,22 @@ import type { GroupMember, Log, MemberAssignment } from '../ports/log.ts'
 import type { Logger, Metrics } from '../ports/observability.ts'
 import type { SchemaRegistry } from '../ports/registry.ts'
 import type { StoreProvider } from '../ports/store.ts'
-import type { SubTopology, Topology } from '../topology/topology.ts'
-import { taskAssignor } from './assignors.ts'
+import type { Topology } from '../topology/topology.ts'
+import { decodeAssignmentData, encodeMemberData } from './assignment/member-data.ts'
+import { taskAssignor } from './assignment/task-assignor.ts'
+import { shapeOf } from './assignment/topology-shape.ts'
 import { CheckpointView } from './checkpoint-view.ts'
 import { closeAll } from './close-all.ts'
 import { OpenCodecs } from './codecs.ts'
 import { GlobalTables } from './global-tables.ts'
 import { checkpointTopic, deadLetterTopic, topicsOf } from './internal-topics.ts'
+import type { TaskPlace } from './local-state.ts'
+import { PartitionWatch } from './partition-watch.ts'
 import type { RuntimeSettings } from './settings.ts'
-import { type DriverState, TaskDriver } from './task-driver.ts'
+import type { StandbyState } from './standby-driver.ts'
+import type { DriverState } from './task-driver.ts'
 import { type TaskEnvironment, type TaskObserver, taskIdOf } from './task-environment.ts'
+import { TaskManager } from './task-manager.ts'
 
 export interface RuntimePorts {
   readonly log: Log
@@ -39,6 +45,16 @@ export interface RuntimePorts {
 export type RunnerState =
   | { readonly kind: 'new' | 'starting' | 'running' | 'stopping' | 'stopped' }
   | { readonly kind: 'failed'; readonly error: unknown }
+
+export interface TopologyStatus {
+  readonly name: string
+  readonly state: RunnerState
+  /** Whether the group has said what this instance runs. */
+  readonly isAssigned: boolean
+  readonly tasks: ReadonlyMap<string, DriverState>
+  /** Copies of the state of tasks that run elsewhere, warm-ups included. */
+  readonly standbys: ReadonlyMap<string, StandbyState>
+}
 
 /** Opens what the tasks of a topology share: topics, codecs, global tables, checkpoints. */
 export async function prepareTopology(
@@ -77,36 +93,42 @@ export async function prepareTopology(
   return { environment, globalTables }
 }
 
+/** Who runs the topology: what other instances learn of this one. */
+export interface InstanceIdentity {
+  /** Names the instance and its state directory; the same after a restart. */
+  readonly instanceId: string
+  readonly zone: string | null
+  /** Where other instances reach it, as `host:port`; null when it serves nothing. */
+  readonly endpoint: string | null
+}
+
 export class TopologyRunner {
   readonly topology: Topology
   state: RunnerState = { kind: 'new' }
   private readonly ports: RuntimePorts
   private readonly settings: RuntimeSettings
-  private readonly instanceId: string
+  private readonly identity: InstanceIdentity
   private readonly observer: TaskObserver
   private readonly onFailed: (error: unknown) => void
-  private readonly drivers = new Map<string, TaskDriver>()
-  private environment: TaskEnvironment | undefined
+  private tasks: TaskManager | undefined
   private globalTables: GlobalTables | undefined
+  private partitionWatch: PartitionWatch | undefined
   private member: GroupMember | undefined
-  private isAssigned = false
   private starting: Promise<void> = Promise.resolve()
   private released: Promise<void> | undefined
-  /** Assignments are carried out one after the other: a task that is let go must be closed before it is opened again. */
-  private reconciling: Promise<void> = Promise.resolve()
 
   constructor(
     topology: Topology,
     ports: RuntimePorts,
     settings: RuntimeSettings,
-    instanceId: string,
+    identity: InstanceIdentity,
     observer: TaskObserver,
     onFailed: (error: unknown) => void,
   ) {
     this.topology = topology
     this.ports = ports
     this.settings = settings
-    this.instanceId = instanceId
+    this.identity = identity
     this.observer = observer
     this.onFailed = onFailed
   }
@@ -127,54 +149,61 @@ export class TopologyRunner {
   }
 
   private async open(): Promise<void> {
-    const prepared = await prepareTopology(
-      this.topology,
-      this.ports,
-      this.settings,
-      this.instanceId,
+    const { topology, ports, settings, identity } = this
+    const { environment, globalTables } = await prepareTopology(
+      topology,
+      ports,
+      settings,
+      identity.instanceId,
       this.observer,
       () => this.isEnding,
     )
-    this.environment = prepared.environment
-    this.globalTables = prepared.globalTables
-    this.globalTables.whenFailed((error) => this.fail(error))
+    this.globalTables = globalTables
+    globalTables.whenFailed((error) => this.fail(error))
     if (this.isEnding) return
-    this.member = await this.ports.log.joinGroup({
-      groupId: prepared.environment.groupId,
-      topics: this.topology.subTopologies.flatMap(({ sources }) => sources.map(({ topic }) => topic.name)),
-      assignor: taskAssignor(this.topology.subTopologies),
-      userData: () => Buffer.from(this.instanceId),
+    const topics = topology.subTopologies.flatMap(({ sources }) => sources.map(({ topic }) => topic.name))
+    this.partitionWatch = new PartitionWatch(ports, topics, environment.partitionCounts, (error) =>
+      this.fail(error),
+    )
+    const tasks = new TaskManager(environment, {
+      onFailed: (error) => this.fail(error),
+      onWarmedUp: () => this.member?.rejoin(),
+    })
+    this.tasks = tasks
+    await tasks.start()
+    if (this.isEnding) return
+    const shape = shapeOf(topology)
+    this.member = await ports.log.joinGroup({
+      groupId: environment.groupId,
+      topics,
+      assignor: taskAssignor(settings),
+      userData: () => encodeMemberData({ ...identity, topology: shape, ...tasks.holdings() }),
       onRebalancing: () => {},
-      onAssigned: (assignment) => this.assigned(assignment),
+      onAssigned: (assignment) => this.assigned(tasks, assignment),
       onLost: (error) => this.fail(error),
     })
     if (this.state.kind === 'starting') this.state = { kind: 'running' }
   }
 
-  /** What each task of this instance is doing. */
-  tasks(): ReadonlyMap<string, DriverState> {
-    return new Map([...this.drivers].map(([id, driver]) => [id, driver.state]))
+  /** What this instance does of the topology. */
+  status(): TopologyStatus {
+    return {
+      name: this.topology.name,
+      state: this.state,
+      isAssigned: this.tasks?.assigned ?? false,
+      tasks: this.tasks?.tasks() ?? new Map(),
+      standbys: this.tasks?.standbyStates() ?? new Map(),
+    }
   }
 
-  /**
-   * Where the tasks of this instance stand, by `topic-partition`; undefined while that is not known, because they are
-   * not assigned yet or not open. With an external sink it is what the sink holds, which the group's offsets may be ahead of.
-   */
+  /** As the task manager tells it. */
   committedOffsets(): ReadonlyMap<string, number> | undefined {
-    if (!this.isAssigned) return undefined
-    const offsets = new Map<string, number>()
-    for (const driver of this.drivers.values()) {
-      const { committedOffsets, state } = driver
-      if (committedOffsets === undefined && state.kind !== 'given-up') return undefined
-      for (const { topic, partition, offset } of committedOffsets ?? [])
-        offsets.set(`${topic}-${partition}`, offset)
-    }
-    return offsets
+    return this.tasks?.committedOffsets()
   }
 
   /** Lets tasks with nothing more at hand commit at once. */
   awaitCommits(): void {
-    for (const driver of this.drivers.values()) driver.awaitCommit()
+    this.tasks?.awaitCommits()
   }
 
   /** Commits, leaves the group and lets everything go. */
@@ -195,42 +224,49 @@ export class TopologyRunner {
   }
 
   private async releaseOnce(): Promise<void> {
-    for (const driver of this.drivers.values()) void driver.stop()
+    this.partitionWatch?.close()
+    const tasksStopped = this.tasks?.stop()
     await this.starting.catch(() => {})
-    await this.reconciling
-    await Promise.all([...this.drivers.values()].map((driver) => driver.stop()))
-    await closeAll([async () => this.member?.leave(), async () => this.globalTables?.close()])
+    await closeAll([
+      // Opened while it was being stopped, perhaps.
+      async () => tasksStopped ?? this.tasks?.stop(),
+      async () => this.member?.leave(),
+      async () => this.globalTables?.close(),
+    ])
   }
 
-  private assigned(assignment: MemberAssignment): void {
-    const wanted = new Map<string, { readonly subTopology: SubTopology; readonly partition: number }>()
-    for (const { topic, partition } of assignment.partitions) {
+  private assigned(tasks: TaskManager, { partitions, userData }: MemberAssignment): void {
+    const data = decodeAssignmentData(userData)
+    const refusal = data === undefined ? 'another release of the engine leads the group' : data.refusal
+    if (data === undefined || refusal !== null) return this.fail(this.mixed(refusal ?? ''))
+    const active = new Map<string, TaskPlace>()
+    for (const { topic, partition } of partitions) {
       const subTopology = this.topology.subTopologies.find((sub) =>
         sub.sources.some((source) => source.topic.name === topic),
       )
-      if (subTopology !== undefined) wanted.set(taskIdOf(subTopology, partition), { subTopology, partition })
+      if (subTopology !== undefined) active.set(taskIdOf(subTopology, partition), { subTopology, partition })
     }
-    this.reconciling = this.reconciling
-      .then(() => this.reconcile(wanted))
-      .catch((error: unknown) => this.fail(error))
+    tasks.assign({ active, standby: this.places(data.standby), warmUp: this.places(data.warmUp) })
   }
 
-  private async reconcile(
-    wanted: ReadonlyMap<string, { readonly subTopology: SubTopology; readonly partition: number }>,
-  ): Promise<void> {
-    const { environment } = this
-    if (environment === undefined || this.isEnding) return
-    const released = [...this.drivers].filter(
-      ([id, { state }]) => !wanted.has(id) || state.kind === 'given-up',
-    )
-    await Promise.all(released.map(([, driver]) => driver.stop()))
-    if (this.isEnding) return
-    for (const [id] of released) this.drivers.delete(id)
-    for (const [id, { subTopology, partition }] of wanted) {
-      if (this.drivers.has(id)) continue
-      this.drivers.set(id, new TaskDriver(environment, subTopology, partition, (error) => this.fail(error)))
+  private places(ids: readonly string[]): ReadonlyMap<string, TaskPlace> {
+    const places = new Map<string, TaskPlace>()
+    for (const id of ids) {
+      const partition = Number(id.slice(id.lastIndexOf('_') + 1))
+      const subTopology = this.topology.subTopologies.find((sub) => taskIdOf(sub, partition) === id)
+      if (subTopology !== undefined) places.set(id, { subTopology, partition })
     }
-    this.isAssigned = true
+    return places
+  }
+
+  private mixed(difference: string): StreamsError {
+    const { name } = this.topology
+    return new StreamsError(
+      'TOPOLOGY_MIXED',
+      `topology ${name} differs from the one that other instances of its group run (${difference}); stop those before this ` +
+        'one starts, or start the release that they run',
+      { details: { topology: name, difference } },
+    )
   }
 
   private fail(error: unknown): void {

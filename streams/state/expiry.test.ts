@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { contentOf, foldOf, openRowStore, type RowStoreHome } from '../../tests/support/row-store.ts'
 import { keyAt, type RecordBatch, RecordBatchBuilder, valueAt } from '../records/record-batch.ts'
+import { RowRestorer } from './row-restorer.ts'
 import { nothingCommitted } from './task-database.ts'
 
 const ttlMs = 6_400
@@ -13,10 +14,11 @@ function moveTo(home: RowStoreHome, timeMs: number): void {
 
 /** Applies changelog records in batches of the given size, as a restore does. */
 function restore(home: RowStoreHome, changelog: readonly RecordBatch[]): void {
+  const restorer = new RowRestorer({ name: home.store.name, ttlMs }, home.database)
   for (const records of changelog) {
     const batch = home.database.batch()
     for (let index = 0; index < records.length; index++)
-      home.store.restore(keyAt(records, index)!, valueAt(records, index), batch)
+      restorer.restore(keyAt(records, index)!, valueAt(records, index), batch)
     home.database.apply(batch, nothingCommitted)
   }
 }

@@ -57,8 +57,6 @@ export interface CommittableStore {
   readAhead(keys: readonly unknown[]): Promise<void> | undefined
   /** Forgets up to `limit` rows that have outlived their time. */
   expire(limit: number): void
-  /** Puts a changelog record into a batch as it is. */
-  restore(key: Buffer, row: Buffer | null, batch: StoreBatch): void
 }
 
 interface ChangedRow<K, V> {
@@ -96,11 +94,6 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   private receiver: TableReceiver<K, V> | undefined
   private expiryReceiver: TableReceiver<K, V> | undefined
   private passedEntries: readonly Buffer[] = []
-  /** What was put into a restore's batch, which the database does not show yet: a key may come more than once. */
-  private restored: { readonly batch: StoreBatch | undefined; readonly timestampsMs: Map<string, number> } = {
-    batch: undefined,
-    timestampsMs: new Map(),
-  }
 
   constructor(options: TableStoreOptions<K, V>) {
     const { spec, database } = options
@@ -290,27 +283,6 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
       // `entry` hides, and so deletes, a row that has outlived its time.
       this.entry(keyCodec.decode(key, 0, key.length))
     }
-  }
-
-  restore(key: Buffer, row: Buffer | null, batch: StoreBatch): void {
-    const full = Buffer.concat([this.prefix, key])
-    if (this.expiry !== undefined) {
-      const from = this.restoredTimestamp(full, batch)
-      const to = row === null ? Number.NaN : rowTimestamp(row)
-      this.expiry.move(batch, key, from, to)
-      this.restored.timestampsMs.set(full.toString('latin1'), to)
-    }
-    if (row === null) batch.delete(full)
-    else batch.put(full, row)
-  }
-
-  /** The timestamp of a row as of the batch that is being filled; NaN when there is none. */
-  private restoredTimestamp(key: Buffer, batch: StoreBatch): number {
-    if (this.restored.batch !== batch) this.restored = { batch, timestampsMs: new Map() }
-    const inBatch = this.restored.timestampsMs.get(key.toString('latin1'))
-    if (inBatch !== undefined) return inBatch
-    const row = this.options.database.store.get(key)
-    return row === undefined ? Number.NaN : rowTimestamp(row)
   }
 
   private passOn(receiver: TableReceiver<K, V>, row: LiveRow<K, V>, oldValue: V | null): void {

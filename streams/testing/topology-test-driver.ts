@@ -100,7 +100,7 @@ export class TopologyTestDriver {
     for (const subTopology of topology.subTopologies) {
       const count = taskCount(subTopology, prepared.environment.partitionCounts)
       for (let partition = 0; partition < count; partition++) {
-        tasks.push(await openTask(prepared.environment, subTopology, partition, () => {}))
+        tasks.push(await openTask(prepared.environment, subTopology, partition, { onReady: () => {} }))
       }
     }
     return new TopologyTestDriver({ ...prepared, topology, clock, log, metrics, tasks })

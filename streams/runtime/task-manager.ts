@@ -1,0 +1,161 @@
+/**
+ * The tasks and standbys of one topology in one instance, kept as the group says.
+ *
+ * Invariants:
+ * 1. What is assigned again goes on where it is: a rebalance stops only what moves.
+ * 2. Assignments are carried out one after the other, and within one everything that is let go is closed before anything is
+ *    opened: a database has one user.
+ */
+import type { PartitionOffset } from '../ports/log.ts'
+import { LocalState, type TaskPlace } from './local-state.ts'
+import { StandbyDriver, type StandbyState } from './standby-driver.ts'
+import { type DriverState, TaskDriver } from './task-driver.ts'
+import type { TaskEnvironment } from './task-environment.ts'
+
+/** By task. */
+export interface TasksWanted {
+  readonly active: ReadonlyMap<string, TaskPlace>
+  readonly standby: ReadonlyMap<string, TaskPlace>
+  /** Standbys whose tasks move here as soon as they are up to date. */
+  readonly warmUp: ReadonlyMap<string, TaskPlace>
+}
+
+export interface TaskManagerEvents {
+  onFailed(error: unknown): void
+  /** A warm-up is up to date: the group should be shared out anew. */
+  onWarmedUp(taskId: string): void
+}
+
+/** Instances that see a lag differently must not have the group shared out again and again. */
+const warmedUpMinIntervalMs = 10_000
+
+export class TaskManager {
+  private readonly environment: TaskEnvironment
+  private readonly events: TaskManagerEvents
+  private readonly localState: LocalState
+  private readonly drivers = new Map<string, TaskDriver>()
+  private readonly standbys = new Map<string, StandbyDriver>()
+  private warmingUp: ReadonlySet<string> = new Set()
+  private toldWarmMs = Number.NEGATIVE_INFINITY
+  private isAssigned = false
+  private isStopping = false
+  private reconciling: Promise<void> = Promise.resolve()
+
+  constructor(environment: TaskEnvironment, events: TaskManagerEvents) {
+    this.environment = environment
+    this.events = events
+    this.localState = new LocalState(environment)
+  }
+
+  /** Finds the state that an earlier run left. */
+  start(): Promise<void> {
+    return this.localState.scan()
+  }
+
+  assign(wanted: TasksWanted): void {
+    this.reconciling = this.reconciling
+      .then(() => this.reconcile(wanted))
+      .catch((error: unknown) => this.events.onFailed(error))
+  }
+
+  /** Whether the first assignment has been taken up. */
+  get assigned(): boolean {
+    return this.isAssigned
+  }
+
+  tasks(): ReadonlyMap<string, DriverState> {
+    return new Map([...this.drivers].map(([id, { state }]) => [id, state]))
+  }
+
+  standbyStates(): ReadonlyMap<string, StandbyState> {
+    return new Map([...this.standbys].map(([id, { state }]) => [id, state]))
+  }
+
+  /** What the group is told: the tasks that run here, and what the state lacks that is here. */
+  holdings(): { readonly running: string[]; readonly lags: Record<string, number> } {
+    const lags = this.localState.lags()
+    const running: string[] = []
+    for (const [id, { state, isStateful }] of this.drivers) {
+      if (state.kind === 'given-up' || state.kind === 'failed') continue
+      running.push(id)
+      if (!isStateful) continue
+      if (state.kind === 'running') lags[id] = 0
+      if (state.kind === 'restoring') lags[id] = state.progress.total - state.progress.done
+    }
+    for (const [id, { lag }] of this.standbys) if (lag !== null) lags[id] = lag
+    return { running, lags }
+  }
+
+  /**
+   * Where the tasks stand, by `topic-partition`; undefined while that is not known, because they are not assigned yet or not
+   * open. With an external sink it is what the sink holds, which the group's offsets may be ahead of.
+   */
+  committedOffsets(): ReadonlyMap<string, number> | undefined {
+    if (!this.isAssigned) return undefined
+    const offsets = new Map<string, number>()
+    for (const { committedOffsets, state } of this.drivers.values()) {
+      if (committedOffsets === undefined && state.kind !== 'given-up') return undefined
+      const known: readonly PartitionOffset[] = committedOffsets ?? []
+      for (const { topic, partition, offset } of known) offsets.set(`${topic}-${partition}`, offset)
+    }
+    return offsets
+  }
+
+  /** Lets tasks with nothing more at hand commit at once. */
+  awaitCommits(): void {
+    for (const driver of this.drivers.values()) driver.awaitCommit()
+  }
+
+  /** Commits, and lets everything go. Nothing is opened any more. */
+  async stop(): Promise<void> {
+    this.isStopping = true
+    const all = () => [...this.drivers.values(), ...this.standbys.values()]
+    // Told before waiting for an assignment under way, which may wait for one of them.
+    for (const one of all()) void one.stop()
+    await this.reconciling
+    await Promise.all(all().map((one) => one.stop()))
+    await this.localState.close()
+  }
+
+  private async reconcile(wanted: TasksWanted): Promise<void> {
+    if (this.isStopping) return
+    const copies = new Map([...wanted.standby, ...wanted.warmUp])
+    const lost = [...this.drivers].filter(
+      ([id, { state }]) => !wanted.active.has(id) || state.kind === 'given-up',
+    )
+    const dropped = [...this.standbys].filter(([id, { state }]) => !copies.has(id) || state.kind === 'failed')
+    const released = [...lost, ...dropped].map(([, one]) => one)
+    await Promise.all(released.map((one) => one.stop()))
+    if (this.isStopping) return
+    for (const [id] of lost) this.drivers.delete(id)
+    for (const [id] of dropped) this.standbys.delete(id)
+    const elsewhere = released.filter(({ taskId }) => !wanted.active.has(taskId) && !copies.has(taskId))
+    await Promise.all(elsewhere.map(({ place }) => this.localState.release(place)))
+    const opening = [...wanted.active.keys(), ...copies.keys()]
+    await Promise.all(opening.map((id) => this.localState.take(id)))
+    if (this.isStopping) return
+    for (const [id, place] of wanted.active) {
+      if (!this.drivers.has(id)) this.drivers.set(id, this.newDriver(place))
+    }
+    this.warmingUp = new Set(wanted.warmUp.keys())
+    for (const [id, place] of copies) {
+      if (!this.standbys.has(id)) this.standbys.set(id, this.newStandby(id, place))
+    }
+    this.localState.settled()
+    this.isAssigned = true
+  }
+
+  private newDriver({ subTopology, partition }: TaskPlace): TaskDriver {
+    return new TaskDriver(this.environment, subTopology, partition, (error) => this.events.onFailed(error))
+  }
+
+  private newStandby(id: string, place: TaskPlace): StandbyDriver {
+    const { clock, settings } = this.environment
+    return new StandbyDriver(this.environment, place, (lag) => {
+      if (!this.warmingUp.has(id) || lag > settings.warmUpMaxLag) return
+      if (clock.now() - this.toldWarmMs < warmedUpMinIntervalMs) return
+      this.toldWarmMs = clock.now()
+      this.events.onWarmedUp(id)
+    })
+  }
+}
