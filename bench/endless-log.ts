@@ -8,6 +8,7 @@ import {
   type PartitionOffset,
   type RecordBatch,
   StreamsError,
+  type TopicOutcome,
   type TopicPartition,
   type TopicSettings,
   type TransactionalProducer,
@@ -25,8 +26,9 @@ export class EndlessLog implements Log {
     this.batches = batches
   }
 
-  async createTopics(topics: readonly TopicSettings[]): Promise<void> {
+  async createTopics(topics: readonly TopicSettings[]): Promise<TopicOutcome[]> {
     for (const topic of topics) this.topics.set(topic.name, topic)
+    return topics.map(() => 'created')
   }
 
   async describeTopics(): Promise<TopicSettings[]> {

@@ -35,6 +35,8 @@ export interface TopicSettings {
   readonly timestampType: 'create' | 'append'
 }
 
+export type TopicOutcome = 'created' | 'exists'
+
 export interface OffsetRange extends TopicPartition {
   /** The first offset still there. */
   readonly start: number
@@ -44,11 +46,13 @@ export interface OffsetRange extends TopicPartition {
 
 export interface Log {
   /**
-   * Creates the topics that are missing. One that exists is left as it is.
-   * @throws TOPIC_MISMATCH when one exists with other settings, naming the setting, what it is and what it should be.
+   * Creates the topics that are missing, and says of each, in the order asked, whether it did. One that exists is left as
+   * it is.
+   * @throws TOPIC_MISMATCH when some exist with other settings, naming for each topic and setting what it is, what it should
+   *   be and how to change it; then none is created.
    */
-  createTopics(topics: readonly TopicSettings[]): Promise<void>
-  /** The settings of all topics, or of those named. @throws TOPIC_UNKNOWN */
+  createTopics(topics: readonly TopicSettings[]): Promise<TopicOutcome[]>
+  /** The settings as they are now of all topics, or of those named. @throws TOPIC_UNKNOWN */
   describeTopics(names?: readonly string[]): Promise<TopicSettings[]>
   /** @throws TOPIC_UNKNOWN */
   offsetRanges(partitions: readonly TopicPartition[]): Promise<OffsetRange[]>

@@ -8,6 +8,7 @@
  * 4. Rebalances that take seconds, come more often than members do, and go by whatever leader there is.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { StreamsError } from '../../streams/errors.ts'
 import type { Log } from '../../streams/ports/log.ts'
 import { compactionContract } from './log-contract-compaction.ts'
 import { groupContract } from './log-contract-groups.ts'
@@ -69,6 +70,58 @@ function topicContract(log: () => Log): void {
     await log().createTopics([{ name, partitions: 1, cleanup: 'delete', timestampType: 'create' }])
     await waitFor('the record', async () => (await endOf(log(), name)) > 0)
     expect((await readAll(log(), name)).map((record) => record.value)).toEqual(['kept'])
+  })
+
+  it('should say which topics it created, in the order asked', async () => {
+    const settings = { partitions: 1, cleanup: 'delete', timestampType: 'create' } as const
+    const [one, other] = [uniqueName('topic'), uniqueName('topic')]
+    expect(await log().createTopics([])).toEqual([])
+    expect(await log().createTopics([{ name: one, ...settings }])).toEqual(['created'])
+    expect(await log().createTopics([other, one].map((name) => ({ name, ...settings })))).toEqual([
+      'created',
+      'exists',
+    ])
+    const both = [one, other].map((name) => ({ name, ...settings }))
+    expect(await log().createTopics(both)).toEqual(['exists', 'exists'])
+  })
+
+  it('should create a topic once when several ask for it at a time', async () => {
+    const settings = { partitions: 2, cleanup: 'compact', timestampType: 'create' } as const
+    const names = [uniqueName('topic'), uniqueName('topic')]
+    const wanted = names.map((name) => ({ name, ...settings }))
+    const outcomes = await Promise.all([1, 2, 3].map(() => log().createTopics(wanted)))
+    for (const index of [0, 1]) {
+      expect(outcomes.filter((outcome) => outcome[index] === 'created')).toHaveLength(1)
+    }
+    expect(await log().describeTopics(names)).toEqual(wanted)
+  })
+
+  it('should name all that is not as needed in one error, and create nothing then', async () => {
+    const [one, other, missing] = [
+      await newTopic(log(), { partitions: 2 }),
+      await newTopic(log(), { retentionMs: 5000 }),
+      uniqueName('missing'),
+    ]
+    const settings = { partitions: 1, cleanup: 'compact-delete', timestampType: 'append' } as const
+    const refused = log().createTopics([missing, one, other].map((name) => ({ name, ...settings })))
+    const named = [
+      { topic: one, setting: 'partitions', is: 2, should: 1 },
+      { topic: one, setting: 'cleanup', is: 'delete', should: 'compact-delete' },
+      { topic: one, setting: 'timestampType', is: 'create', should: 'append' },
+      { topic: other, setting: 'cleanup', is: 'delete', should: 'compact-delete' },
+      { topic: other, setting: 'timestampType', is: 'create', should: 'append' },
+      { topic: other, setting: 'retentionMs', is: 5000, should: 'not limited' },
+    ]
+    const lines = await refused.then(
+      () => [],
+      (error: StreamsError) => (error.code === 'TOPIC_MISMATCH' ? error.message.split('\n') : [error]),
+    )
+    expect(lines).toHaveLength(1 + named.length)
+    for (const { topic, setting, is, should } of named) {
+      const line = new RegExp(`^  topic "${topic}": ${setting} is ${is}, it should be ${should}: .+`)
+      expect(lines).toContainEqual(expect.stringMatching(line))
+    }
+    await expect(log().describeTopics([missing])).rejects.toMatchObject({ code: 'TOPIC_UNKNOWN' })
   })
 
   it('should refuse other settings, naming the setting, what it is and what it should be', async () => {

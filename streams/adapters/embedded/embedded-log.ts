@@ -17,6 +17,7 @@ import type {
   OffsetRange as OffsetRangeOf,
   PartitionOffset,
   ReaderOptions,
+  TopicOutcome,
   TopicPartition,
   TopicSettings,
   TransactionalProducer,
@@ -88,9 +89,9 @@ export class EmbeddedLog implements Log {
     this.cleanEvery(options.cleaningIntervalMs === undefined ? 5 * 60_000 : options.cleaningIntervalMs)
   }
 
-  async createTopics(topics: readonly TopicSettings[]): Promise<void> {
+  async createTopics(topics: readonly TopicSettings[]): Promise<TopicOutcome[]> {
     this.checkOpen()
-    this.topics.create(topics, this.queue)
+    return this.topics.create(topics, this.queue)
   }
 
   async describeTopics(names?: readonly string[]): Promise<TopicSettings[]> {

@@ -1,7 +1,8 @@
 /** The topics of the embedded log: their settings, kept in the store, and their partitions. */
 import { StreamsError } from '../../errors.ts'
-import type { TopicPartition, TopicSettings } from '../../ports/log.ts'
+import type { TopicOutcome, TopicPartition, TopicSettings } from '../../ports/log.ts'
 import type { Store } from '../../ports/store.ts'
+import { type TopicMismatch, topicMismatchError } from '../topic-mismatches.ts'
 import { topicKey, topicOfKey, topicRows } from './log-keys.ts'
 import { Partition, type TopicIdentity } from './partition.ts'
 import type { RowCache } from './row-cache.ts'
@@ -54,16 +55,19 @@ export class Topics {
     )
   }
 
-  /** Creates all that are missing, or none when one of them cannot be. */
-  create(wanted: readonly TopicSettings[], queue: WriteQueue): void {
+  /** Creates all that are missing, or none when one of them cannot be. @throws TOPIC_MISMATCH, CONFIGURATION_INVALID */
+  create(wanted: readonly TopicSettings[], queue: WriteQueue): TopicOutcome[] {
     const missing = new Map<string, TopicSettings>()
-    for (const settings of wanted) {
+    const mismatches: TopicMismatch[] = []
+    const outcomes = wanted.map((settings): TopicOutcome => {
       checkSettings(settings)
       const existing = this.byName.get(settings.name)?.settings ?? missing.get(settings.name)
       if (existing === undefined) missing.set(settings.name, onlySettings(settings))
-      else checkSame(existing, settings)
-    }
-    if (missing.size === 0) return
+      else mismatches.push(...mismatchesOf(existing, settings))
+      return existing === undefined ? 'created' : 'exists'
+    })
+    if (mismatches.length > 0) throw topicMismatchError(mismatches)
+    if (missing.size === 0) return outcomes
     const firstId = this.nextId
     queue.writeNow((batch) => {
       let id = firstId
@@ -73,6 +77,7 @@ export class Topics {
     })
     let id = firstId
     for (const settings of missing.values()) this.add(id++, settings)
+    return outcomes
   }
 
   private add(id: number, settings: TopicSettings): void {
@@ -115,16 +120,15 @@ function invalid(message: string): StreamsError {
   return new StreamsError('CONFIGURATION_INVALID', message)
 }
 
-function checkSame(existing: TopicSettings, wanted: TopicSettings): void {
-  for (const setting of comparedSettings) {
-    const is = existing[setting] ?? null
-    const shouldBe = wanted[setting] ?? null
-    if (is === shouldBe) continue
-    throw new StreamsError(
-      'TOPIC_MISMATCH',
-      `topic "${wanted.name}": ${setting} is ${is ?? 'not set'}, it should be ${shouldBe ?? 'not set'}: ` +
-        'use a topic of another name, or change the declaration to what exists',
-      { details: { topic: wanted.name, setting, is, shouldBe } },
-    )
-  }
+function mismatchesOf(existing: TopicSettings, wanted: TopicSettings): TopicMismatch[] {
+  const remedy = 'use a topic of another name, or change the declaration to what exists'
+  return comparedSettings
+    .filter((setting) => existing[setting] !== wanted[setting])
+    .map((setting) => ({
+      topic: wanted.name,
+      setting,
+      is: existing[setting] ?? 'not limited',
+      should: wanted[setting] ?? 'not limited',
+      remedy,
+    }))
 }

@@ -68,6 +68,16 @@ export class Connections {
     })
   }
 
+  /** The broker that changes topics: any since KRaft, one in particular before. */
+  async callController<T>(call: Call<T>): Promise<T> {
+    await this.connect()
+    return translated(async () => {
+      await this.cluster.refreshMetadata()
+      const broker = await this.cluster.findControllerBroker()
+      return broker.connectionPool.send(toRawCall(call, this.settings.requestTimeoutMs))
+    })
+  }
+
   /** A connection that nobody else uses. */
   async openOwn(nodeId: number): Promise<OwnConnection> {
     await this.connect()

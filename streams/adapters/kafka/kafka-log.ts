@@ -19,6 +19,7 @@ import type {
   OffsetRange,
   PartitionOffset,
   ReaderOptions,
+  TopicOutcome,
   TopicPartition,
   TopicSettings,
   TransactionalProducer,
@@ -76,9 +77,9 @@ export class KafkaLog implements Log {
     await this.connections.connect()
   }
 
-  async createTopics(topics: readonly TopicSettings[]): Promise<void> {
+  async createTopics(topics: readonly TopicSettings[]): Promise<TopicOutcome[]> {
     this.checkOpen()
-    if (topics.length > 0) await this.topics.create(topics)
+    return topics.length === 0 ? [] : this.topics.create(topics)
   }
 
   async describeTopics(names?: readonly string[]): Promise<TopicSettings[]> {

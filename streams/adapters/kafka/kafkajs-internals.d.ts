@@ -162,6 +162,7 @@ declare module 'kafkajs/src/cluster/index.js' {
     disconnect(): Promise<void>
     refreshMetadata(): Promise<void>
     findBroker(options: { nodeId: string }): Promise<Broker>
+    findControllerBroker(): Promise<Broker>
   }
   export default Cluster
 }

@@ -1,26 +1,23 @@
 /** Topics and their settings, created where they are missing and compared where they exist. */
-import { StreamsError } from '../../errors.ts'
-import type { TopicSettings } from '../../ports/log.ts'
+import type { TopicOutcome, TopicSettings } from '../../ports/log.ts'
+import { topicMismatchError } from '../topic-mismatches.ts'
 import { kafkaError } from './kafka-error.ts'
 import type { Leaders } from './leaders.ts'
 import {
   createTopics,
-  type DescribedConfiguration,
   describeConfigurations,
   describeTopicLayouts,
-  type NewTopic,
   type TopicLayout,
 } from './protocol/cluster-calls.ts'
-import { code } from './protocol/error-codes.ts'
+import { code, describeCode } from './protocol/error-codes.ts'
 import { Backoff, isPassing } from './retrying.ts'
-
-const cleanupPolicies = { delete: 'delete', compact: 'compact', 'compact-delete': 'compact,delete' } as const
-const timestampTypes = { create: 'CreateTime', append: 'LogAppendTime' } as const
-const settingNames = {
-  cleanup: 'cleanup.policy',
-  retentionMs: 'retention.ms',
-  timestampType: 'message.timestamp.type',
-}
+import {
+  type DescribedTopic,
+  mismatchesOf,
+  newTopicOf,
+  settingNames,
+  topicSettingsOf,
+} from './topic-settings.ts'
 
 export class Topics {
   private readonly leaders: Leaders
@@ -30,22 +27,26 @@ export class Topics {
   }
 
   /** @throws TOPIC_MISMATCH, LOG_REFUSED, CONFIGURATION_INVALID */
-  async create(topics: readonly TopicSettings[]): Promise<void> {
+  async create(topics: readonly TopicSettings[]): Promise<TopicOutcome[]> {
     const names = topics.map(({ name }) => name)
     const layouts = await this.untilPassed(() => this.leaders.refresh(names))
     const missing = new Set(
       layouts.filter(({ errorCode }) => errorCode === code.unknownTopicOrPartition).map(({ name }) => name),
     )
-    const existing = topics.filter(({ name }) => !missing.has(name))
-    if (existing.length > 0) await this.verify(existing)
-    if (missing.size === 0) return
-    const raced = await this.createMissing(topics.filter(({ name }) => missing.has(name)))
+    await this.verify(topics.filter(({ name }) => !missing.has(name)))
+    if (missing.size === 0) return topics.map(() => 'exists')
+    const created = await this.createMissing(topics.filter(({ name }) => missing.has(name)))
     await this.untilLed(names)
-    if (raced.length > 0) await this.verify(raced)
+    await this.verify(topics.filter(({ name }) => missing.has(name) && !created.has(name)))
+    return names.map((name) => (created.has(name) ? 'created' : 'exists'))
   }
 
   /** @throws TOPIC_UNKNOWN */
   async describe(names?: readonly string[]): Promise<TopicSettings[]> {
+    return (await this.described(names)).map(topicSettingsOf)
+  }
+
+  private async described(names: readonly string[] | undefined): Promise<DescribedTopic[]> {
     const layouts = await this.untilPassed(() => this.layouts(names))
     if (layouts.length === 0) return []
     const configurations = await this.untilPassed(() =>
@@ -66,7 +67,7 @@ export class Topics {
           configuration?.errorMessage,
         )
       }
-      return settingsOf(layout, configuration)
+      return { layout, configuration }
     })
   }
 
@@ -85,25 +86,30 @@ export class Topics {
     return names.map((name) => layouts.find((layout) => layout.name === name)!)
   }
 
-  /** Answers the topics that another created meanwhile. */
-  private async createMissing(topics: readonly TopicSettings[]): Promise<TopicSettings[]> {
+  /** Answers the names of those that it created: another may have been faster with the others. */
+  private async createMissing(topics: readonly TopicSettings[]): Promise<ReadonlySet<string>> {
     const { requestTimeoutMs, replicationFactor } = this.leaders.settings
-    return this.untilPassed(async () => {
-      const answers = await this.leaders.connections.callAny(
+    const created = new Set<string>()
+    let open = topics
+    await this.untilPassed(async () => {
+      const answers = await this.leaders.connections.callController(
         createTopics(
-          topics.map((topic) => newTopic(topic, replicationFactor)),
+          open.map((topic) => newTopicOf(topic, replicationFactor)),
           requestTimeoutMs,
         ),
       )
-      for (const { name, errorCode, errorMessage } of answers) {
-        if (errorCode === code.none || errorCode === code.topicAlreadyExists) continue
-        throw kafkaError(`creating topic "${name}"`, errorCode, undefined, errorMessage)
-      }
-      const raced = new Set(
-        answers.filter(({ errorCode }) => errorCode === code.topicAlreadyExists).map(({ name }) => name),
+      const failures = answers.filter(
+        ({ errorCode }) => errorCode !== code.none && errorCode !== code.topicAlreadyExists,
       )
-      return topics.filter(({ name }) => raced.has(name))
+      for (const { name, errorCode } of answers) if (errorCode === code.none) created.add(name)
+      open = open.filter(({ name }) => failures.some((failure) => failure.name === name))
+      const failure =
+        failures.find(({ errorCode }) => describeCode(errorCode).reaction === 'fail') ?? failures[0]
+      if (failure === undefined) return
+      const { name, errorCode, errorMessage } = failure
+      throw kafkaError(`creating topic "${name}"`, errorCode, undefined, errorMessage)
     })
+    return created
   }
 
   /** Brokers learn of a new topic one after the other. */
@@ -123,14 +129,13 @@ export class Topics {
   }
 
   private async verify(topics: readonly TopicSettings[]): Promise<void> {
-    const described = await this.describe(topics.map(({ name }) => name))
-    topics.forEach((wanted, index) => {
-      const actual = described[index]!
-      const retention = wanted.cleanup === 'compact' ? [] : (['retentionMs'] as const)
-      for (const setting of ['partitions', 'cleanup', 'timestampType', ...retention] as const) {
-        if (actual[setting] !== wanted[setting]) throw mismatch(wanted, setting, actual[setting])
-      }
-    })
+    if (topics.length === 0) return
+    const { replicationFactor, brokers } = this.leaders.settings
+    const described = await this.described(topics.map(({ name }) => name))
+    const mismatches = topics.flatMap((wanted, index) =>
+      mismatchesOf(wanted, described[index]!, { replicationFactor, broker: brokers[0]! }),
+    )
+    if (mismatches.length > 0) throw topicMismatchError(mismatches)
   }
 
   private async untilPassed<T>(action: () => Promise<T>): Promise<T> {
@@ -144,49 +149,4 @@ export class Topics {
       await backoff.pause()
     }
   }
-}
-
-function newTopic(topic: TopicSettings, replicationFactor: number): NewTopic {
-  const { name, partitions, cleanup, retentionMs, timestampType } = topic
-  return {
-    name,
-    partitions,
-    replicationFactor,
-    configuration: {
-      [settingNames.cleanup]: cleanupPolicies[cleanup],
-      [settingNames.timestampType]: timestampTypes[timestampType],
-      ...(cleanup === 'compact' ? {} : { [settingNames.retentionMs]: `${retentionMs ?? -1}` }),
-    },
-  }
-}
-
-function settingsOf({ name, leaders }: TopicLayout, { settings }: DescribedConfiguration): TopicSettings {
-  const policies = new Set(
-    (settings.get(settingNames.cleanup) ?? 'delete').split(',').map((one) => one.trim()),
-  )
-  const cleanup = !policies.has('compact') ? 'delete' : policies.has('delete') ? 'compact-delete' : 'compact'
-  const retentionMs = Number(settings.get(settingNames.retentionMs) ?? -1)
-  const appended = settings.get(settingNames.timestampType) === timestampTypes.append
-  return {
-    name,
-    partitions: leaders.length,
-    cleanup,
-    ...(retentionMs < 0 || cleanup === 'compact' ? {} : { retentionMs }),
-    timestampType: appended ? 'append' : 'create',
-  }
-}
-
-function mismatch(
-  wanted: TopicSettings,
-  setting: 'partitions' | 'cleanup' | 'timestampType' | 'retentionMs',
-  actual: string | number | undefined,
-): StreamsError {
-  const is = actual ?? 'not limited'
-  const should = wanted[setting] ?? 'not limited'
-  const kafkaName = setting === 'partitions' ? 'its partition count' : settingNames[setting]
-  return new StreamsError(
-    'TOPIC_MISMATCH',
-    `topic "${wanted.name}" exists with ${setting} ${is}, but ${should} is needed; change ${kafkaName} or use another topic`,
-    { details: { topic: wanted.name, setting, is, should } },
-  )
 }

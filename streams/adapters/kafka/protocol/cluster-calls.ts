@@ -7,6 +7,8 @@ export interface TopicLayout {
   /** The leading broker of each partition, by partition; -1 while there is none. */
   readonly leaders: readonly number[]
   readonly internal: boolean
+  /** Of the partition with the fewest copies. */
+  readonly replicationFactor: number
 }
 
 /** The topics named, or all. Asking creates none. */
@@ -34,14 +36,16 @@ export function describeTopicLayouts(names: readonly string[] | undefined): Call
         const name = reader.string()
         const internal = reader.bool()
         const leaders: number[] = []
+        let replicationFactor = Number.POSITIVE_INFINITY
         reader.array(() => {
           reader.int16()
           const partition = reader.int32()
           leaders[partition] = reader.int32()
           reader.int32()
-          for (let list = 0; list < 3; list++) reader.array(() => reader.int32())
+          const [replicas] = [0, 1, 2].map(() => reader.array(() => reader.int32()))
+          replicationFactor = Math.min(replicationFactor, replicas!.length)
         })
-        return { name, errorCode, leaders, internal }
+        return { name, errorCode, leaders, internal, replicationFactor }
       })
     },
   }
@@ -115,8 +119,12 @@ export function createTopics(topics: readonly NewTopic[], timeoutMs: number): Ca
 
 const topicResource = 2
 
+/** Where a setting's value comes from: 1 is the topic's own, the others are the brokers'. */
+const ownSource = 1
+
 export interface DescribedConfiguration extends NamedAnswer {
-  readonly settings: ReadonlyMap<string, string | null>
+  /** `isOwn` where the value was set for this topic. */
+  readonly settings: ReadonlyMap<string, { readonly value: string | null; readonly isOwn: boolean }>
 }
 
 export function describeConfigurations(
@@ -141,17 +149,17 @@ export function describeConfigurations(
         const errorMessage = reader.nullableString()
         reader.int8()
         const name = reader.string()
-        const entries = reader.array((): [string, string | null] => {
-          const entry: [string, string | null] = [reader.string(), reader.nullableString()]
+        const entries = reader.array((): [string, { value: string | null; isOwn: boolean }] => {
+          const [setting, value] = [reader.string(), reader.nullableString()]
           reader.bool()
-          reader.int8()
+          const isOwn = reader.int8() === ownSource
           reader.bool()
           reader.array(() => {
             reader.string()
             reader.nullableString()
             reader.int8()
           })
-          return entry
+          return [setting, { value, isOwn }]
         })
         return { name, errorCode, errorMessage, settings: new Map(entries) }
       }),
