@@ -1,6 +1,6 @@
 /** SQL: databases, their migrations, typed tables and the transactional sink. */
 export type { Database, DatabaseOptions, DatabaseRow, Dialect, Transaction } from './database.ts'
-export { type AppliedMigration, migrate } from './migrate.ts'
+export { type AppliedMigration, migrate, pendingMigrations } from './migrate.ts'
 export { openDatabase } from './open.ts'
 export { orderEventTable, orderHeaderTable, orderLineTable, orderRejectionTable } from './order-tables.ts'
 export { type SqlSinkOptions, sqlSink } from './sink.ts'

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { servers, type TestDatabase } from '../tests/support/sql-databases.ts'
 import type { Database } from './database.ts'
-import { migrate } from './migrate.ts'
+import { migrate, pendingMigrations } from './migrate.ts'
 import { orderEventTable, orderHeaderTable, orderLineTable, orderRejectionTable } from './order-tables.ts'
 import { sinkProgressTable } from './progress.ts'
 import type { Table } from './table.ts'
@@ -65,6 +65,13 @@ for (const server of servers) {
         'CREATE TABLE more (id BIGINT NOT NULL PRIMARY KEY);\n',
       )
       expect(await migrate(home.database, directory)).toEqual([{ version: 2, name: 'more' }])
+    })
+
+    it('should tell which migrations are pending, and change nothing by that', async () => {
+      expect(await pendingMigrations(home.database)).toEqual([{ version: 1, name: 'orders' }])
+      expect(await tableNames(home.database)).toEqual([])
+      await migrate(home.database)
+      expect(await pendingMigrations(home.database)).toEqual([])
     })
 
     it('should apply each migration once when several processes start together', async () => {

@@ -25,14 +25,7 @@ export interface AppliedMigration {
  */
 export async function migrate(database: Database, directory = ownMigrations()): Promise<AppliedMigration[]> {
   return database.changeSchema(async (session) => {
-    const postgrator = await migrator(database, session, directory)
-    const [present, newest] = [await postgrator.getDatabaseVersion(), await postgrator.getMaxVersion()]
-    if (present > newest) {
-      throw failure(
-        database,
-        `its schema has version ${present}, and this program knows ${newest}: start a newer version of the program`,
-      )
-    }
+    const { postgrator } = await versions(database, session, directory)
     try {
       const applied = await postgrator.migrate()
       return applied.map(({ version, name }) => ({ version, name }))
@@ -40,6 +33,30 @@ export async function migrate(database: Database, directory = ownMigrations()): 
       throw explained(database, error)
     }
   })
+}
+
+/** The migrations that `migrate` would apply; nothing is changed. @throws as `migrate` does */
+export async function pendingMigrations(
+  database: Database,
+  directory = ownMigrations(),
+): Promise<AppliedMigration[]> {
+  return database.changeSchema(async (session) => {
+    const { postgrator, present, newest } = await versions(database, session, directory)
+    return postgrator.getRunnableMigrations(present, newest).map(({ version, name }) => ({ version, name }))
+  })
+}
+
+/** @throws SINK_FAILED when the schema is newer than the program */
+async function versions(database: Database, session: SchemaSession, directory: string) {
+  const postgrator = await migrator(database, session, directory)
+  const [present, newest] = [await postgrator.getDatabaseVersion(), await postgrator.getMaxVersion()]
+  if (present > newest) {
+    throw failure(
+      database,
+      `its schema has version ${present}, and this program knows ${newest}: start a newer version of the program`,
+    )
+  }
+  return { postgrator, present, newest }
 }
 
 async function migrator(database: Database, session: SchemaSession, directory: string): Promise<Postgrator> {

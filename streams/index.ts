@@ -62,6 +62,7 @@ export { type CommitStep, commitSteps } from './runtime/commit.ts'
 export { attemptHeader, contentOmittedHeader } from './runtime/dead-letters.ts'
 export { followToEnd } from './runtime/follow-to-end.ts'
 export { checkpointTopic, deadLetterTopic } from './runtime/internal-topics.ts'
+export { registerSchemas, requiredTopics } from './runtime/requirements.ts'
 export type { RestoreProgress } from './runtime/restore.ts'
 export {
   defaultSettings,
