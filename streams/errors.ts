@@ -50,6 +50,11 @@ export const errorCatalogue = {
   SINK_FENCED: { recovery: 'fenced', summary: 'A newer owner of the task writes to the sink.' },
   MEMBER_UNKNOWN: { recovery: 'fenced', summary: 'The consumer group no longer counts this member.' },
 
+  INSTANCE_FENCED: {
+    recovery: 'stop',
+    summary: 'Another process has joined the consumer group under the name of this instance.',
+  },
+
   // The task starts over from its last commit.
   TRANSACTION_OUTCOME_UNKNOWN: {
     recovery: 'rebuild-task',

@@ -151,6 +151,11 @@ export interface Assignor {
 export interface GroupOptions {
   readonly groupId: string
   readonly topics: readonly string[]
+  /**
+   * Names the member over restarts: who joins under the name of a member takes its place, with its share, and nobody else
+   * notices. Kafka's static membership (KIP-345). The member that was replaced is lost with INSTANCE_FENCED.
+   */
+  readonly instanceId?: string
   readonly assignor: Assignor
   /** What the assignor learns of this member; asked anew at every rebalance. */
   userData(): Uint8Array

@@ -64,6 +64,7 @@ export class StreamsApp {
           settings,
           {
             instanceId: options.instanceId ?? 'instance-1',
+            isNamed: options.instanceId !== undefined,
             zone: options.zone ?? null,
             endpoint: options.endpoint ?? null,
           },

@@ -97,6 +97,8 @@ export async function prepareTopology(
 export interface InstanceIdentity {
   /** Names the instance and its state directory; the same after a restart. */
   readonly instanceId: string
+  /** Whether a process that is started again under this id takes the place of the one before. */
+  readonly isNamed: boolean
   readonly zone: string | null
   /** Where other instances reach it, as `host:port`; null when it serves nothing. */
   readonly endpoint: string | null
@@ -176,8 +178,12 @@ export class TopologyRunner {
     this.member = await ports.log.joinGroup({
       groupId: environment.groupId,
       topics,
+      ...(identity.isNamed ? { instanceId: identity.instanceId } : {}),
       assignor: taskAssignor(settings),
-      userData: () => encodeMemberData({ ...identity, topology: shape, ...tasks.holdings() }),
+      userData: () => {
+        const { instanceId, zone, endpoint } = identity
+        return encodeMemberData({ instanceId, zone, endpoint, topology: shape, ...tasks.holdings() })
+      },
       onRebalancing: () => {},
       onAssigned: (assignment) => this.assigned(tasks, assignment),
       onLost: (error) => this.fail(error),

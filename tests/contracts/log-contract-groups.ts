@@ -107,6 +107,33 @@ export function groupContract(log: () => Log): void {
     await last.leave()
   })
 
+  it('should give the place of a member to who joins under its name, unnoticed by others', async () => {
+    const topic = await newTopic(log(), { partitions: 4 })
+    const groupId = uniqueName('group')
+    const other = await new TestMember().named('other').join(log(), groupId, [topic], 'o')
+    const first = await new TestMember().named('one').join(log(), groupId, [topic], 'a')
+    const shares = await settled([other, first])
+    const [events, generation] = [other.events.length, other.assigned!.generation]
+
+    const second = await new TestMember().named('one').join(log(), groupId, [topic], 'b')
+    expect(await settled([other, second])).toEqual(shares)
+    expect(second.assigned!.generation).toBe(generation)
+    expect(other.events).toHaveLength(events)
+    await waitFor('the first to be told', () => first.lost.length > 0)
+    expect(first.lost).toMatchObject([{ code: 'INSTANCE_FENCED' }])
+    expect(second.memberId).not.toBe(first.memberId)
+
+    other.rejoin()
+    await settled([other, second], generation)
+    expect(Buffer.from(second.assigned!.userData).toString()).toBe('b,o')
+    await first.leave()
+    const before = second.assigned!.generation
+    await second.leave()
+    const [left] = await settled([other], before)
+    expect(left).toHaveLength(4)
+    await other.leave()
+  })
+
   it('should give members only partitions of topics that they asked for', async () => {
     const [left, right] = [await newTopic(log(), { partitions: 2 }), await newTopic(log(), { partitions: 2 })]
     const groupId = uniqueName('group')

@@ -133,13 +133,20 @@ export class TestMember {
   readonly events: ('rebalancing' | Assigned)[] = []
   readonly lost: StreamsError[] = []
   userData = 'none'
+  instanceId: string | undefined
   private member: GroupMember | undefined
+
+  named(instanceId: string): this {
+    this.instanceId = instanceId
+    return this
+  }
 
   async join(log: Log, groupId: string, topics: readonly string[], userData = 'none'): Promise<this> {
     this.userData = userData
     this.member = await log.joinGroup({
       groupId,
       topics,
+      ...(this.instanceId === undefined ? {} : { instanceId: this.instanceId }),
       assignor: roundRobin,
       userData: () => Buffer.from(this.userData),
       onRebalancing: () => this.events.push('rebalancing'),

@@ -1,7 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { type EmbeddedLog, openEmbeddedLog } from '../../streams/adapters/embedded/embedded-log.ts'
 import { MemoryStoreProvider } from '../../streams/adapters/memory/memory-store.ts'
+import { openConfluentRegistry } from '../../streams/adapters/registry/confluent-registry.ts'
 import { openLogRegistry } from '../../streams/adapters/registry/log-registry.ts'
+import { systemClock } from '../../streams/adapters/system/system-clock.ts'
+import type { SchemaRegistry } from '../../streams/ports/registry.ts'
 import { ManualClock } from '../../streams/testing/manual-clock.ts'
 import { MemoryRegistry } from '../../streams/testing/memory-registry.ts'
 import { registryContract } from './registry-contract.ts'
@@ -19,7 +23,42 @@ registryContract('in the log', async () => {
   return { registry: await openLogRegistry({ log, clock }), dispose: () => log.close() }
 })
 
+const registryUrl = process.env['TEST_REGISTRY_URL'] ?? ''
+
+registryContract(
+  registryUrl === '' ? 'Confluent (skipped: TEST_REGISTRY_URL=http://host:port runs it)' : 'Confluent',
+  async () => {
+    const registry = await openConfluentRegistry({ url: registryUrl, clock: systemClock })
+    return { registry: onlyOwnSubjects(registry), dispose: async () => {} }
+  },
+  { skipped: registryUrl === '' },
+)
+
+/** A part of a registry that others use too. */
+function onlyOwnSubjects(registry: SchemaRegistry): SchemaRegistry {
+  const prefix = `test-${randomUUID()}-`
+  return {
+    register: (subject, schema) => registry.register(prefix + subject, schema),
+    schemaById: (id) => registry.schemaById(id),
+    latest: (subject) => registry.latest(prefix + subject),
+    versions: (subject) => registry.versions(prefix + subject),
+    subjects: async () =>
+      (await registry.subjects()).flatMap((subject) =>
+        subject.startsWith(prefix) ? subject.slice(prefix.length) : [],
+      ),
+  }
+}
+
 describe('schema registry in the log', () => {
+  it('should number schemas from 1 over all subjects', async () => {
+    const log = await openLog()
+    const registry = await openLogRegistry({ log, clock })
+    expect(await registry.register('a', '"int"')).toBe(1)
+    expect(await registry.register('b', '"string"')).toBe(2)
+    expect(await registry.register('a', '"long"')).toBe(3)
+    await log.close()
+  })
+
   it('should still know everything after a crash and a compaction', async () => {
     const provider = new MemoryStoreProvider()
     const log = await openLog(provider)

@@ -46,6 +46,7 @@ class Member {
   readonly options: GroupOptions
   /** Whether it works on an assignment and was not told yet that a rebalance has begun. */
   settled = false
+  assignment = nothingAssigned
 
   constructor(memberId: string, options: GroupOptions) {
     this.memberId = memberId
@@ -68,8 +69,15 @@ class Group {
 
   join(memberId: string, options: GroupOptions): GroupMember {
     const member = new Member(memberId, options)
-    this.members.push(member)
-    this.beginRebalance()
+    const former = this.members.find(({ options: { instanceId } }) => {
+      return instanceId !== undefined && instanceId === options.instanceId
+    })
+    if (former === undefined) {
+      this.members.push(member)
+      this.beginRebalance()
+    } else {
+      this.replace(former, member)
+    }
     return {
       memberId,
       isConfirmed: true,
@@ -83,6 +91,17 @@ class Group {
     const { members } = this
     this.members = []
     for (const member of members) member.options.onLost(error)
+  }
+
+  /** Nobody else notices, unless a rebalance is under way. */
+  private replace(former: Member, member: Member): void {
+    this.members = this.members.map((one) => (one === former ? member : one))
+    const message = `another process has joined as instance "${member.options.instanceId}"`
+    queueMicrotask(() => {
+      former.options.onLost(new StreamsError('INSTANCE_FENCED', message))
+      if (this.rebalancing || !former.settled) this.beginRebalance()
+      else this.announce(new Map([[member, former.assignment]]))
+    })
   }
 
   private rejoin(member: Member): void {
@@ -156,6 +175,7 @@ class Group {
     for (const [member, assignment] of assignments) {
       if (!this.members.includes(member)) continue
       member.settled = true
+      member.assignment = assignment
       member.options.onAssigned({ ...assignment, memberId: member.memberId, generation })
     }
   }

@@ -7,7 +7,9 @@
  * Invariants:
  * 1. A member that was assigned hears `onRebalancing` once before its next `onAssigned`.
  * 2. Heartbeats go by timer, whatever the assigned partitions are doing (K14, K15).
- * 3. The member id is kept over rebalances and given up only when the coordinator does not know it any more.
+ * 3. The member id is kept over rebalances and given up only when the coordinator does not know it any more. A process that is
+ *    started again under the same instance id takes its predecessor's place, so that a kill costs no session timeout and no
+ *    rebalance.
  * 4. Passing failures are tried again for ever: whether the member is still counted is the coordinator's to say. What
  *    stands (no permission, an assignor that breaks its contract) ends the membership with `onLost`, never in silence (K13).
  * 5. A wish to rejoin is fulfilled by the first join that asked for user data after it. The coordinator shares out anew
@@ -68,6 +70,10 @@ export class KafkaGroupMember implements GroupMember {
 
   get groupId(): string {
     return this.options.groupId
+  }
+
+  private get instanceId(): string | null {
+    return this.options.instanceId ?? null
   }
 
   /** Who commits this group's offsets; undefined unless it is settled. */
@@ -154,6 +160,7 @@ export class KafkaGroupMember implements GroupMember {
       joinGroup({
         groupId,
         memberId: this.memberId,
+        instanceId: this.instanceId,
         sessionTimeoutMs,
         rebalanceTimeoutMs,
         assignor: assignor.name,
@@ -189,7 +196,12 @@ export class KafkaGroupMember implements GroupMember {
       ? await assignGroup(this.leaders, assignor, joined.members)
       : new Map<string, Buffer>()
     const answer = await this.call(
-      syncGroup(groupId, joined, shares, this.leaders.settings.rebalanceTimeoutMs),
+      syncGroup(
+        groupId,
+        { ...joined, instanceId: this.instanceId },
+        shares,
+        this.leaders.settings.rebalanceTimeoutMs,
+      ),
     )
     const standing = this.judge('sharing out', answer.errorCode)
     if (standing !== 'good' || this.isOver) return standing
@@ -209,8 +221,8 @@ export class KafkaGroupMember implements GroupMember {
       this.unsettle()
       return 'rejoin'
     }
-    const { memberId, generation } = this
-    const { errorCode } = await this.call(heartbeat(this.groupId, { memberId, generation }))
+    const { memberId, generation, instanceId } = this
+    const { errorCode } = await this.call(heartbeat(this.groupId, { memberId, generation, instanceId }))
     if (this.isOver) return 'good'
     const standing = this.judge('the heartbeat', errorCode)
     if (standing === 'good') this.confirm()

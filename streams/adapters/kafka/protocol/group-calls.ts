@@ -10,9 +10,15 @@ export interface Joined extends ErrorAnswer, Committer {
   readonly members: readonly { readonly memberId: string; readonly metadata: Buffer }[]
 }
 
+/** A member in a generation, and its name over restarts, if it has one. */
+export interface NamedMember extends Committer {
+  readonly instanceId: string | null
+}
+
 export function joinGroup(options: {
   readonly groupId: string
   readonly memberId: string
+  readonly instanceId: string | null
   readonly sessionTimeoutMs: number
   readonly rebalanceTimeoutMs: number
   readonly assignor: string
@@ -28,7 +34,7 @@ export function joinGroup(options: {
       writer.int32(options.sessionTimeoutMs)
       writer.int32(options.rebalanceTimeoutMs)
       writer.string(options.memberId)
-      writer.string(null)
+      writer.string(options.instanceId)
       writer.string('consumer')
       writer.int32(1)
       writer.string(options.assignor)
@@ -52,7 +58,7 @@ export function joinGroup(options: {
 
 export function syncGroup(
   groupId: string,
-  committer: Committer,
+  member: NamedMember,
   assignments: ReadonlyMap<string, Uint8Array>,
   rebalanceTimeoutMs: number,
 ): Call<ErrorAnswer & { readonly assignment: Buffer }> {
@@ -62,8 +68,7 @@ export function syncGroup(
     name: 'SyncGroup',
     extraTimeoutMs: rebalanceTimeoutMs,
     write(writer) {
-      writeMember(writer, groupId, committer)
-      writer.string(null)
+      writeMember(writer, groupId, member)
       writer.array([...assignments], ([memberId, assignment]) => {
         writer.string(memberId)
         writer.byteString(assignment)
@@ -73,14 +78,13 @@ export function syncGroup(
   }
 }
 
-export function heartbeat(groupId: string, committer: Committer): Call<ErrorAnswer> {
+export function heartbeat(groupId: string, member: NamedMember): Call<ErrorAnswer> {
   return {
     apiKey: 12,
     version: 3,
     name: 'Heartbeat',
     write(writer) {
-      writeMember(writer, groupId, committer)
-      writer.string(null)
+      writeMember(writer, groupId, member)
     },
     read: (reader) => ({ errorCode: reader.int16() }),
   }
@@ -99,10 +103,15 @@ export function leaveGroup(groupId: string, memberId: string): Call<ErrorAnswer>
   }
 }
 
-function writeMember(writer: WireWriter, groupId: string, { generation, memberId }: Committer): void {
+function writeMember(
+  writer: WireWriter,
+  groupId: string,
+  { generation, memberId, instanceId }: NamedMember,
+): void {
   writer.string(groupId)
   writer.int32(generation)
   writer.string(memberId)
+  writer.string(instanceId)
 }
 
 /**
