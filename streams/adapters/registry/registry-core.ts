@@ -69,11 +69,13 @@ export function unknownSchema(id: number): StreamsError {
   return new StreamsError('SCHEMA_UNKNOWN', message, { details: { schemaId: id } })
 }
 
-function expectCompatible(subject: string, type: AvroType, latest: RegistryEntry): void {
+/** @throws SCHEMA_INCOMPATIBLE, naming the field and both versions */
+export function expectCompatible(subject: string, type: AvroType, latest: RegisteredSchema): void {
   const problems = incompatibilities(type, parseAvroText(latest.schema))
   if (problems.length === 0) return
   const list = problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')
-  const message = `the new schema of ${subject} cannot read what version ${latest.version} wrote: ${list}`
-  const details = { subject, field: problems[0]!.path, version: latest.version }
+  const { version } = latest
+  const message = `the new schema of ${subject}, to be version ${version + 1}, cannot read what version ${version} wrote: ${list}`
+  const details = { subject, field: problems[0]!.path, version }
   throw new StreamsError('SCHEMA_INCOMPATIBLE', message, { details })
 }
