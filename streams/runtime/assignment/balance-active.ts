@@ -10,72 +10,99 @@
  * themselves would be a flow, so whole numbers next to them are one too: all three kinds of share are balanced at once,
  * always. Below that price is what moving a task from its runner costs, and below that the state to be fetched.
  *
- * Repeated calls do not play ping-pong: a warm-up that progresses and a task that moves make this answer cheaper by more
- * than any other, so it stays the cheapest until it is reached.
+ * Repeated calls do not play ping-pong: a warm-up that progresses and a task that moves make this answer cheaper by at
+ * least as much as any other, so it stays a cheapest one until it is reached; then nothing else costs as little.
  */
 import { CheapestFlow } from './cheapest-flow.ts'
 import { lagLevel, nothingHeld, type PlacementFacts } from './placement-facts.ts'
 
-/** Where the tasks of one sub-topology go: to a member for a reason of theirs, or by `anywhere` to whoever has room. */
-interface SubTopologyShares {
-  readonly byMember: readonly number[]
-  readonly anywhere: number
-  readonly fromAnywhere: readonly number[]
-  /** Tasks, in order, and the edge by which they go anywhere. */
-  readonly leaving: { readonly task: number; readonly edge: number }[]
+/** The tasks of a sub-topology on their way to its shares. */
+interface SubTopologyNetwork {
+  /** To a member that runs the task or holds its state. */
+  readonly byState: readonly { readonly task: number; readonly member: number; readonly edge: number }[]
+  /** To any member with room: nothing tells one from the other, so tasks and members meet in one node. */
+  readonly anywhere: readonly { readonly task: number; readonly edge: number }[]
+  readonly room: readonly { readonly member: number; readonly edge: number }[]
 }
 
 /** By task: the member that should run it. */
 export function balancedActive(facts: PlacementFacts): number[] {
-  const { tasks, runners, holders } = facts
-  const network = new ShareNetwork(facts)
-  const offers: { task: number; member: number; edge: number }[] = []
-  for (const task of tasks.keys()) {
-    for (const member of runners[task]!) {
-      offers.push({ task, member, edge: network.offer(task, member, 0) })
+  const { tasks, members } = facts
+  const moved = (nothingHeld + 1) * (tasks.length + 1)
+  const overShare = (moved + nothingHeld) * (tasks.length + 1)
+  const flow = new CheapestFlow()
+  const source = flow.addNode()
+  const sink = flow.addNode()
+
+  const addShares = (taskCount: number, next: readonly number[]): number[] =>
+    members.map((_, member) => {
+      const share = flow.addNode()
+      flow.addEdge(share, next[member]!, Math.floor(taskCount / members.length), 0)
+      flow.addEdge(share, next[member]!, 1, overShare)
+      return share
+    })
+
+  const addSubTopology = (group: readonly number[], next: readonly number[]): SubTopologyNetwork => {
+    const shares = addShares(group.length, next)
+    const meeting = flow.addNode()
+    const room = shares.map((share, member) => ({
+      member,
+      edge: flow.addEdge(meeting, share, group.length, 0),
+    }))
+    const byState: { task: number; member: number; edge: number }[] = []
+    const anywhere: { task: number; edge: number }[] = []
+    for (const task of group) {
+      const node = flow.addNode()
+      flow.addEdge(source, node, 1, 0)
+      for (const [member, cost] of costsOf(facts, task, moved)) {
+        byState.push({ task, member, edge: flow.addEdge(node, shares[member]!, 1, cost) })
+      }
+      const fetched = tasks[task]!.isStateful ? nothingHeld : 0
+      anywhere.push({ task, edge: flow.addEdge(node, meeting, 1, moved + fetched) })
     }
-    for (const { member, lag } of holders[task]!) {
-      if (runners[task]!.includes(member)) continue
-      offers.push({ task, member, edge: network.offer(task, member, network.moved + lagLevel(lag)) })
-    }
+    return { byState, anywhere, room }
   }
-  const target = network.solve()
-  for (const { task, member, edge } of offers) if (network.isTaken(edge)) target[task] = member
-  return target
+
+  const sharesOfAll = addShares(
+    tasks.length,
+    members.map(() => sink),
+  )
+  const networks = subTopologiesByKind(facts).flatMap((groups) => {
+    const sharesOfKind = addShares(groups.flat().length, sharesOfAll)
+    return groups.map((group) => addSubTopology(group, sharesOfKind))
+  })
+  flow.run(source, sink)
+  return targetsIn(flow, networks)
 }
 
-class ShareNetwork {
-  /** What it costs that a task is not where it runs: more than the states of all tasks. */
-  readonly moved: number
-  readonly #overShare: number
-  readonly #facts: PlacementFacts
-  readonly #flow = new CheapestFlow()
-  readonly #source = this.#flow.addNode()
-  readonly #sink = this.#flow.addNode()
-  readonly #taskNodes: number[]
-  readonly #ofAll: number[]
-  readonly #ofKind = new Map<boolean, number[]>()
-  readonly #ofSubTopology = new Map<string, SubTopologyShares>()
+/** What it costs to have the task on each member that runs it or holds its state. */
+function costsOf({ runners, holders }: PlacementFacts, task: number, moved: number): Map<number, number> {
+  const costs = new Map<number, number>()
+  for (const { member, lag } of holders[task]!) costs.set(member, moved + lagLevel(lag))
+  for (const member of runners[task]!) costs.set(member, 0)
+  return costs
+}
 
-  constructor(facts: PlacementFacts) {
-    const { tasks } = facts
-    this.#facts = facts
-    this.moved = (nothingHeld + 1) * (tasks.length + 1)
-    this.#overShare = (this.moved + nothingHeld) * (tasks.length + 1)
-    this.#ofAll = this.#addShares(tasks.length, () => this.#sink)
-    for (const isStateful of [true, false]) {
-      const ofKind = tasks.filter((task) => task.isStateful === isStateful).length
-      this.#ofKind.set(
-        isStateful,
-        this.#addShares(ofKind, (member) => this.#ofAll[member]!),
-      )
-    }
-    this.#taskNodes = tasks.map((_, task) => this.#addTask(task))
+/** The tasks of each sub-topology: those of the stateless ones, and those of the stateful ones. */
+function subTopologiesByKind({ tasks }: PlacementFacts): [number[][], number[][]] {
+  const groups = new Map<string, number[]>()
+  for (const [task, { subTopology }] of tasks.entries()) {
+    const group = groups.get(subTopology)
+    if (group === undefined) groups.set(subTopology, [task])
+    else group.push(task)
   }
+  const isStateful = (group: readonly number[]): boolean => tasks[group[0]!]!.isStateful
+  const all = [...groups.values()]
+  return [all.filter((group) => !isStateful(group)), all.filter(isStateful)]
+}
 
-  /** Lets the task go to the member at a cost. */
-  offer(task: number, member: number, cost: number): number {
-    const share = this.#ofSubTopology.get(this.#facts.tasks[task]!.subTopology)!.byMember[member]!
-    return this.#flow.addEdge(this.#taskNodes[task]!, share, 1, cost)
+function targetsIn(flow: CheapestFlow, networks: readonly SubTopologyNetwork[]): number[] {
+  const targets: number[] = []
+  for (const { byState, anywhere, room } of networks) {
+    for (const { task, member, edge } of byState) if (flow.unitsOn(edge) > 0) targets[task] = member
+    const rooms = room.flatMap(({ member, edge }) => new Array<number>(flow.unitsOn(edge)).fill(member))
+    const leaving = anywhere.filter(({ edge }) => flow.unitsOn(edge) > 0)
+    for (const [place, { task }] of leaving.entries()) targets[task] = rooms[place]!
   }
+  return targets
 }

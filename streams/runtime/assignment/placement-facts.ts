@@ -57,10 +57,6 @@ export function lagLevel(lag: number): number {
   return lag < 1 ? 0 : Math.min(nothingHeld - 1, 1 + Math.floor(Math.log2(lag)))
 }
 
-export function sameInstance({ members }: PlacementFacts, a: number, b: number): boolean {
-  return members[a]!.instanceId === members[b]!.instanceId
-}
-
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
