@@ -72,11 +72,7 @@ export function kafkaSettings(options: KafkaLogOptions): KafkaSettings {
     if (!/^[^:\s]+:\d+$/.test(broker)) throw invalid('brokers', `"${broker}"`, 'give each as host:port')
   }
   if (settings.compression === 'zstd' && !zstdAvailable) {
-    throw invalid(
-      'compression',
-      `"zstd" on Node.js ${process.version}`,
-      'it needs 22.15 or newer; use "gzip"',
-    )
+    throw invalid('compression', `"zstd" on Node.js ${process.version}`, 'it needs 22.15 or newer; use "lz4"')
   }
   if (settings.heartbeatIntervalMs * 3 > settings.sessionTimeoutMs) {
     throw invalid(

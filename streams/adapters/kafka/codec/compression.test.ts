@@ -8,13 +8,15 @@ import {
   readAllRuns,
 } from '../../../../tests/kafka/record-bytes.ts'
 import { StreamsError } from '../../../errors.ts'
-import { plainRecords } from '../../../testing/plain-records.ts'
+import { ByteWriter } from '../../../records/byte-writer.ts'
+import { batchOf, plainRecords } from '../../../testing/plain-records.ts'
 import { layout } from './batch-layout.ts'
-import { zstdAvailable } from './compression.ts'
+import { type Compression, zstdAvailable } from './compression.ts'
 import { crc32c } from './crc32c.ts'
 import { DamagedBytes } from './damaged-bytes.ts'
-import { decompressLz4 } from './lz4.ts'
-import { decompressSnappy } from './snappy.ts'
+import { encodeRecordBatch } from './encode-batch.ts'
+import { compressLz4, decompressLz4 } from './lz4.ts'
+import { compressSnappy, decompressSnappy } from './snappy.ts'
 
 const readable = javaCodecs.filter((codec) => codec !== 'zstd' || zstdAvailable)
 
@@ -108,9 +110,70 @@ describe('batches of the Java producer', () => {
 })
 
 describe.each([
-  ['snappy', decompressSnappy],
-  ['lz4', decompressLz4],
-] as const)('%s', (_codec, decompress) => {
+  ['snappy', compressSnappy, decompressSnappy],
+  ['lz4', compressLz4, decompressLz4],
+] as const)('%s', (codec, compress, decompress) => {
+  /** Bytes that repeat themselves near and far, and some that do not, over several blocks. */
+  const repetitive = fc
+    .array(
+      fc.record({
+        bytes: fc.uint8Array({ minLength: 1, maxLength: 90 }),
+        times: fc.oneof({ weight: 5, arbitrary: fc.nat(8) }, { weight: 1, arbitrary: fc.nat(3000) }),
+      }),
+      { maxLength: 8 },
+    )
+    .map((parts) =>
+      Buffer.concat(parts.flatMap(({ bytes, times }) => Array<Uint8Array>(times + 1).fill(bytes))),
+    )
+
+  it('should give back what it took', () => {
+    fc.assert(
+      fc.property(fc.oneof(repetitive, fc.uint8Array({ maxLength: 300 })), (bytes) => {
+        const compressed = compress(bytes)
+        // Nothing behind the end is needed, and nothing of it is read.
+        expect(decompress(Buffer.from(compressed), bytes.length).equals(bytes)).toBe(true)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it.each([0, 1, 11, 12, 13, 60, 61, 256, 257, 65_535, 65_536, 65_537, 200_000])(
+    'should give back %i bytes: all alike, and none like another',
+    (length) => {
+      for (const step of [0, 0x9e3779b1]) {
+        const bytes = Buffer.alloc(length)
+        for (let at = 0, word = 1; at < length; at++) {
+          word = Math.imul(word ^ (word >>> 15), step) + step
+          bytes[at] = word >>> 24
+        }
+        const compressed = compress(bytes)
+        expect(decompress(compressed, length).equals(bytes)).toBe(true)
+        expect(compressed.length).toBeLessThan(length * 1.01 + 64)
+        if (step === 0 && length > 1000) expect(compressed.length).toBeLessThan(length / 15)
+      }
+    },
+  )
+
+  it('should write the same bytes whatever it wrote before', () => {
+    const bytes = Buffer.from(javaRecords.map(({ value }) => value).join(''))
+    const first = compress(bytes)
+    compress(Buffer.from(bytes).reverse())
+    expect(compress(bytes).equals(first)).toBe(true)
+    expect(first.length).toBeLessThan(bytes.length / 3)
+  })
+
+  it('should read of the Java producer what it can write itself', () => {
+    const written = encodedRecords(codec)
+    const read = readAllRuns(fetched(written), 0).flatMap(plainRecords)
+    expect(read.map(({ key, value }) => ({ key, value }))).toEqual(javaRecords)
+    // In the same header and blocks, about as small.
+    const java = javaBatches(codec)
+    expect(written.subarray(layout.records, layout.records + 7)).toEqual(
+      java.subarray(layout.records, layout.records + 7),
+    )
+    expect(written.length).toBeLessThan(java.length * 1.15)
+  })
+
   it('should take any bytes, and expand none beyond the limit', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
@@ -124,6 +187,14 @@ describe.each([
     )
   })
 })
+
+function encodedRecords(codec: Compression): Buffer {
+  const records = javaRecords.map((record) => ({ ...record, timestampMs: 1, headers: [] }))
+  const batch = batchOf('t', 0, records)
+  const writer = new ByteWriter()
+  encodeRecordBatch([{ batch, from: 0, to: batch.length }], writer, undefined, codec)
+  return writer.copy(0, writer.position)
+}
 
 function batchStarts(bytes: Buffer): number[] {
   const starts: number[] = []

@@ -3,15 +3,22 @@ import * as zlib from 'node:zlib'
 import { messageOf, StreamsError } from '../../../errors.ts'
 import { maxDecompressedBytes } from './batch-layout.ts'
 import { DamagedBytes } from './damaged-bytes.ts'
-import { decompressLz4 } from './lz4.ts'
-import { decompressSnappy } from './snappy.ts'
+import { compressLz4, decompressLz4 } from './lz4.ts'
+import { compressSnappy, decompressSnappy } from './snappy.ts'
 
-/** What records can be written with. All that Kafka has can be read. */
-export type Compression = 'none' | 'gzip' | 'zstd'
-
-export const compressionCodes: Readonly<Record<Compression, number>> = { none: 0, gzip: 1, zstd: 4 }
-
+/** By the code that batches carry. */
 const codecNames = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+
+/** What records can be written with. */
+export type Compression = (typeof codecNames)[number]
+
+export const compressionCodes: Readonly<Record<Compression, number>> = {
+  none: 0,
+  gzip: 1,
+  snappy: 2,
+  lz4: 3,
+  zstd: 4,
+}
 
 /** Zstandard came to Node with 22.15 and 23.8. */
 const zstdCompress: unknown = Reflect.get(zlib, 'zstdCompressSync')
@@ -23,10 +30,12 @@ export const zstdAvailable = typeof zstdCompress === 'function' && typeof zstdDe
 export function compress(bytes: Uint8Array, compression: Compression): Uint8Array {
   if (compression === 'none') return bytes
   if (compression === 'gzip') return zlib.gzipSync(bytes)
+  if (compression === 'snappy') return compressSnappy(bytes)
+  if (compression === 'lz4') return compressLz4(bytes)
   if (typeof zstdCompress === 'function') return bufferFrom(zstdCompress(bytes))
   throw new StreamsError(
     'CONFIGURATION_INVALID',
-    `compression "zstd" needs Node.js 22.15 or newer, this is ${process.version}; use "gzip" or "none"`,
+    `compression "zstd" needs Node.js 22.15 or newer, this is ${process.version}; use "lz4" or "none"`,
   )
 }
 

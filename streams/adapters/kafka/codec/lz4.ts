@@ -1,5 +1,5 @@
 /**
- * Reads LZ4 frames as Kafka's clients write them.
+ * LZ4 frames, as Kafka's clients write them.
  *
  * Invariants:
  * 1. No byte outside the input is read; the output grows by what a block can hold at most and never beyond `maxBytes`.
@@ -7,6 +7,7 @@
  */
 import { copyBack } from './copy-back.ts'
 import { DamagedBytes } from './damaged-bytes.ts'
+import { findRepeats } from './repeats.ts'
 
 const frameMagic = 0x184d2204
 const uncompressedBit = 0x8000_0000
@@ -19,6 +20,64 @@ const flags = {
 }
 /** A byte of a length stands for at most 255 bytes. */
 const mostExpansion = 256
+
+/** Blocks of 64 KiB, each for itself, without checksums; the last byte is the checksum of the two before it. */
+const frameHeader = Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82])
+const writtenBlockBytes = 65_536
+/** A byte of a length covers 255 literals; a token and its first length bytes come on top. */
+const blockOverheadBytes = Math.ceil(writtenBlockBytes / 255) + 16
+
+export function compressLz4(bytes: Uint8Array): Buffer {
+  const blockCount = Math.ceil(bytes.length / writtenBlockBytes)
+  const output = Buffer.allocUnsafeSlow(
+    frameHeader.length + bytes.length + blockCount * (4 + blockOverheadBytes) + 4,
+  )
+  let written = frameHeader.copy(output)
+  for (let start = 0; start < bytes.length; start += writtenBlockBytes) {
+    const end = Math.min(bytes.length, start + writtenBlockBytes)
+    let reach = compressBlock(bytes, start, end, output, written + 4)
+    let head = reach - written - 4
+    if (head >= end - start) {
+      output.set(bytes.subarray(start, end), written + 4)
+      reach = written + 4 + end - start
+      head = end - start + uncompressedBit
+    }
+    output.writeUInt32LE(head, written)
+    written = reach
+  }
+  output.writeUInt32LE(0, written)
+  return output.subarray(0, written + 4)
+}
+
+/** Answers where the block ends in the output. */
+function compressBlock(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  output: Buffer,
+  before: number,
+): number {
+  let written = before
+  const writeLength = (length: number): void => {
+    if (length < 15) return
+    let left = length - 15
+    for (; left >= 255; left -= 255) output[written++] = 255
+    output[written++] = left
+  }
+  const writeLiterals = (from: number, to: number, copyNibble: number): void => {
+    output[written++] = (Math.min(15, to - from) << 4) | copyNibble
+    writeLength(to - from)
+    for (let at = from; at < to; at++) output[written++] = bytes[at]!
+  }
+  const rest = findRepeats(bytes, start, end, (from, at, distance, length) => {
+    writeLiterals(from, at, Math.min(15, length - 4))
+    output[written++] = distance & 255
+    output[written++] = distance >>> 8
+    writeLength(length - 4)
+  })
+  writeLiterals(rest, end, 0)
+  return written
+}
 
 /** @throws DamagedBytes */
 export function decompressLz4(bytes: Buffer, maxBytes: number): Buffer {
