@@ -1,0 +1,243 @@
+/** Real services, instances of the product on them, a steady load, and what must come of it. */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { simulateOrders } from '../../api/simulator/simulate-orders.ts'
+import type { Database } from '../../sql/database.ts'
+import { openDatabase } from '../../sql/open.ts'
+import { type KafkaLog, openKafkaLog } from '../../streams/adapters/kafka/kafka-log.ts'
+import { systemClock } from '../../streams/adapters/system/system-clock.ts'
+import { readContents } from './actual-contents.ts'
+import { CommitWatch, type Pause } from './commit-watch.ts'
+import { differences } from './contents.ts'
+import { httpRegistry } from './http-registry.ts'
+import { Instance } from './instances.ts'
+import type { Network } from './network.ts'
+import { Oracle } from './oracle.ts'
+import type { Addresses, Service, Services } from './services.ts'
+import { SteadyLoad } from './steady-load.ts'
+import { waitUntil } from './waiting.ts'
+
+const partitions = 4
+const eventsPerSecond = 200
+export const sessionTimeoutMs = 6000
+const program = join(import.meta.dirname, '../../bin/order-streams.js')
+const run = promisify(execFile)
+
+/** How long no output came while a fault was going on. */
+export interface PauseReport {
+  readonly fault: string
+  readonly orderProcessed: Pause
+  readonly orderEvent: Pause
+}
+
+export interface ClusterOptions {
+  readonly services: Services
+  readonly directory: string
+  readonly network: Network | null
+}
+
+let clusterCount = 0
+
+export class Cluster {
+  readonly services: Services
+  readonly kafka: Service
+  private readonly options: ClusterOptions
+  private readonly databaseName: string
+  private readonly log: KafkaLog
+  private readonly database: Database
+  private readonly watch: CommitWatch
+  private readonly oracle = new Oracle(partitions)
+  private readonly load: SteadyLoad
+  private readonly instances: Instance[] = []
+
+  /** New topics, a new database, and events that come in from now on. */
+  static async open(options: ClusterOptions): Promise<Cluster> {
+    const { services } = options
+    const { onHost } = services
+    const databaseName = `orders_${++clusterCount}`
+    // A test that failed may have left them down.
+    await Promise.all([services.registry.start(), services.mysql.start()])
+    const kafka = await services.newKafka()
+    const admin = await openDatabase(`${onHost.mysqlUrl}/mysql`, { poolSize: 1 })
+    await admin.query(`CREATE DATABASE ${databaseName}`)
+    await admin.close()
+    await run(process.execPath, [
+      program,
+      'migrate',
+      ...addressFlags(onHost, databaseName),
+      '--set',
+      `partitions=${partitions}`,
+    ])
+    const log = await openKafkaLog({ brokers: onHost.brokers.split(','), clock: systemClock })
+    // A short patience, since it only looks on, and has to notice when the database is back.
+    const database = await openDatabase(`${onHost.mysqlUrl}/${databaseName}`, {
+      statementTimeoutMs: 5000,
+      connectTimeoutMs: 2000,
+    })
+    const registry = httpRegistry(onHost.registryUrl)
+    const watch = await CommitWatch.open({ log, registry, database, partitions })
+    return new Cluster(options, { databaseName, kafka, log, database, watch })
+  }
+
+  private constructor(
+    options: ClusterOptions,
+    parts: {
+      databaseName: string
+      kafka: Service
+      log: KafkaLog
+      database: Database
+      watch: CommitWatch
+    },
+  ) {
+    this.options = options
+    this.services = options.services
+    this.databaseName = parts.databaseName
+    this.kafka = parts.kafka
+    this.log = parts.log
+    this.database = parts.database
+    this.watch = parts.watch
+    this.load = new SteadyLoad({
+      log: parts.log,
+      events: simulateOrders({
+        seed: 4,
+        // Simulated time flies: whole lives of orders within a test.
+        ordersPerSecond: 1,
+        shop: { users: 100 },
+        dirtyShare: 0.05,
+        repeatShare: 0.05,
+        lateShare: 0.1,
+      }),
+      partitions,
+      eventsPerSecond,
+      onWritten: (event) => this.oracle.take(event),
+    })
+  }
+
+  /** Starts instances that are reached from the host, or one inside the network. */
+  start(...ids: string[]): Instance[] {
+    return ids.map((id) => this.startAt(id, this.services.onHost, []))
+  }
+
+  startInNetwork(id: string): Instance {
+    return this.startAt(id, this.services.inNetwork!, this.options.network!.prefix)
+  }
+
+  private startAt(id: string, addresses: Addresses, prefix: readonly string[]): Instance {
+    const instance = new Instance({
+      id,
+      directory: join(this.options.directory, `${this.databaseName}-${id}`),
+      prefix,
+      arguments: [
+        'run',
+        'ingest',
+        'cleanse',
+        ...addressFlags(addresses, this.databaseName),
+        '--log-format',
+        'json',
+        '--set',
+        `sessionTimeoutMs=${sessionTimeoutMs}`,
+      ],
+    }).start()
+    this.instances.push(instance)
+    return instance
+  }
+
+  /** Resolves when these instances, and no others, have the tasks. */
+  async isSharedBy(...instances: readonly Instance[]): Promise<void> {
+    const wanted = instances.map(({ id }) => id).sort()
+    await this.waitUntil(`the tasks are with ${wanted.join(', ')}`, () =>
+      sameTexts(this.watch.ownersNow(), wanted),
+    )
+  }
+
+  /** Resolves when all that was written up to now has come out, in every partition, and more besides. */
+  async hasCaughtUp(): Promise<void> {
+    const records = this.oracle.processedCounts.map((count) => count + 1)
+    const rows = this.oracle.parsedCounts.map((count) => count + 1)
+    await this.waitUntil(
+      'all that was written by now has come out',
+      () =>
+        this.watch.records.counts.every((count, partition) => count >= records[partition]!) &&
+        this.watch.rows.counts.every((count, partition) => count >= rows[partition]!),
+    )
+  }
+
+  /** Measures until the returned function is called. */
+  measure(fault: string): () => PauseReport {
+    const startMs = performance.now()
+    return () => ({
+      fault,
+      orderProcessed: this.watch.records.pauseSince(startMs),
+      orderEvent: this.watch.rows.pauseSince(startMs),
+    })
+  }
+
+  /** Ends the load and then, when everything has come out, the instances. Answers what is wrong, a sentence each. */
+  async finish(): Promise<string[]> {
+    await this.load.stop()
+    const expected = this.oracle.contents()
+    const { log, database } = this
+    const registry = httpRegistry(this.services.onHost.registryUrl)
+    const compare = async () => differences(expected, await readContents({ log, database, registry }))
+    let found: string[] = []
+    try {
+      await this.waitUntil('the contents are as they should be', async () => {
+        found = await compare()
+        return found.length === 0
+      })
+    } catch (error) {
+      return [String(error), ...found]
+    }
+    const problems: string[] = []
+    for (const instance of this.instances) {
+      if (!instance.isRunning) continue
+      const { code, signal } = await instance.end('SIGTERM')
+      if (code !== 0) problems.push(`instance ${instance.id} ended with ${signal ?? code} after SIGTERM`)
+    }
+    return [...problems, ...(await compare())]
+  }
+
+  /** What is known of it, for a test that failed. */
+  describe(): string {
+    const logs = this.instances.map((instance) => `===== instance ${instance.id}\n${instance.tail()}`)
+    return [this.state(), ...logs].join('\n')
+  }
+
+  async close(): Promise<void> {
+    this.load.stop().catch(() => {})
+    for (const instance of this.instances) if (instance.isRunning) await instance.end('SIGKILL')
+    await this.watch.close()
+    await this.log.close()
+    await this.database.close()
+  }
+
+  private waitUntil(what: string, probe: () => boolean | Promise<boolean>): Promise<boolean> {
+    const checked = async (): Promise<boolean> => {
+      this.watch.check()
+      return probe()
+    }
+    // A load that cannot be written would keep everything else waiting.
+    return Promise.race([
+      waitUntil(what, checked, () => this.state()),
+      this.load.ended.then(() => new Promise<never>(() => {})),
+    ])
+  }
+
+  private state(): string {
+    const { processedCounts, parsedCounts } = this.oracle
+    const { records, rows, owners } = this.watch
+    return (
+      `order-processed has ${records.counts} of ${processedCounts} records, order_event ${rows.counts} of ` +
+      `${parsedCounts} rows; tasks: ${[...owners].map(([task, owner]) => `${task}: ${owner}`).join(', ')}`
+    )
+  }
+}
+
+function addressFlags({ brokers, registryUrl, mysqlUrl }: Addresses, databaseName: string): string[] {
+  return ['--brokers', brokers, '--registry', registryUrl, '--database', `${mysqlUrl}/${databaseName}`]
+}
+
+function sameTexts(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, index) => text === b[index])
+}
