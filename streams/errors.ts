@@ -89,6 +89,10 @@ export const errorCatalogue = {
     recovery: 'stop',
     summary: 'A topic exists with other settings than the topology needs.',
   },
+  TASK_STUCK: {
+    recovery: 'stop',
+    summary: 'A task has got no further for longer than it may: something that it waits for does not answer.',
+  },
   TOPOLOGY_MIXED: {
     recovery: 'stop',
     summary: 'Other instances of the group run the topology with other sub-topologies or stores.',

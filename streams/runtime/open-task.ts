@@ -17,6 +17,8 @@ export interface OpenTaskOptions {
   readonly onReady: () => void
   /** Asked now and then: a task that is to be let go is not opened to the end. */
   readonly isCancelled?: () => boolean
+  /** Told what comes next. */
+  readonly onStep?: (step: string) => void
   readonly onRestoring?: (progress: RestoreProgress) => void
 }
 
@@ -25,16 +27,19 @@ export async function openTask(
   environment: TaskEnvironment,
   subTopology: SubTopology,
   partition: number,
-  { onReady, isCancelled, onRestoring }: OpenTaskOptions,
+  { onReady, isCancelled, onStep, onRestoring }: OpenTaskOptions,
 ): Promise<Task> {
   const id = taskIdOf(subTopology, partition)
   const closers: (() => Promise<void>)[] = []
   try {
+    onStep?.('fencing its predecessor')
     const producer = await fence(environment, id)
     closers.push(async () => producer?.close())
+    onStep?.('reading the checkpoints')
     await environment.checkpoints.refresh()
     const checkpoint = environment.checkpoints.of(id)
 
+    onStep?.('opening its state')
     const database = await openDatabase(environment, subTopology, id)
     closers.push(async () => database?.close())
     if (database !== undefined) {
@@ -61,6 +66,7 @@ export async function openTask(
     closers.push(() => compiled.sinkWriter.close())
     // At-least-once writes the checkpoint before the offsets, so that it may be ahead of them.
     const inTransaction = producer === undefined ? undefined : checkpoint
+    onStep?.('asking log and sink where to start')
     const start = await startingPoint(environment, subTopology, partition, compiled.sinkWriter, inTransaction)
     const task = new Task({
       id,

@@ -47,6 +47,8 @@ export interface RuntimeSettings {
   readonly maxWarmUps: number
   /** State of a task that runs elsewhere is deleted here after this time. */
   readonly stateCleanupDelayMs: number
+  /** A task that gets no further for this long, and does not fail either, stops its topology. */
+  readonly taskDeadlineMs: number
   /** How often a task is rebuilt after an error that may pass, before the topology stops. A commit that succeeds starts the count anew. */
   readonly taskMaxAttempts: number
   readonly taskRetryInitialMs: number
@@ -80,6 +82,7 @@ export const defaultSettings: RuntimeSettings = {
   warmUpMaxLag: 10_000,
   maxWarmUps: 2,
   stateCleanupDelayMs: 10 * 60 * 1000,
+  taskDeadlineMs: 5 * 60 * 1000,
   taskMaxAttempts: 10,
   taskRetryInitialMs: 100,
   taskRetryMaxMs: 10_000,

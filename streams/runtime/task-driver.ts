@@ -14,7 +14,8 @@ import { openTask } from './open-task.ts'
 import type { RestoreProgress } from './restore.ts'
 import { Signal } from './signal.ts'
 import type { Task } from './task.ts'
-import { databaseName, type TaskEnvironment, taskIdOf } from './task-environment.ts'
+import { databaseName, type TaskEnvironment, type TaskObserver, taskIdOf } from './task-environment.ts'
+import { TaskActivity } from './task-watch.ts'
 
 export type DriverState =
   | { readonly kind: 'opening' }
@@ -31,6 +32,7 @@ const idleWaitMaxMs = 250
 export class TaskDriver {
   readonly taskId: string
   readonly finished: Promise<void>
+  readonly activity = new TaskActivity()
   state: DriverState = { kind: 'opening' }
   private readonly environment: TaskEnvironment
   private readonly subTopology: SubTopology
@@ -41,6 +43,8 @@ export class TaskDriver {
   private commitAwaited = false
   private task: Task | undefined
   private failures = 0
+  private hasRun = false
+  private abandoned: () => void = () => {}
 
   constructor(
     environment: TaskEnvironment,
@@ -49,12 +53,15 @@ export class TaskDriver {
     onFailed: (error: unknown) => void,
   ) {
     this.taskId = taskIdOf(subTopology, partition)
-    this.environment = environment
+    this.environment = { ...environment, observer: this.observing(environment.observer) }
     this.subTopology = subTopology
     this.partition = partition
     this.onFailed = onFailed
     this.signal = new Signal(environment.clock)
-    this.finished = this.run()
+    const abandoned = new Promise<void>((resolve) => {
+      this.abandoned = resolve
+    })
+    this.finished = Promise.race([this.run(), abandoned])
   }
 
   get place(): TaskPlace {
@@ -68,6 +75,24 @@ export class TaskDriver {
   /** Where the last commit of the task stands; undefined while it is not running. */
   get committedOffsets(): readonly PartitionOffset[] | undefined {
     return this.task?.committedOffsets
+  }
+
+  /** It does not run, and has not run yet or failed twice in a row: being opened anew once is not worth telling. */
+  get isAway(): boolean {
+    return this.state.kind !== 'running' && (!this.hasRun || this.failures > 1)
+  }
+
+  /** Whether the log has not answered for long. */
+  get isSilent(): boolean {
+    return this.task?.isSilent ?? false
+  }
+
+  /** It hangs, and nobody waits for it any more. Should it come back, it can commit only while nobody else owns the task. */
+  abandon(error: StreamsError): void {
+    this.stopping = true
+    this.state = this.failed(error)
+    this.abandoned()
+    this.onFailed(error)
   }
 
   /** Commits what was processed, then lets the task go. */
@@ -102,21 +127,36 @@ export class TaskDriver {
     this.state = { kind: 'stopped' }
   }
 
+  private observing(observer: TaskObserver): TaskObserver {
+    return {
+      onCommitted: (checkpoint) => observer.onCommitted?.(checkpoint),
+      onCommitStep: (taskId, step) => {
+        this.activity.turn(`committing (${step})`)
+        return observer.onCommitStep?.(taskId, step)
+      },
+    }
+  }
+
   private async openAndRun(): Promise<void> {
     this.state = { kind: 'opening' }
+    this.activity.turn('opening')
     const task = await openTask(this.environment, this.subTopology, this.partition, {
       onReady: () => this.signal.notify(),
       isCancelled: () => this.stopping,
+      onStep: (step) => this.activity.turn(`opening (${step})`),
       onRestoring: (progress) => {
+        this.activity.turn('restoring')
         this.state = { kind: 'restoring', progress }
       },
     })
     try {
       this.task = task
       this.state = { kind: 'running' }
+      this.hasRun = true
       await this.process(task)
     } finally {
       this.task = undefined
+      this.activity.turn('closing')
       await task.close().catch((error: unknown) => {
         this.environment.logger.warn(
           { task: this.taskId, reason: messageOf(error) },
@@ -128,10 +168,12 @@ export class TaskDriver {
 
   private async process(task: Task): Promise<void> {
     for (;;) {
+      this.activity.turn('advancing')
       const worked = this.stopping ? false : await task.advance()
       const decision = task.decideCommit(this.stopping || (!worked && this.commitAwaited))
       if (decision.kind === 'commit') {
         this.commitAwaited = false
+        this.activity.turn('committing')
         await task.commit()
         this.failures = 0
       } else if (this.stopping) {
@@ -147,6 +189,7 @@ export class TaskDriver {
   /** What follows an error: the end of the task, or, after a pause, another opening. */
   private async recover(error: unknown): Promise<DriverState | undefined> {
     const { logger, settings, stores, topology } = this.environment
+    this.activity.turn('recovering from an error')
     // State that a newer release wrote, while this one still runs.
     const unread = error instanceof SchemaNotLoaded ? error.schemaId : undefined
     const recovery = unread === undefined ? recoveryOf(error) : 'rebuild-task'
@@ -200,6 +243,7 @@ export class TaskDriver {
   private async pause(delayMs: number): Promise<void> {
     const { clock } = this.environment
     const endMs = clock.now() + delayMs
+    this.activity.rest()
     while (!this.stopping && clock.now() < endMs) await this.signal.wait(endMs - clock.now())
   }
 }

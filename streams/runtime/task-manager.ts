@@ -11,6 +11,7 @@ import { LocalState, type TaskPlace } from './local-state.ts'
 import { StandbyDriver, type StandbyState } from './standby-driver.ts'
 import { type DriverState, TaskDriver } from './task-driver.ts'
 import type { TaskEnvironment } from './task-environment.ts'
+import { TaskWatch } from './task-watch.ts'
 
 /** By task. */
 export interface TasksWanted {
@@ -35,6 +36,7 @@ export class TaskManager {
   private readonly localState: LocalState
   private readonly drivers = new Map<string, TaskDriver>()
   private readonly standbys = new Map<string, StandbyDriver>()
+  private readonly watch: TaskWatch<TaskDriver>
   private warmingUp: ReadonlySet<string> = new Set()
   private toldWarmMs = Number.NEGATIVE_INFINITY
   private isAssigned = false
@@ -45,6 +47,13 @@ export class TaskManager {
     this.environment = environment
     this.events = events
     this.localState = new LocalState(environment)
+    const { clock, settings } = environment
+    this.watch = new TaskWatch(
+      clock,
+      settings.taskDeadlineMs,
+      () => this.drivers.values(),
+      (driver, error) => driver.abandon(error),
+    )
   }
 
   /** Finds the state that an earlier run left. */
@@ -69,6 +78,16 @@ export class TaskManager {
 
   standbyStates(): ReadonlyMap<string, StandbyState> {
     return new Map([...this.standbys].map(([id, { state }]) => [id, state]))
+  }
+
+  /** Tasks of which nothing can be expected now: not opened yet, or failing again and again. */
+  awayTasks(): ReadonlySet<string> {
+    return new Set([...this.drivers].filter(([, { isAway }]) => isAway).map(([id]) => id))
+  }
+
+  /** Tasks that the log has not answered for long. */
+  silentTasks(): ReadonlySet<string> {
+    return new Set([...this.drivers].filter(([, { isSilent }]) => isSilent).map(([id]) => id))
   }
 
   /** What the group is told: the tasks that run here, and what the state lacks that is here. */
@@ -114,6 +133,7 @@ export class TaskManager {
     for (const one of all()) void one.stop()
     await this.reconciling
     await Promise.all(all().map((one) => one.stop()))
+    this.watch.close()
     await this.localState.close()
   }
 

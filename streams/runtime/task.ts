@@ -141,6 +141,11 @@ export class Task {
     return this.inputs.committedOffsets
   }
 
+  /** Whether the log has not answered for long. */
+  get isSilent(): boolean {
+    return this.reader.isSilent
+  }
+
   /** Drops what is not committed and lets go of everything. @throws the first error, after all was tried */
   async close(): Promise<void> {
     await closeAll([

@@ -51,7 +51,13 @@ export interface TopologyStatus {
   readonly state: RunnerState
   /** Whether the group has said what this instance runs. */
   readonly isAssigned: boolean
+  /** Whether the group has confirmed lately that this instance is a member. */
+  readonly isConfirmed: boolean
   readonly tasks: ReadonlyMap<string, DriverState>
+  /** Tasks of which nothing can be expected now: not opened yet, or failing again and again. */
+  readonly awayTasks: ReadonlySet<string>
+  /** Tasks that the log has not answered for long. */
+  readonly silentTasks: ReadonlySet<string>
   /** Copies of the state of tasks that run elsewhere, warm-ups included. */
   readonly standbys: ReadonlyMap<string, StandbyState>
 }
@@ -197,7 +203,10 @@ export class TopologyRunner {
       name: this.topology.name,
       state: this.state,
       isAssigned: this.tasks?.assigned ?? false,
+      isConfirmed: this.member?.isConfirmed ?? false,
       tasks: this.tasks?.tasks() ?? new Map(),
+      awayTasks: this.tasks?.awayTasks() ?? new Set(),
+      silentTasks: this.tasks?.silentTasks() ?? new Set(),
       standbys: this.tasks?.standbyStates() ?? new Map(),
     }
   }

@@ -61,6 +61,8 @@ export const simulationSettings: Partial<RuntimeSettings> = {
   cacheMaxBytesPerTask: 2_000,
   transactionTimeoutMs: 10_000_000,
   taskRetryInitialMs: 5,
+  // Processes here hang on purpose, for as long as the test likes.
+  taskDeadlineMs: 10_000_000,
   // Zombies here never hear that they are out of the group.
   fencedTaskReopenMs: 10_000_000,
 }
