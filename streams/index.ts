@@ -58,6 +58,7 @@ export {
   RecordBatchBuilder,
   valueAt,
 } from './records/record-batch.ts'
+export type { Peer } from './runtime/assignment/peers.ts'
 export { type CommitStep, commitSteps } from './runtime/commit.ts'
 export { attemptHeader, contentOmittedHeader } from './runtime/dead-letters.ts'
 export { followToEnd } from './runtime/follow-to-end.ts'

@@ -69,6 +69,8 @@ export interface Log {
   }): Promise<TransactionalProducer>
 
   joinGroup(options: GroupOptions): Promise<GroupMember>
+  /** Who is in a group and has what share, also for those who are not in it. */
+  describeGroup(groupId: string): Promise<GroupDescription>
   /** What a group committed, in the order asked; null where it committed nothing. */
   committedOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<(number | null)[]>
   /** Commits offsets outside a transaction, also while the group has members. */
@@ -164,6 +166,16 @@ export interface GroupOptions {
   onAssigned(assignment: MemberAssignment & { readonly memberId: string; readonly generation: number }): void
   /** The membership ended other than by `leave`. */
   onLost(error: StreamsError): void
+}
+
+export interface GroupDescription {
+  /** False while a rebalance is under way, when nothing is known of the members, and for a group without any. */
+  readonly isSettled: boolean
+  readonly members: readonly DescribedMember[]
+}
+
+export interface DescribedMember extends MemberMetadata {
+  readonly assignment: MemberAssignment
 }
 
 export interface GroupMember {

@@ -2,6 +2,7 @@
 import { StreamsError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import type { Topology } from '../topology/topology.ts'
+import { type Peer, peersOf } from './assignment/peers.ts'
 import { type RuntimeSettings, resolveSettings } from './settings.ts'
 import { Signal } from './signal.ts'
 import type { TaskObserver } from './task-environment.ts'
@@ -85,6 +86,17 @@ export class StreamsApp {
       await this.stop()
       throw error
     }
+  }
+
+  /**
+   * Who runs what of a topology, over all instances; undefined while they are being assigned.
+   * @throws TOPOLOGY_INVALID for a name that is none of this application's; LOG_UNAVAILABLE, LOG_REFUSED
+   */
+  async peers(topologyName: string): Promise<Peer[] | undefined> {
+    const topology = this.options.topologies.find(({ name }) => name === topologyName)
+    if (topology === undefined)
+      throw new StreamsError('TOPOLOGY_INVALID', `this application runs no topology "${topologyName}"`)
+    return peersOf(topology, this.options.log)
   }
 
   status(): TopologyStatus[] {

@@ -70,6 +70,7 @@ export function faultyLog(log: Log, faults: Faults): Log {
     deleteRecords: (before) => log.deleteRecords(before),
     openReader: (options) => log.openReader(options),
     joinGroup: (options) => log.joinGroup(options),
+    describeGroup: (groupId) => log.describeGroup(groupId),
     close: () => log.close(),
     append: (batches) => faults.around('send', () => log.append(batches)),
     committedOffsets: (groupId, partitions) =>

@@ -134,6 +134,29 @@ export function groupContract(log: () => Log): void {
     await other.leave()
   })
 
+  it('should say who is in a group and has what, whoever asks', async () => {
+    const topic = await newTopic(log(), { partitions: 3 })
+    const groupId = uniqueName('group')
+    expect(await log().describeGroup(groupId)).toEqual({ isSettled: false, members: [] })
+    const members = [
+      await new TestMember().join(log(), groupId, [topic], 'a'),
+      await new TestMember().join(log(), groupId, [topic], 'b'),
+    ]
+    const shares = await settled(members)
+    await waitFor('the group to be settled', async () => (await log().describeGroup(groupId)).isSettled)
+    const described = await log().describeGroup(groupId)
+    expect(described.members).toHaveLength(2)
+    for (const [index, { memberId }] of members.entries()) {
+      const found = described.members.find((one) => one.memberId === memberId)!
+      expect(found.topics).toEqual([topic])
+      expect(Buffer.from(found.userData).toString()).toBe(index === 0 ? 'a' : 'b')
+      const partitions = found.assignment.partitions.map(({ partition }) => `${topic}-${partition}`)
+      expect(partitions.sort()).toEqual(shares[index])
+      expect(Buffer.from(found.assignment.userData).toString()).toBe('a,b')
+    }
+    for (const member of members) await member.leave()
+  })
+
   it('should give members only partitions of topics that they asked for', async () => {
     const [left, right] = [await newTopic(log(), { partitions: 2 }), await newTopic(log(), { partitions: 2 })]
     const groupId = uniqueName('group')

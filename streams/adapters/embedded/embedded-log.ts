@@ -10,6 +10,7 @@
 import { StreamsError } from '../../errors.ts'
 import type { Clock, Timer } from '../../ports/clock.ts'
 import type {
+  GroupDescription,
   GroupMember,
   GroupOptions,
   Log,
@@ -147,6 +148,11 @@ export class EmbeddedLog implements Log {
   }): Promise<TransactionalProducer> {
     this.checkOpen()
     return this.producers.open(options)
+  }
+
+  async describeGroup(groupId: string): Promise<GroupDescription> {
+    this.checkOpen()
+    return this.groups.describe(groupId)
   }
 
   async joinGroup(options: GroupOptions): Promise<GroupMember> {

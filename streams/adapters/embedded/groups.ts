@@ -11,7 +11,13 @@
  */
 import { messageOf, StreamsError } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { GroupMember, GroupOptions, MemberAssignment, MemberMetadata } from '../../ports/log.ts'
+import type {
+  GroupDescription,
+  GroupMember,
+  GroupOptions,
+  MemberAssignment,
+  MemberMetadata,
+} from '../../ports/log.ts'
 import type { Topics } from './topics.ts'
 
 const nothingAssigned: MemberAssignment = { partitions: [], userData: new Uint8Array(0) }
@@ -35,6 +41,10 @@ export class GroupCoordinator {
     return group.join(`${options.groupId}-member-${++this.memberCount}`, options)
   }
 
+  describe(groupId: string): GroupDescription {
+    return this.groups.get(groupId)?.describe() ?? { isSettled: false, members: [] }
+  }
+
   close(): void {
     const error = new StreamsError('CLOSED', 'the log was closed while the group had members')
     for (const group of this.groups.values()) group.dissolve(error)
@@ -47,6 +57,8 @@ class Member {
   /** Whether it works on an assignment and was not told yet that a rebalance has begun. */
   settled = false
   assignment = nothingAssigned
+  /** What it said of itself last. */
+  userData: Uint8Array = nothingAssigned.userData
 
   constructor(memberId: string, options: GroupOptions) {
     this.memberId = memberId
@@ -86,6 +98,15 @@ class Group {
     }
   }
 
+  describe(): GroupDescription {
+    const isSettled = this.members.length > 0 && this.members.every(({ settled }) => settled)
+    if (!isSettled) return { isSettled, members: [] }
+    const members = this.members.map(({ memberId, options: { topics }, userData, assignment }) => {
+      return { memberId, topics, userData, assignment }
+    })
+    return { isSettled, members }
+  }
+
   /** Ends all memberships. */
   dissolve(error: StreamsError): void {
     const { members } = this
@@ -100,7 +121,10 @@ class Group {
     queueMicrotask(() => {
       former.options.onLost(new StreamsError('INSTANCE_FENCED', message))
       if (this.rebalancing || !former.settled) this.beginRebalance()
-      else this.announce(new Map([[member, former.assignment]]))
+      else {
+        member.userData = former.userData
+        this.announce(new Map([[member, former.assignment]]))
+      }
     })
   }
 
@@ -145,10 +169,11 @@ class Group {
   }
 
   private assign(leader: Member): Map<Member, MemberAssignment> {
-    const metadata: MemberMetadata[] = this.members.map(({ memberId, options }) => ({
+    for (const member of this.members) member.userData = member.options.userData()
+    const metadata: MemberMetadata[] = this.members.map(({ memberId, options: { topics }, userData }) => ({
       memberId,
-      topics: options.topics,
-      userData: options.userData(),
+      topics,
+      userData,
     }))
     const counts = new Map<string, number>()
     for (const { topics } of metadata) {

@@ -12,6 +12,7 @@
  */
 import { StreamsError } from '../../errors.ts'
 import type {
+  GroupDescription,
   GroupMember,
   GroupOptions,
   Log,
@@ -32,6 +33,7 @@ import { KafkaGroupMember } from './group-member.ts'
 import { GroupOffsets } from './group-offsets.ts'
 import { type KafkaLogOptions, kafkaSettings } from './kafka-options.ts'
 import { Leaders } from './leaders.ts'
+import { decodeAssignment, decodeSubscription, describeGroup } from './protocol/group-calls.ts'
 import { deleteRecords, listOffsets } from './protocol/record-calls.ts'
 import { noMember } from './protocol/transaction-calls.ts'
 import { KafkaReader } from './reader.ts'
@@ -143,6 +145,24 @@ export class KafkaLog implements Log {
     this.members.add(member)
     await member.join()
     return member
+  }
+
+  async describeGroup(groupId: string): Promise<GroupDescription> {
+    this.checkOpen()
+    const { state, members } = await this.leaders.callCoordinator(
+      { kind: 'group', key: groupId },
+      'describing',
+      describeGroup(groupId),
+      ({ errorCode }) => errorCode,
+    )
+    if (state !== 'Stable') return { isSettled: false, members: [] }
+    return {
+      isSettled: true,
+      members: members.map(({ memberId, metadata, assignment }) => ({
+        ...decodeSubscription(memberId, metadata),
+        assignment: decodeAssignment(assignment),
+      })),
+    }
   }
 
   async committedOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<(number | null)[]> {

@@ -103,6 +103,46 @@ export function leaveGroup(groupId: string, memberId: string): Call<ErrorAnswer>
   }
 }
 
+export interface DescribedGroup extends ErrorAnswer {
+  readonly state: string
+  readonly members: readonly {
+    readonly memberId: string
+    readonly metadata: Buffer
+    readonly assignment: Buffer
+  }[]
+}
+
+export function describeGroup(groupId: string): Call<DescribedGroup> {
+  return {
+    apiKey: 15,
+    version: 4,
+    name: 'DescribeGroups',
+    write(writer) {
+      writer.array([groupId], (group) => writer.string(group))
+      writer.bool(false)
+    },
+    read(reader) {
+      const [group] = reader.array(() => {
+        const errorCode = reader.int16()
+        reader.string()
+        const state = reader.string()
+        reader.string()
+        reader.string()
+        const members = reader.array(() => {
+          const memberId = reader.string()
+          reader.nullableString()
+          reader.string()
+          reader.string()
+          return { memberId, metadata: reader.byteString(), assignment: reader.byteString() }
+        })
+        reader.int32()
+        return { errorCode, state, members }
+      })
+      return group ?? { errorCode: 0, state: 'Dead', members: [] }
+    },
+  }
+}
+
 function writeMember(
   writer: WireWriter,
   groupId: string,

@@ -1,0 +1,49 @@
+/** Who runs what of a topology, over all its instances, as their group knows it. */
+import type { DescribedMember, Log } from '../../ports/log.ts'
+import type { SubTopology, Topology } from '../../topology/topology.ts'
+import { taskIdOf } from '../task-environment.ts'
+import { decodeAssignmentData, decodeMemberData } from './member-data.ts'
+
+export interface Peer {
+  readonly instanceId: string
+  readonly zone: string | null
+  /** Where it is reached, as `host:port`; null when it serves nothing. */
+  readonly endpoint: string | null
+  /** Tasks assigned to it. */
+  readonly active: readonly string[]
+  /** Tasks of whose state it keeps a copy, warm-ups included. */
+  readonly standby: readonly string[]
+}
+
+/** In the order of their ids; undefined while the group is being shared out. @throws LOG_UNAVAILABLE, LOG_REFUSED */
+export async function peersOf(topology: Topology, log: Log): Promise<Peer[] | undefined> {
+  const { isSettled, members } = await log.describeGroup(topology.name)
+  if (!isSettled) return undefined
+  return members
+    .flatMap((member) => peerOf(member, topology.subTopologies) ?? [])
+    .sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1))
+}
+
+function peerOf(
+  { userData, assignment }: DescribedMember,
+  subTopologies: readonly SubTopology[],
+): Peer | undefined {
+  const member = decodeMemberData(userData)
+  const assigned = decodeAssignmentData(assignment.userData)
+  if (member === undefined || assigned === undefined) return undefined
+  const active = new Set<string>()
+  for (const { topic, partition } of assignment.partitions) {
+    const subTopology = subTopologies.find(({ sources }) =>
+      sources.some((source) => source.topic.name === topic),
+    )
+    if (subTopology !== undefined) active.add(taskIdOf(subTopology, partition))
+  }
+  const { instanceId, zone, endpoint } = member
+  return {
+    instanceId,
+    zone,
+    endpoint,
+    active: [...active],
+    standby: [...assigned.standby, ...assigned.warmUp],
+  }
+}
