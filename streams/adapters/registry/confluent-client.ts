@@ -78,11 +78,14 @@ export class ConfluentClient {
     return orNull(call)
   }
 
-  async setCompatibility(subject: string, compatibility: string): Promise<void> {
-    await this.requests.ask(
+  /** False when another process was setting it at the same time, which Apicurio refuses with 409. */
+  async setCompatibility(subject: string, compatibility: string): Promise<boolean> {
+    const call = this.requests.ask(
       (api, signal) => api.Subject.updateConfig({ subject, body: { compatibility }, signal }),
       attributesOf,
+      [409],
     )
+    return (await orNull(call)) !== null
   }
 
   /** @throws RegistryRefusal 409: incompatible, or added by another at the same time; 422: not a schema */

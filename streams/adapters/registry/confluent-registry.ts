@@ -176,14 +176,14 @@ class ConfluentRegistry implements SchemaRegistry {
   }
 
   private async expectBackward(subject: string): Promise<void> {
-    const level = await this.client.compatibility(subject)
-    if (level === null) await this.client.setCompatibility(subject, 'BACKWARD')
-    else if (!backwardLevels.includes(level)) {
-      const message =
-        `the compatibility level of ${subject} in the schema registry ${this.client.url} is ${level} and should be ` +
-        'BACKWARD: set it, or use another topic'
-      throw new StreamsError('REGISTRY_REFUSED', message, { details: { subject, level } })
-    }
+    const before = await this.client.compatibility(subject)
+    if (before === null && (await this.client.setCompatibility(subject, 'BACKWARD'))) return
+    const level = before ?? (await this.client.compatibility(subject))
+    if (level !== null && backwardLevels.includes(level)) return
+    const message =
+      `the compatibility level of ${subject} in the schema registry ${this.client.url} is ${level ?? 'not set'} and ` +
+      'should be BACKWARD: set it, or use another topic'
+    throw new StreamsError('REGISTRY_REFUSED', message, { details: { subject, level } })
   }
 
   private notRegistered(subject: string): StreamsError {
