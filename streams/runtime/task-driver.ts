@@ -131,7 +131,7 @@ export class TaskDriver {
     return {
       onCommitted: (checkpoint) => observer.onCommitted?.(checkpoint),
       onCommitStep: (taskId, step) => {
-        this.activity.turn(`committing (${step})`)
+        this.activity.turn(`committing (after ${step})`)
         return observer.onCommitStep?.(taskId, step)
       },
     }

@@ -29,7 +29,7 @@ function watchOne() {
 describe('TaskWatch', () => {
   it('should tell once of a task that takes no turn, and what it was doing', async () => {
     const { clock, task, stuck } = watchOne()
-    task.activity.turn('committing (sent)')
+    task.activity.turn('committing (after sent)')
     await pass(clock, 1000)
     expect(stuck).toEqual([])
     await pass(clock, 5000)
@@ -37,7 +37,7 @@ describe('TaskWatch', () => {
     expect(stuck[0]![0]).toBe(task)
     expect(stuck[0]![1]).toMatchObject({
       code: 'TASK_STUCK',
-      details: { task: 'count_0', doing: 'committing (sent)', deadlineMs: 1000 },
+      details: { task: 'count_0', doing: 'committing (after sent)', deadlineMs: 1000 },
     })
   })
 

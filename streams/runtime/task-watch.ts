@@ -13,7 +13,7 @@ import { Signal } from './signal.ts'
 
 /** What a task is doing, kept by the task itself, which has nothing to do for it but to count. */
 export class TaskActivity {
-  /** `committing (sent)`; null while the task rests. */
+  /** `committing (after sent)`; null while the task rests. */
   doing: string | null = 'opening'
   /** Grows whenever the task gets any further. */
   turns = 0
