@@ -1,0 +1,49 @@
+# The command line of order-streams as an image: what the npm package holds, Node.js, and nothing that builds.
+# For linux/amd64, for which RocksDB is published as a binary. See docs/docker.md.
+ARG NODE_VERSION=22
+ARG DEBIAN_VERSION=bookworm
+
+FROM node:${NODE_VERSION}-${DEBIAN_VERSION}-slim AS node
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+
+FROM node AS dependencies
+# No install script is needed: native parts come as binaries. Their sources, other systems' binaries and types stay behind.
+RUN --mount=type=cache,target=/root/.npm \
+    npm ci --omit=dev --ignore-scripts --no-audit --no-fund && \
+    rm -rf node_modules/.package-lock.json node_modules/@libsql/*-musl \
+      node_modules/rocksdb/deps node_modules/rocksdb/prebuilds.zip node_modules/rocksdb/prebuilds/darwin-* && \
+    find node_modules \( -name '*.map' -o -name '*.ts' -o -name '*.[cm]ts' -o -type d -empty \) -delete
+
+FROM node AS build
+RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
+COPY . .
+RUN npm run build && mkdir /packed && \
+    tar -xzf "$(npm pack --ignore-scripts --silent --pack-destination /packed | sed 's|^|/packed/|')" \
+      -C /packed --exclude '*.d.ts' --strip-components 1 && \
+    rm /packed/*.tgz
+
+FROM debian:${DEBIAN_VERSION}-slim
+# As process 1, tini passes signals on from the first moment, and lets a process that hangs be killed from inside.
+RUN apt-get update && apt-get install -y --no-install-recommends libstdc++6 tini && rm -rf /var/lib/apt/lists/* /var/cache/apt/* && \
+    groupadd --gid 1000 order-streams && useradd --uid 1000 --gid 1000 --no-create-home order-streams && \
+    install -d -o 1000 -g 1000 /var/lib/order-streams
+COPY --from=node /usr/local/bin/node /usr/local/bin/
+COPY --chmod=755 docker/healthcheck /usr/local/bin/
+WORKDIR /app
+COPY --from=dependencies /app/node_modules node_modules
+COPY --from=build /packed ./
+
+ENV NODE_ENV=production \
+    STATE_DIR=/var/lib/order-streams \
+    DATA_DIR=/var/lib/order-streams/data \
+    HEALTH_HOST=0.0.0.0 \
+    HEALTH_PORT=8080 \
+    API_HOST=0.0.0.0 \
+    ORDER_STREAMS_LOG_FORMAT=json
+USER 1000:1000
+VOLUME /var/lib/order-streams
+EXPOSE 8080 8081
+HEALTHCHECK --interval=10s --timeout=5s --start-period=2m --start-interval=1s CMD ["healthcheck"]
+ENTRYPOINT ["tini", "--", "node", "/app/bin/order-streams.js"]
+CMD ["--help"]
