@@ -44,7 +44,7 @@ const adapterLayers = new Set(['errors.ts', 'records', 'ports', 'serde'])
 /** Library to the folders that may import it; `test` stands for test files. Node's own modules are free. */
 const libraries: Readonly<Record<string, readonly string[]>> = {
   rocksdb: ['streams/adapters/rocksdb'],
-  kafkajs: ['streams/adapters/kafka'],
+  kafkajs: ['streams/adapters/kafka', 'tests/kafka'],
   '@kafkajs/confluent-schema-registry': ['streams/adapters/registry'],
   pino: ['streams/adapters/system'],
   'pino-pretty': ['streams/adapters/system'],

@@ -2,17 +2,63 @@ import { describe, expect, it } from 'vitest'
 import { type Compression, zstdAvailable } from '../../streams/adapters/kafka/codec/compression.ts'
 import { openKafkaLog } from '../../streams/adapters/kafka/kafka-log.ts'
 import { systemClock } from '../../streams/adapters/system/system-clock.ts'
+import type { Log } from '../../streams/ports/log.ts'
+import { alterTopic, testBrokers } from '../kafka/test-admin.ts'
 import { type LogUnderTest, logContract } from './log-contract.ts'
-import { newTopic, readAll, settled, TestMember, uniqueName, valuesBatch, waitFor } from './log-fixture.ts'
-
-const brokers = (process.env['TEST_KAFKA_BROKERS'] ?? '').split(',').filter((broker) => broker !== '')
+import {
+  batchOf,
+  newTopic,
+  readAll,
+  settled,
+  TestMember,
+  uniqueName,
+  valuesBatch,
+  waitFor,
+} from './log-fixture.ts'
 
 async function openLog(compression: Compression = 'none'): Promise<LogUnderTest> {
-  const log = await openKafkaLog({ brokers, clock: systemClock, heartbeatIntervalMs: 200, compression })
-  return { log, close: () => log.close() }
+  const open = () =>
+    openKafkaLog({
+      brokers: testBrokers,
+      clock: systemClock,
+      heartbeatIntervalMs: 200,
+      compression,
+    })
+  const logs = [await open()]
+  return {
+    log: logs[0]!,
+    // A process that is gone says nothing to the broker any more: no more does a log that nobody uses.
+    async reopen() {
+      logs.unshift(await open())
+      return logs[0]!
+    },
+    compact: (topic) => compactOnBroker(logs[0]!, topic),
+    async close() {
+      for (const log of logs) await log.close()
+    },
+  }
 }
 
-if (brokers.length > 0) {
+/** The broker cleans segments that are closed, some seconds after enough in them is superseded. */
+async function compactOnBroker(log: Log, topic: string): Promise<void> {
+  await alterTopic(topic, { 'segment.ms': '100', 'min.cleanable.dirty.ratio': '0.001' })
+  let rollCount = 0
+  await waitFor(
+    'the broker to compact',
+    async () => {
+      const records = await readAll(log, topic)
+      const keys = records.map(({ key }) => key).filter((key) => key?.startsWith('roll-') === false)
+      if (new Set(keys).size === keys.length) return true
+      // A record with a later time closes the segment.
+      const roll = { key: `roll-${rollCount++ % 2}`, value: null, timestampMs: Date.now() }
+      await log.append([batchOf(topic, 0, [roll])])
+      return false
+    },
+    { deadlineMs: 90_000, longestPauseMs: 1000 },
+  )
+}
+
+if (testBrokers.length > 0) {
   logContract('Apache Kafka', () => openLog())
 
   describe('Apache Kafka', () => {

@@ -17,15 +17,14 @@ export interface LogUnderTest {
   readonly log: Log
   /**
    * Goes on as after a crash of the process: nothing that is open is ended in an orderly way. What was opened before
-   * must not be used any more. Left out where the log is a server's.
+   * must not be used any more.
    */
-  reopen?(): Promise<Log>
-  /** Compacts all topics at once. Left out where that cannot be triggered. */
-  compact?(): Promise<void>
+  reopen(): Promise<Log>
+  /** Has a compacted topic of one partition compacted up to its end. May append a record to it. */
+  compact(topic: string): Promise<void>
   close(): Promise<void>
 }
 
-const deadlineMs = 30_000
 const runId = randomUUID().slice(0, 8)
 let nameCount = 0
 
@@ -45,9 +44,10 @@ export async function newTopic(log: Log, settings: Partial<TopicSettings> = {}):
 export async function waitFor<T>(
   what: string,
   probe: () => T | undefined | false | Promise<T | undefined | false>,
+  { deadlineMs = 30_000, longestPauseMs = 50 } = {},
 ): Promise<T> {
   const end = performance.now() + deadlineMs
-  for (let pauseMs = 0; ; pauseMs = Math.min(50, pauseMs + 1)) {
+  for (let pauseMs = 0; ; pauseMs = Math.min(longestPauseMs, 1 + 1.2 * pauseMs)) {
     const answer = await probe()
     if (answer !== undefined && answer !== false) return answer
     if (performance.now() > end) throw new Error(`waited ${deadlineMs} ms in vain for ${what}`)
