@@ -52,7 +52,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   libsql: ['sql'],
   mysql2: ['sql'],
   postgrator: ['sql'],
-  fastify: ['api', 'control'],
+  fastify: ['api', 'control', 'app'],
   '@grpc/grpc-js': ['control'],
   commander: ['app'],
   yaml: ['app'],
