@@ -91,7 +91,7 @@ export class OutputCollector {
     const { keyWriter } = this
     const start = writer.position
     try {
-      if (hasKey) writer.bytes(keyWriter.buffer.subarray(0, keyWriter.position))
+      if (hasKey) writer.bytesOf(keyWriter.buffer, 0, keyWriter.position)
       const keyEnd = writer.position
       const isNull = value === null || value === undefined
       if (!isNull) target.value.encode(value as Exclude<V, null>, writer)

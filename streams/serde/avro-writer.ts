@@ -89,10 +89,10 @@ export function writeVarint(writer: ByteWriter, value: number): void {
   } else {
     // Doubling a number beyond 2^52 would round it: the sign goes into the lowest part, which is split off first.
     const half = value < 0 ? -value - 1 : value
-    const low = (half % 0x8000000) * 2 + (value < 0 ? 1 : 0)
+    let high = Math.floor(half / 0x8000000) | 0
+    const low = (half - high * 0x8000000) * 2 + (value < 0 ? 1 : 0)
     for (let shift = 0; shift < 28; shift += 7) buffer[position++] = ((low >>> shift) & 0x7f) | 0x80
-    let high = Math.floor(half / 0x8000000)
-    for (; high > 0x7f; high = Math.floor(high / 128)) buffer[position++] = (high & 0x7f) | 0x80
+    for (; high > 0x7f; high >>>= 7) buffer[position++] = (high & 0x7f) | 0x80
     buffer[position++] = high
   }
   writer.position = position

@@ -1,4 +1,7 @@
 /** CRC-32C (Castagnoli), the checksum of record batches, eight bytes a step. */
+import { endianness } from 'node:os'
+
+const isLittleEndian = endianness() === 'LE'
 
 const tables = new Int32Array(8 * 256)
 for (let byte = 0; byte < 256; byte++) {
@@ -15,20 +18,35 @@ for (let byte = 0; byte < 256; byte++) {
 
 /** The checksum of `bytes[start .. end)` as an unsigned 32-bit number. */
 export function crc32c(bytes: Uint8Array, start: number, end: number): number {
+  // Whole words are read from the first one on that lies where words may.
+  const wordsStart = Math.min(end, start + (-(bytes.byteOffset + start) & 3))
+  const wordPairs = isLittleEndian ? (end - wordsStart) >>> 3 : 0
   let crc = -1
   let at = start
-  for (const last = end - 7; at < last; at += 8) {
-    const low = crc ^ (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24))
+  for (; at < wordsStart; at++) crc = tables[(crc ^ bytes[at]!) & 255]! ^ (crc >>> 8)
+  if (wordPairs > 0) {
+    crc = crcOfWords(crc, new Int32Array(bytes.buffer, bytes.byteOffset + at, wordPairs * 2))
+    at += wordPairs * 8
+  }
+  for (; at < end; at++) crc = tables[(crc ^ bytes[at]!) & 255]! ^ (crc >>> 8)
+  return ~crc >>> 0
+}
+
+/** Two words a step. */
+function crcOfWords(start: number, words: Int32Array): number {
+  let crc = start
+  for (let i = 0; i < words.length; i += 2) {
+    const low = crc ^ words[i]!
+    const high = words[i + 1]!
     crc =
       tables[1792 + (low & 255)]! ^
       tables[1536 + ((low >>> 8) & 255)]! ^
       tables[1280 + ((low >>> 16) & 255)]! ^
       tables[1024 + (low >>> 24)]! ^
-      tables[768 + bytes[at + 4]!]! ^
-      tables[512 + bytes[at + 5]!]! ^
-      tables[256 + bytes[at + 6]!]! ^
-      tables[bytes[at + 7]!]!
+      tables[768 + (high & 255)]! ^
+      tables[512 + ((high >>> 8) & 255)]! ^
+      tables[256 + ((high >>> 16) & 255)]! ^
+      tables[high >>> 24]!
   }
-  for (; at < end; at++) crc = tables[(crc ^ bytes[at]!) & 255]! ^ (crc >>> 8)
-  return ~crc >>> 0
+  return crc
 }
