@@ -8,8 +8,13 @@ import type { Log } from '../ports/log.ts'
 
 const watchIntervalMs = 30_000
 
+interface Ports {
+  readonly log: Pick<Log, 'describeTopics'>
+  readonly clock: Clock
+}
+
 export class PartitionWatch {
-  private readonly ports: { readonly log: Log; readonly clock: Clock }
+  private readonly ports: Ports
   private readonly topics: readonly string[]
   private readonly counts: ReadonlyMap<string, number>
   private readonly onChanged: (error: StreamsError) => void
@@ -17,7 +22,7 @@ export class PartitionWatch {
   private isClosed = false
 
   constructor(
-    ports: { readonly log: Log; readonly clock: Clock },
+    ports: Ports,
     topics: readonly string[],
     counts: ReadonlyMap<string, number>,
     onChanged: (error: StreamsError) => void,

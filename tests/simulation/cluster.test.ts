@@ -1,9 +1,10 @@
-/** Instances of one application over one log, with joiners, leavers, zombies and failing calls in random order. */
+/** Instances of one application over one log, with standbys, joiners, leavers, zombies and failing calls in random order. */
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { StreamsError } from '../../streams/index.ts'
 import { Faults, type FaultyCall, type MemoryStoreProvider } from '../../streams/testing/index.ts'
 import { cases, input, inputRecords } from './cases.ts'
+import { expectCopiesOfChangelogs } from './local-copies.ts'
 import { finish } from './runs.ts'
 import {
   append,
@@ -54,7 +55,13 @@ describe('a cluster', () => {
       fc.asyncProperty(
         fc.constantFrom(...cases),
         fc.array(event, { minLength: 5, maxLength: 25 }),
-        async (testCase, events) => {
+        fc.record({
+          standbyReplicas: fc.nat({ max: 2 }),
+          warmUpMaxLag: fc.constantFrom(0, 5, 10_000),
+          maxWarmUps: fc.integer({ min: 1, max: 3 }),
+          stateCleanupDelayMs: fc.constantFrom(1, 20_000),
+        }),
+        async (testCase, events, settings) => {
           const world = await worldWithInput(records.slice(0, 20))
           const open = await openLog(world)
           let given = 20
@@ -66,10 +73,18 @@ describe('a cluster', () => {
           const zombies: Instance[] = []
           /** Directories that instances left behind, for later ones to find. */
           const left: MemoryStoreProvider[] = []
+          const everyTasks: MemoryStoreProvider[] = []
+          let joined = 0
           const join = async (): Promise<Instance> => {
             const faults = new Faults()
             const tasks = left.shift() ?? newWorld().tasks
-            const process = await startProcess(open, { tasks, sink: world.sink }, testCase, { faults })
+            if (!everyTasks.includes(tasks)) everyTasks.push(tasks)
+            const identity = { instanceId: `instance-${++joined}`, zone: `zone-${joined % 2}` }
+            const process = await startProcess(open, { tasks, sink: world.sink }, testCase, {
+              faults,
+              settings,
+              ...identity,
+            })
             const instance = { process, faults, tasks }
             members.push(instance)
             return instance
@@ -98,6 +113,7 @@ describe('a cluster', () => {
           }
           await give(records.length)
           for (const { process } of [...zombies, ...members]) await run(open.clock, process.app.stop())
+          for (const tasks of everyTasks) await expectCopiesOfChangelogs(open, tasks, testCase)
           await open.log.close()
           await finish(world.snapshot(), testCase, 'exactly-once', records)
         },

@@ -72,6 +72,7 @@ export interface ProcessOptions {
   readonly settings?: Partial<RuntimeSettings>
   readonly faults?: Faults
   readonly instanceId?: string
+  readonly zone?: string
 }
 
 /** A log that is open, and the clock that it goes by. */
@@ -111,7 +112,7 @@ export async function newProcess(
   { clock, log }: OpenLog,
   world: Pick<World, 'tasks' | 'sink'>,
   { topology, emits }: Case,
-  { observer, settings, faults, instanceId }: ProcessOptions = {},
+  { observer, settings, faults, instanceId, zone }: ProcessOptions = {},
 ): Promise<Process> {
   const members: GroupMember[] = []
   const ownLog = withMembers(faults === undefined ? log : faultyLog(log, faults), members)
@@ -130,6 +131,7 @@ export async function newProcess(
     },
     ...(observer === undefined ? {} : { observer }),
     ...(instanceId === undefined ? {} : { instanceId }),
+    ...(zone === undefined ? {} : { zone }),
   })
   return {
     app,
