@@ -253,7 +253,10 @@ export class TopologyRunner {
   private assigned(tasks: TaskManager, { partitions, userData }: MemberAssignment): void {
     const data = decodeAssignmentData(userData)
     const refusal = data === undefined ? 'another release of the engine leads the group' : data.refusal
-    if (data === undefined || refusal !== null) return this.fail(this.mixed(refusal ?? ''))
+    if (data === undefined || refusal !== null) {
+      this.fail(this.mixed(refusal ?? ''))
+      return
+    }
     const active = new Map<string, TaskPlace>()
     for (const { topic, partition } of partitions) {
       const subTopology = this.topology.subTopologies.find((sub) =>
