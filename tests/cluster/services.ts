@@ -148,7 +148,7 @@ async function isGone(pid: number): Promise<boolean> {
 }
 
 /** The first of several free ports in a row, below those that the system gives to outgoing connections. */
-async function freePorts(count: number): Promise<number> {
+export async function freePorts(count: number): Promise<number> {
   return waitUntil(`${count} free ports in a row are found`, async () => {
     const first = 20_000 + Math.floor(Math.random() * 12_000)
     for (let port = first; port < first + count; port++) if (!(await isFree(port))) return undefined

@@ -304,6 +304,30 @@ function readerContract(log: () => Log): void {
     await test.reader.close()
   })
 
+  it('should give all records to each of several readers of a partition, wherever they stand', async () => {
+    const topic = await newTopic(log(), { partitions: 2 })
+    const partition = { topic, partition: 0 }
+    await log().append([valuesBatch(topic, 0, 'a', 'b'), valuesBatch(topic, 1, 'other')])
+    const tests = [0, 0, 1, 2, 0, 1].map((offset) => {
+      const test = new TestReader(log())
+      test.reader.follow(partition, offset)
+      test.reader.follow({ topic, partition: 1 }, 0)
+      return { test, values: ['a', 'b'].slice(offset) }
+    })
+    for (const value of ['c', 'd', 'e']) {
+      await log().append([valuesBatch(topic, 0, value)])
+      for (const { test, values } of tests) {
+        values.push(value)
+        const records = await test.next(partition, values.length)
+        expect(records.map((record) => record.value)).toEqual(values.splice(0))
+      }
+    }
+    for (const { test } of tests) {
+      await test.next({ topic, partition: 1 }, 1)
+      await test.reader.close()
+    }
+  })
+
   it('should know the end that it has fetched', async () => {
     const topic = await newTopic(log())
     const partition = { topic, partition: 0 }

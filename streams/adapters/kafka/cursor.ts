@@ -29,6 +29,8 @@ export class Cursor implements TopicPartition {
   /** The last stable offset as of the newest fetch. */
   end: number | undefined
   isOpen = true
+  /** Whether it is in a request, or pauses after one that failed. */
+  isAskedFor = false
   /** Whether the newest fetch brought no bytes: the next one will probably wait. */
   hadNothing = false
   /** Since when the topic is not known, in epoch milliseconds. */
@@ -53,7 +55,7 @@ export class Cursor implements TopicPartition {
   }
 
   get wantsMore(): boolean {
-    return this.isOpen && this.bufferedBytes < this.maxBufferedBytes
+    return this.isOpen && !this.isAskedFor && this.bufferedBytes < this.maxBufferedBytes
   }
 
   /** Takes in what a fetch brought. @throws LOG_UNREADABLE */

@@ -3,6 +3,8 @@
  *
  * Invariants:
  * 1. A cursor is in one request at most, and in none while its buffer is full or it is closed.
+ *    A request asks for a partition once: cursors of several readers share it where they stand at the same offset, and
+ *    else go in different requests.
  * 2. Each request under way has a lane, a connection of its own, since a broker holds a fetch back while it has nothing.
  *    A free lane takes at once what wants more. Two lanes at most wait for what had nothing the last time, so that waiting
  *    gathers in few requests; the last one is for newcomers and waits briefly.
@@ -11,6 +13,7 @@
  */
 import { messageOf, StreamsError } from '../../errors.ts'
 import type { Timer } from '../../ports/clock.ts'
+import type { TopicPartition } from '../../ports/log.ts'
 import type { OwnConnection } from './connections.ts'
 import type { Cursor } from './cursor.ts'
 import { kafkaError } from './kafka-error.ts'
@@ -107,7 +110,9 @@ export class Fetcher {
     const lanes = this.lanes.get(leader) ?? []
     this.lanes.set(leader, lanes)
     const busy = lanes.filter(({ isFree }) => !isFree).length
-    const cursors = busy < waitingLanes ? wanting : wanting.filter(({ hadNothing }) => !hadNothing)
+    const cursors = atOneOffsetEach(
+      busy < waitingLanes ? wanting : wanting.filter(({ hadNothing }) => !hadNothing),
+    )
     if (cursors.length === 0 || busy === lanesPerBroker) return
     let lane = lanes.find(({ isFree }) => isFree)
     if (lane === undefined) {
@@ -117,8 +122,13 @@ export class Fetcher {
     lane.isFree = false
     const { fetchWaitMs } = this.leaders.settings
     const maxWaitMs = busy < waitingLanes ? fetchWaitMs : Math.min(lastLaneWaitMs, fetchWaitMs)
-    for (const cursor of cursors) this.wanting.delete(cursor)
+    for (const cursor of cursors) {
+      this.wanting.delete(cursor)
+      cursor.isAskedFor = true
+    }
     void this.run(leader, lane, cursors, maxWaitMs)
+    const others = wanting.filter(({ isAskedFor }) => !isAskedFor)
+    if (others.length > 0) this.dispatch(leader, others)
   }
 
   private async run(
@@ -127,13 +137,17 @@ export class Fetcher {
     cursors: readonly Cursor[],
     maxWaitMs: number,
   ): Promise<void> {
+    const byPartition = new Map<string, Cursor[]>()
+    for (const cursor of cursors) {
+      const sharing = byPartition.get(nameOf(cursor))
+      if (sharing === undefined) byPartition.set(nameOf(cursor), [cursor])
+      else sharing.push(cursor)
+    }
     const call = fetch(
-      cursors.map(({ topic, partition, fetchOffset, maxBufferedBytes }) => ({
-        topic,
-        partition,
-        offset: fetchOffset,
-        maxBytes: Math.min(partitionBytes, maxBufferedBytes),
-      })),
+      Array.from(byPartition.values(), ([first]) => {
+        const { topic, partition, fetchOffset, maxBufferedBytes } = first!
+        return { topic, partition, offset: fetchOffset, maxBytes: Math.min(partitionBytes, maxBufferedBytes) }
+      }),
       { maxWaitMs, maxBytes: answerBytes },
     )
     try {
@@ -142,7 +156,7 @@ export class Fetcher {
       lane.isFree = true
       if (this.isClosed) return
       if (answer.errorCode !== code.none) throw kafkaError('fetching', answer.errorCode)
-      this.receive(answer, cursors)
+      this.receive(answer, byPartition)
     } catch (error) {
       lane.isFree = true
       lane.connection?.close()
@@ -152,26 +166,28 @@ export class Fetcher {
     }
   }
 
-  private receive(answer: FetchAnswer, cursors: readonly Cursor[]): void {
-    const open = new Map(cursors.map((cursor) => [`${cursor.topic}-${cursor.partition}`, cursor]))
+  private receive(answer: FetchAnswer, asked: Map<string, Cursor[]>): void {
     const served: Cursor[] = []
     const hungry: Cursor[] = []
     const failed: Cursor[] = []
-    for (const { topic, partition, errorCode, value } of answer.partitions) {
-      const cursor = open.get(`${topic}-${partition}`)
-      open.delete(`${topic}-${partition}`)
-      if (cursor === undefined || !cursor.isOpen) continue
-      const isGood =
-        errorCode === code.none ? this.received(cursor, answer, value) : this.refused(cursor, errorCode)
-      if (!isGood) failed.push(cursor)
-      else (value.end > value.start ? served : hungry).push(cursor)
+    for (const fetched of answer.partitions) {
+      const { errorCode, value } = fetched
+      for (const cursor of asked.get(nameOf(fetched)) ?? []) {
+        if (!cursor.isOpen) continue
+        cursor.isAskedFor = false
+        const isGood =
+          errorCode === code.none ? this.received(cursor, answer, value) : this.refused(cursor, errorCode)
+        if (!isGood) failed.push(cursor)
+        else (value.end > value.start ? served : hungry).push(cursor)
+      }
+      asked.delete(nameOf(fetched))
     }
     // An answer has all partitions that were asked for; one that it leaves out is asked for again.
-    this.wantLater([...failed, ...open.values()])
-    // Who got nothing, perhaps for want of room in the answer, is served first the next time.
+    this.wantLater([...failed, ...[...asked.values()].flat()])
+    // Who has waited, or got nothing, perhaps for want of room in the answer, is served first the next time.
     const others = this.wanting
     this.wanting = new Set()
-    for (const cursor of [...hungry, ...others, ...served]) if (cursor.wantsMore) this.wanting.add(cursor)
+    for (const cursor of [...others, ...hungry, ...served]) if (cursor.wantsMore) this.wanting.add(cursor)
     if (this.wanting.size > 0) this.schedulePump()
   }
 
@@ -224,16 +240,34 @@ export class Fetcher {
     let pauseMs = firstPauseMs
     for (const cursor of cursors) {
       this.wanting.delete(cursor)
+      cursor.isAskedFor = true
       cursor.hadNothing = false
       cursor.pauseMs = Math.min(longestPauseMs, Math.max(firstPauseMs, cursor.pauseMs * 2))
       pauseMs = Math.max(pauseMs, cursor.pauseMs)
     }
     const timer = this.leaders.clock.setTimer(pauseMs, () => {
       this.pausing.delete(timer)
-      for (const cursor of cursors) this.want(cursor)
+      for (const cursor of cursors) {
+        cursor.isAskedFor = false
+        this.want(cursor)
+      }
     })
     this.pausing.add(timer)
   }
+}
+
+function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`
+}
+
+/** Of each partition the first cursor, and all others that stand at its offset. */
+function atOneOffsetEach(cursors: readonly Cursor[]): Cursor[] {
+  const offsets = new Map<string, number>()
+  return cursors.filter((cursor) => {
+    const offset = offsets.get(nameOf(cursor)) ?? cursor.fetchOffset
+    offsets.set(nameOf(cursor), offset)
+    return offset === cursor.fetchOffset
+  })
 }
 
 function defect(error: unknown): StreamsError {
