@@ -14,6 +14,7 @@ import {
   messageOf,
   type SchemaRegistry,
   type Serde,
+  StreamsError,
   type Topology,
 } from '../streams/index.ts'
 
@@ -79,6 +80,19 @@ export class RecordDecoder {
     this.byId.set(id, codec)
     return codec
   }
+}
+
+/** For who has none: Avro is shown as bytes. */
+export const noRegistry: SchemaRegistry = {
+  register: noSchema,
+  schemaById: noSchema,
+  latest: noSchema,
+  versions: noSchema,
+  subjects: noSchema,
+}
+
+async function noSchema(): Promise<never> {
+  throw new StreamsError('SCHEMA_UNKNOWN', 'there is no registry to ask')
 }
 
 /** A registry that holds nothing else, so that the codec reads what this schema wrote, as it wrote it. */

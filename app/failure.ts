@@ -10,6 +10,11 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
+/** Somebody asked to stop before the work could begin. */
+export class Stopped extends Error {
+  override readonly name = 'Stopped'
+}
+
 /** The command could not do its work for a reason that the message tells in full. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed'
@@ -27,7 +32,7 @@ export function failureOf(error: unknown): Failure {
     return { text, exitCode: exitCodes.usage }
   }
   if (error instanceof UsageError) return { text: error.message, exitCode: exitCodes.usage }
-  if (error instanceof CommandFailed || error instanceof OrderApiError) {
+  if (error instanceof CommandFailed || error instanceof Stopped || error instanceof OrderApiError) {
     return { text: error.message, exitCode: exitCodes.failed }
   }
   if (error instanceof StreamsError) {

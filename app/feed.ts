@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { type InputOptions, type InputProgress, ingestFile, ingestStream } from '../api/input-file.ts'
 import { isPipe } from '../api/input-source.ts'
 import { topics } from '../schemas/topics.ts'
-import type { SingleNode } from './single-node.ts'
+import type { Application } from './application.ts'
 
 /** The path of a file or a pipe; `-` is standard input. */
 export type Input = string
@@ -19,18 +19,18 @@ export interface Feeding {
  * @throws what the input or a topology failed with
  */
 export async function feed(
-  node: SingleNode,
+  { platform, registry, streams }: Application,
   input: Input,
   { onProgress, stop }: Feeding,
 ): Promise<'finished' | 'stopped'> {
   const ending = new AbortController()
-  const { log, registry, clock } = node.data
+  const { log, clock } = platform
   const options: InputOptions = { log, registry, clock, topics, onProgress, signal: ending.signal }
   const reading = read(input, options)
-  const finished = reading.then(() => node.streams.drained()).then(() => 'finished' as const)
+  const finished = reading.then(() => streams.drained()).then(() => 'finished' as const)
   const stopped = stop.requested.then(() => 'stopped' as const)
   try {
-    return await Promise.race([finished, stopped, node.streams.failed])
+    return await Promise.race([finished, stopped, streams.failed])
   } finally {
     // Whatever ended it: nobody may write to the log when it is closed.
     ending.abort()

@@ -1,16 +1,16 @@
 /** How the topologies are doing at this moment, for live progress: from the meters and from the positions in the log. */
 import type { InputProgress } from '../api/input-file.ts'
 import { topics } from '../schemas/topics.ts'
-import type { Topology } from '../streams/index.ts'
+import type { TopicPartition, Topology } from '../streams/index.ts'
+import type { Application } from './application.ts'
 import { endOf, partitionsOf } from './read-topic.ts'
-import type { SingleNode } from './single-node.ts'
 
 /** Records of this run, but for the lag. */
 export interface TopologyFlow {
   readonly name: string
   readonly in: number
   readonly out: number
-  /** Null where the topology rejects nothing. */
+  /** Null where the topology rejects nothing, and in a cluster, where others do too. */
   readonly rejected: number | null
   readonly dead: number
   /** Records whose rows are in the tables. */
@@ -28,30 +28,35 @@ export interface Flow {
 
 /** Measures again and again; rates are over the time since the last measurement. */
 export class FlowMeter {
-  private readonly node: SingleNode
+  private readonly application: Application
   private readonly startMs: number
   private lastMs: number
   private readonly lastIn = new Map<string, number>()
-  private readonly rejectedBefore: number
+  private readonly partitions = new Map<string, readonly TopicPartition[]>()
+  /** Null in a cluster. */
+  private readonly rejectedBefore: number | null
 
   /** Counts from now on. */
-  static async open(node: SingleNode): Promise<FlowMeter> {
-    return new FlowMeter(node, await endOf(node.data.log, topics.orderRejected.name))
+  static async open(application: Application): Promise<FlowMeter> {
+    const { isCluster, log } = application.platform
+    return new FlowMeter(application, isCluster ? null : await endOf(log, topics.orderRejected.name))
   }
 
-  private constructor(node: SingleNode, rejectedBefore: number) {
-    this.node = node
+  private constructor(application: Application, rejectedBefore: number | null) {
+    this.application = application
     this.rejectedBefore = rejectedBefore
-    this.startMs = node.data.clock.now()
+    this.startMs = application.platform.clock.now()
     this.lastMs = this.startMs
   }
 
   async measure(input: InputProgress | undefined): Promise<Flow> {
-    const nowMs = this.node.data.clock.now()
+    const { clock, log } = this.application.platform
+    const nowMs = clock.now()
     const passedMs = Math.max(1, nowMs - this.lastMs)
-    const rejectedEnd = await endOf(this.node.data.log, topics.orderRejected.name)
+    const before = this.rejectedBefore
+    const rejected = before === null ? null : (await endOf(log, topics.orderRejected.name)) - before
     const flows: TopologyFlow[] = []
-    for (const topology of this.node.topologies) {
+    for (const topology of this.application.topologies) {
       const { name } = topology
       const meters = this.meters(topology)
       const rate = ((meters.in - (this.lastIn.get(name) ?? 0)) * 1000) / passedMs
@@ -60,7 +65,7 @@ export class FlowMeter {
       flows.push({
         name,
         ...meters,
-        rejected: rejects ? rejectedEnd - this.rejectedBefore : null,
+        rejected: rejects ? rejected : null,
         lag: await this.lag(topology),
         recordsPerSecond: rate,
       })
@@ -73,7 +78,7 @@ export class FlowMeter {
   private meters(topology: Topology) {
     const storing = topology.subTopologies.filter(({ hasExternalSink }) => hasExternalSink)
     const sums = { in: 0, out: 0, dead: 0, stored: 0 }
-    for (const reading of this.node.metrics.snapshot()) {
+    for (const reading of this.application.metrics.snapshot()) {
       if (reading.kind === 'histogram' || reading.labels['topology'] !== topology.name) continue
       const task = reading.labels['task'] ?? ''
       const stores = storing.some(({ name }) => task.startsWith(`${name}_`))
@@ -85,16 +90,31 @@ export class FlowMeter {
   }
 
   private async lag(topology: Topology): Promise<number> {
-    const { log } = this.node.data
+    const { log } = this.application.platform
+    const partitions = await this.inputs(topology)
+    const committed = await log.committedOffsets(topology.name, partitions)
+    const ranges = await log.offsetRanges(partitions)
     let lag = 0
-    for (const { topic } of topology.subTopologies.flatMap(({ sources }) => sources)) {
-      const partitions = await partitionsOf(log, topic.name)
-      const committed = await log.committedOffsets(topology.name, partitions)
-      const ranges = await log.offsetRanges(partitions)
-      for (const [index, { start, end }] of ranges.entries()) {
-        lag += Math.max(0, end - (committed[index] ?? start))
-      }
+    for (const [index, { start, end }] of ranges.entries()) {
+      lag += Math.max(0, end - (committed[index] ?? start))
     }
     return lag
+  }
+
+  /** All that the topology reads; in a cluster, what the tasks of this instance read. */
+  private async inputs(topology: Topology): Promise<readonly TopicPartition[]> {
+    const { streams, platform } = this.application
+    const tasks = streams.status().find(({ name }) => name === topology.name)?.tasks
+    const inputs: TopicPartition[] = []
+    for (const { name, sources } of topology.subTopologies) {
+      for (const { topic } of sources) {
+        const partitions = this.partitions.get(topic.name) ?? (await partitionsOf(platform.log, topic.name))
+        this.partitions.set(topic.name, partitions)
+        for (const input of partitions) {
+          if (!platform.isCluster || tasks?.has(`${name}_${input.partition}`) === true) inputs.push(input)
+        }
+      }
+    }
+    return inputs
   }
 }

@@ -1,8 +1,7 @@
 /** The topologies of the order ETL, connected to the tables that they fill. */
 import { defaultOrderLimits, type OrderLimits } from '../orders/rule.ts'
-import { topics } from '../schemas/topics.ts'
 import type { SqlRow } from '../sql/index.ts'
-import { type Log, type Sink, StreamsError, type Topology } from '../streams/index.ts'
+import { type Sink, StreamsError, type Topology } from '../streams/index.ts'
 import type { CleanseSettings } from '../topologies/cleanse/cleanse-order.ts'
 import { cleanse } from '../topologies/cleanse/topology.ts'
 import { ingest } from '../topologies/ingest/topology.ts'
@@ -65,18 +64,6 @@ const noTables: Sink<SqlRow> = {
   open: async () => {
     throw new StreamsError('INVARIANT_VIOLATED', 'a topology that is only looked at was run')
   },
-}
-
-/** Creates the topics of the order ETL that are missing; those that exist keep their partitions. */
-export async function createOrderTopics(log: Log, config: Config): Promise<void> {
-  const existing = new Map((await log.describeTopics()).map(({ name, partitions }) => [name, partitions]))
-  await log.createTopics(
-    Object.values(topics).map(({ name, settings }) => ({
-      name,
-      ...settings,
-      partitions: existing.get(name) ?? settings.partitions ?? config.partitions,
-    })),
-  )
 }
 
 export function orderLimits(config: Config): OrderLimits {

@@ -1,17 +1,15 @@
 import type { Command } from 'commander'
-import { openDataDirectory } from '../data-directory.ts'
 import { exitCodes } from '../failure.ts'
-import { openLogFile } from '../log-file.ts'
-import { serveOrders } from '../order-api.ts'
-import { createOrderTopics } from '../order-topologies.ts'
+import { prepareForOrders, serveOrders } from '../order-api.ts'
 import { tell } from '../output.ts'
+import { withPlatform } from '../platform.ts'
 import { onStopRequest } from '../stop-request.ts'
 import {
   addApiOptions,
-  addConfigOptions,
+  addPlaceOptions,
   type CommandContext,
   type ConfigOptions,
-  configOf,
+  placeConfigOf,
 } from './command-context.ts'
 
 interface ApiOptions extends ConfigOptions {
@@ -23,18 +21,19 @@ export function addApiCommand(program: Command, context: CommandContext): void {
     .command('api')
     .summary('serve the Order API only')
     .description(
-      'Takes orders over HTTP into the log of the data directory, until Ctrl-C; `run` processes them later. ' +
-        '(`start` serves the Order API too, and processes at once.)',
+      'Takes orders over HTTP into the log, of the data directory or with --brokers of a cluster, until Ctrl-C; `run` ' +
+        'processes them. (`start` serves the Order API too, and processes at once.)',
     )
     .option('--port <port>', 'the same as --api-port')
-  addApiOptions(addConfigOptions(command))
+  addApiOptions(addPlaceOptions(command))
     .addHelpText(
       'after',
       `
 POST /v1/orders takes one order or an array, and answers 202 with what was accepted, or 400 naming each bad field.
 GET /v1/openapi.json describes it all; GET /healthz answers while it lives.
 
-Example:
+Examples:
+  order-streams api --brokers localhost:9092
   order-streams api --port 8081
   curl localhost:8081/v1/orders -H 'content-type: application/json' -d '{"order_id":"1","user_id":"42",
     "status":"PAID","currency":"USD","order_time":"2026-01-01T12:00:00Z","total_amount":"9.90",
@@ -46,23 +45,22 @@ Example:
 }
 
 async function serve(options: ConfigOptions): Promise<number> {
-  const config = configOf(options)
+  const config = placeConfigOf(options)
   const stop = onStopRequest(tell)
-  const data = await openDataDirectory(config, 'create')
   try {
-    const { logger, close } = openLogFile(config)
-    try {
-      await createOrderTopics(data.log, config)
-      const api = await serveOrders(data, config, logger)
-      tell(`The Order API listens at ${api.url}. Ctrl-C stops.`)
-      await stop.requested
-      await api.close()
-      return exitCodes.done
-    } finally {
-      close()
-    }
+    return await withPlatform(
+      config,
+      { parts: [], mode: 'create', signal: stop.signal },
+      async (platform) => {
+        await prepareForOrders(platform, config)
+        const api = await serveOrders(platform, config)
+        tell(`The Order API listens at ${api.url}. Ctrl-C stops.`)
+        await stop.requested
+        await api.close()
+        return exitCodes.done
+      },
+    )
   } finally {
-    await data.close()
     stop.dispose()
   }
 }

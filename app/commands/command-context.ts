@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import { type FlagValue, type LoadedConfig, loadConfig, settingFlags } from '../config.ts'
 import type { Config } from '../config-schema.ts'
 import { UsageError } from '../failure.ts'
+import { tell } from '../output.ts'
 
 export interface CommandContext {
   /** Of the process, once the command is done. */
@@ -91,8 +92,30 @@ export function loadedConfigOf(options: ConfigOptions): LoadedConfig {
   })
 }
 
+/** For commands that take no place: they only look at settings. */
 export function configOf(options: ConfigOptions): Config {
   return loadedConfigOf(options).config
+}
+
+/** For commands that work on a data directory or, with brokers, in a cluster. @throws UsageError when told both */
+export function placeConfigOf(options: ConfigOptions): Config {
+  const { config, origins } = loadedConfigOf(options)
+  if (config.brokers !== '' && options.dataDir !== undefined) {
+    throw new UsageError(
+      `--data-dir is for single-node mode, but brokers is set (${origins['brokers']}): leave one of them out`,
+    )
+  }
+  return config
+}
+
+/** For `start`, which never runs in a cluster. */
+export function singleNodeConfigOf(options: ConfigOptions): Config {
+  const { config, origins } = loadedConfigOf(options)
+  if (config.brokers === '') return config
+  tell(
+    `brokers is set (${origins['brokers']}), but start is single-node mode and uses none: \`order-streams run\` does`,
+  )
+  return { ...config, brokers: '' }
 }
 
 /** The parser of an option that takes a whole number. @throws UsageError */

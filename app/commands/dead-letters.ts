@@ -1,17 +1,17 @@
 import type { Command } from 'commander'
 import { type DeadLetter, deadLetterTopic } from '../../streams/index.ts'
-import { type DataDirectory, openDataDirectory } from '../data-directory.ts'
 import { showable } from '../decode-record.ts'
 import { suggestion } from '../did-you-mean.ts'
 import { exitCodes, UsageError } from '../failure.ts'
 import { topologyNames } from '../order-topologies.ts'
 import { columns, counted, out, tell, timeOf } from '../output.ts'
+import { type Platform, withPlatform } from '../platform.ts'
 import { readTopic } from '../read-topic.ts'
 import {
-  addConfigOptions,
+  addPlaceOptions,
   type CommandContext,
   type ConfigOptions,
-  configOf,
+  placeConfigOf,
   wholeNumber,
 } from './command-context.ts'
 
@@ -25,14 +25,14 @@ const shownCharacters = 60
 export function addDeadLettersCommand(program: Command, context: CommandContext): void {
   const deadLetters = program
     .command('dead-letters')
-    .summary('look into the dead letters of a stopped data directory')
+    .summary('look into the dead letters of a stopped data directory, or of a cluster')
   const list = deadLetters
     .command('list')
     .description('Lists the records that could not be processed, the oldest first.')
     .argument('[topology]', `only those of one of ${topologyNames.join(', ')}`)
     .option('--limit <n>', 'dead letters at most', wholeNumber('--limit', 1), 100)
     .option('--json', 'one JSON object a line')
-  addConfigOptions(list).action(async (topology: string | undefined, options: ListOptions) => {
+  addPlaceOptions(list, 'registryUrl').action(async (topology: string | undefined, options: ListOptions) => {
     await listLetters(topology, options)
     context.exitCode = exitCodes.done
   })
@@ -41,7 +41,7 @@ export function addDeadLettersCommand(program: Command, context: CommandContext)
     .description('Shows one dead letter: why, where it came from, and the record as it was.')
     .argument('<number>', 'its number in the list of all', wholeNumber('the number', 1))
     .option('--json', 'as JSON')
-  addConfigOptions(show)
+  addPlaceOptions(show, 'registryUrl')
     .addHelpText(
       'after',
       '\nExample:\n  order-streams dead-letters list && order-streams dead-letters show 1',
@@ -56,7 +56,7 @@ async function listLetters(topology: string | undefined, options: ListOptions): 
   if (topology !== undefined && !topologyNames.includes(topology)) {
     throw new UsageError(`there is no topology "${topology}": ${suggestion(topology, topologyNames)}`)
   }
-  const letters = (await withData(options, readLetters))
+  const letters = (await lettersOf(options))
     .map((letter, index) => ({ number: index + 1, ...letter }))
     .filter((letter) => topology === undefined || letter.topology === topology)
   const listed = letters.slice(0, options.limit)
@@ -87,7 +87,7 @@ async function showLetter(
   number: number,
   options: ConfigOptions & { readonly json?: boolean },
 ): Promise<void> {
-  const letters = await withData(options, readLetters)
+  const letters = await lettersOf(options)
   const letter = letters[number - 1]
   if (letter === undefined) {
     const range = letters.length === 0 ? 'there are none' : `they have the numbers 1 to ${letters.length}`
@@ -112,10 +112,14 @@ async function showLetter(
 }
 
 /** All of them, the oldest first, so that a number stays the same while new ones come. */
-async function readLetters({ log, registry }: DataDirectory): Promise<DeadLetter[]> {
+async function readLetters(platform: Platform): Promise<DeadLetter[]> {
+  const { log } = platform
+  const registry = await platform.openRegistry({ registers: false })
+  const existing = new Set((await log.describeTopics()).map(({ name }) => name))
   const letters: DeadLetter[] = []
   for (const name of topologyNames) {
     const topic = deadLetterTopic(name)
+    if (!existing.has(topic.name)) continue
     const codec = await topic.value.open({ registry, subject: `${topic.name}-value` })
     for await (const { length, bytes, valueStarts, valueEnds } of readTopic(log, topic.name)) {
       for (let index = 0; index < length; index++) {
@@ -127,11 +131,6 @@ async function readLetters({ log, registry }: DataDirectory): Promise<DeadLetter
   return letters.sort((a, b) => a.failed_time - b.failed_time)
 }
 
-async function withData<T>(options: ConfigOptions, work: (data: DataDirectory) => Promise<T>): Promise<T> {
-  const data = await openDataDirectory(configOf(options), 'existing')
-  try {
-    return await work(data)
-  } finally {
-    await data.close()
-  }
+function lettersOf(options: ConfigOptions): Promise<DeadLetter[]> {
+  return withPlatform(placeConfigOf(options), { parts: ['registry'], mode: 'existing' }, readLetters)
 }

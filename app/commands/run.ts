@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
-import { exitCodes } from '../failure.ts'
+import { systemClock } from '../../streams/adapters/system/system-clock.ts'
+import { type Application, openApplication } from '../application.ts'
+import { logProgress } from '../cluster-progress.ts'
+import { exitCodes, Stopped } from '../failure.ts'
 import { FlowMeter } from '../flow.ts'
 import { topologyNames } from '../order-topologies.ts'
 import { tell } from '../output.ts'
 import { showProgress } from '../progress.ts'
-import { openSingleNode } from '../single-node.ts'
-import { onStopRequest } from '../stop-request.ts'
-import { addConfigOptions, type CommandContext, type ConfigOptions, configOf } from './command-context.ts'
+import { onStopRequest, type StopRequest } from '../stop-request.ts'
+import { addPlaceOptions, type CommandContext, type ConfigOptions, placeConfigOf } from './command-context.ts'
 
 interface RunOptions extends ConfigOptions {
   readonly once?: boolean
@@ -17,16 +19,21 @@ export function addRunCommand(program: Command, context: CommandContext): void {
     .command('run')
     .summary('run the named topologies only')
     .description(
-      'Runs the named topologies on the data directory until Ctrl-C. Each goes on where it was; what the others would do ' +
-        'stays for them in the log.',
+      'Runs the named topologies until Ctrl-C, on the data directory or, with --brokers, in a cluster, where any number of ' +
+        'instances share the work. Each goes on where it was; what the others would do stays for them in the log.',
     )
     .argument('<topology...>', `any of ${topologyNames.join(', ')}`)
     .option('--once', 'end when all that is there is processed and committed')
-  addConfigOptions(command)
+  addPlaceOptions(command, 'registryUrl', 'databaseUrl', 'stateDir', 'healthPort')
     .addHelpText(
       'after',
       `
+In a cluster the first start makes the topics, tables and schemas that are missing, as \`order-streams migrate\` does; with
+--set registerSchemas=migrate-only it makes none, and names what is missing.
+
 Examples:
+  order-streams run ingest cleanse --brokers localhost:9092 --registry http://localhost:8081 \\
+    --database mysql://user:password@localhost:3306/orders --state-dir ./state
   order-streams simulate --orders 1000 --data-dir ./data    events into the log, nothing else
   order-streams run ingest --once                           stage 1 only
   order-streams topics read order-parsed --limit 3          what it made
@@ -37,28 +44,57 @@ Examples:
     })
 }
 
-async function run(names: readonly string[], options: RunOptions): Promise<number> {
-  const config = configOf(options)
+async function run(names: readonly string[], { once, ...options }: RunOptions): Promise<number> {
+  const config = placeConfigOf(options)
   const stop = onStopRequest(tell)
-  const node = await openSingleNode(config, names)
+  stop.signal.addEventListener('abort', () => endAfter(config.shutdownGraceMs))
   try {
-    const progress = showProgress(await FlowMeter.open(node), () => undefined)
+    const application = await openApplication(config, names, stop.signal)
     try {
-      await node.streams.start()
-      const isOnce = options.once === true
-      if (!isOnce) tell(`running ${names.join(', ')} on ${config.dataDir}. Ctrl-C stops.`)
-      const finished = isOnce ? [node.streams.drained().then(() => true)] : []
-      const isFinished = await Promise.race([
-        ...finished,
-        stop.requested.then(() => false),
-        node.streams.failed,
-      ])
-      return isOnce && !isFinished ? exitCodes.failed : exitCodes.done
+      return await work(application, once === true, stop)
     } finally {
-      await progress.stop()
+      await application.close()
     }
+  } catch (error) {
+    if (error instanceof Stopped && once !== true) return exitCodes.done
+    throw error
   } finally {
-    await node.close()
     stop.dispose()
   }
+}
+
+async function work(application: Application, isOnce: boolean, stop: StopRequest): Promise<number> {
+  const { platform, streams, topologies } = application
+  const names = topologies.map(({ name }) => name)
+  const stopped = stop.requested.then(() => 'stopped' as const)
+  const progress = platform.isCluster
+    ? logProgress(application)
+    : showProgress(await FlowMeter.open(application), () => undefined)
+  try {
+    const started = streams.start().then(() => 'started' as const)
+    started.catch(() => {})
+    if ((await Promise.race([started, stopped])) === 'started') {
+      if (!isOnce) {
+        const running = `running ${names.join(', ')} on ${platform.label}`
+        if (platform.isCluster) platform.logger.info({}, running)
+        else tell(`${running}. Ctrl-C stops.`)
+      }
+      const finished = isOnce ? [streams.drained().then(() => 'finished' as const)] : []
+      if ((await Promise.race([...finished, stopped, streams.failed])) === 'finished') return exitCodes.done
+    }
+    return isOnce ? exitCodes.failed : exitCodes.done
+  } finally {
+    await progress.stop()
+  }
+}
+
+/** Services that are away may keep what is stopping waiting for longer than who stops it will wait. */
+function endAfter(graceMs: number): void {
+  const end = (): void => {
+    tell(
+      `order-streams: not stopped in order within ${graceMs} ms (shutdownGraceMs); what was not committed is done again`,
+    )
+    process.exit(exitCodes.failed)
+  }
+  systemClock.setTimer(graceMs, end, { background: true })
 }

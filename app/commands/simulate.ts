@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { OrderIngestion } from '../../api/ingestion.ts'
 import { type EventSink, httpSink, ingestionSink } from '../../api/simulator/event-sinks.ts'
 import { runSimulation, type SimulationProgress } from '../../api/simulator/run-simulation.ts'
 import {
@@ -7,18 +6,18 @@ import {
   type SimulationOptions,
   simulateOrders,
 } from '../../api/simulator/simulate-orders.ts'
-import { topics } from '../../schemas/topics.ts'
 import { systemClock } from '../../streams/adapters/system/system-clock.ts'
-import { openDataDirectory } from '../data-directory.ts'
 import { exitCodes, UsageError } from '../failure.ts'
-import { createOrderTopics } from '../order-topologies.ts'
+import { ingestionOn, prepareForOrders } from '../order-api.ts'
 import { bar, count, counted, liveText, out, seconds, tell } from '../output.ts'
+import { withPlatform } from '../platform.ts'
 import { onStopRequest } from '../stop-request.ts'
 import {
-  addConfigOptions,
+  addPlaceOptions,
   type CommandContext,
   type ConfigOptions,
   configOf,
+  placeConfigOf,
   share,
   wholeNumber,
 } from './command-context.ts'
@@ -40,7 +39,7 @@ export function addSimulateCommand(program: Command, context: CommandContext): v
     .summary('send the events of a simulated shop')
     .description(
       'Makes whole order lifecycles, from CREATED to their end, and sends them to an Order API (by default the one that ' +
-        '`start` serves), or into the log of a stopped data directory. The same seed makes the same bytes.',
+        '`start` serves), or into the log of a stopped data directory or a cluster. The same seed makes the same bytes.',
     )
     .option(
       '--orders <n>',
@@ -59,16 +58,18 @@ export function addSimulateCommand(program: Command, context: CommandContext): v
     .option('--repeat <p>', 'the share of events that are sent twice', share('--repeat'), 0)
     .option('--to <url>', 'the Order API to send to')
     .option('--json', 'print the result as one JSON object')
-  addConfigOptions(command)
+  addPlaceOptions(command)
     .addHelpText(
       'after',
       `
-With --data-dir the events go into that directory's log, which no other order-streams may have open. An Order API refuses
-broken events with a 400; the log takes them, as from a producer that does not use the API, and the topologies reject them.
+With --brokers the events go to Kafka, with --data-dir into that directory's log, which no other order-streams may have open.
+An Order API refuses broken events with a 400; the log takes them, as from a producer that does not use the API, and the
+topologies reject them.
 
 Examples:
   order-streams simulate --orders 5000 --dirty 0.02 --repeat 0.01 --late 0.05
   order-streams simulate --rate 20 --to http://127.0.0.1:8081
+  order-streams simulate --rate 20 --brokers localhost:9092
   order-streams simulate --orders 100000 --dirty 0.05 --data-dir ./data && order-streams start --once --input /dev/null`,
     )
     .action(async (options: SimulateOptions) => {
@@ -77,29 +78,40 @@ Examples:
 }
 
 async function simulate(options: SimulateOptions): Promise<number> {
-  const config = configOf(options)
-  if (options.to !== undefined && options.dataDir !== undefined) {
-    throw new UsageError('--to and --data-dir are two places: name one of them')
+  const { to, dataDir, brokers } = options
+  if (to !== undefined && (dataDir ?? brokers) !== undefined) {
+    const other = dataDir === undefined ? '--brokers' : '--data-dir'
+    throw new UsageError(`--to and ${other} are two places: name one of them`)
   }
-  if (options.dataDir === undefined) {
-    const url = options.to ?? `http://${config.apiHost}:${config.apiPort}`
-    if (!URL.canParse(url))
-      throw new UsageError(`--to ${url} is no URL; such as http://127.0.0.1:8081 is right`)
-    return send(options, httpSink(url), url)
-  }
-  const data = await openDataDirectory(config, 'create')
+  const config = to === undefined ? placeConfigOf(options) : configOf(options)
+  const stop = onStopRequest(tell)
   try {
-    await createOrderTopics(data.log, config)
-    const { log, clock } = data
-    const ingestion = await OrderIngestion.open({ log, clock, topic: topics.orderRaw.name })
-    return await send(options, ingestionSink(ingestion), `the log in ${config.dataDir}`)
+    if (to !== undefined || (dataDir === undefined && config.brokers === '')) {
+      const url = to ?? `http://${config.apiHost}:${config.apiPort}`
+      if (!URL.canParse(url))
+        throw new UsageError(`--to ${url} is no URL; such as http://127.0.0.1:8081 is right`)
+      return await send(options, httpSink(url), url, stop.signal)
+    }
+    return await withPlatform(
+      config,
+      { parts: [], mode: 'create', signal: stop.signal },
+      async (platform) => {
+        await prepareForOrders(platform, config)
+        const place = platform.isCluster ? platform.label : `the log in ${platform.label}`
+        return send(options, ingestionSink(await ingestionOn(platform)), place, stop.signal)
+      },
+    )
   } finally {
-    await data.close()
+    stop.dispose()
   }
 }
 
-async function send(options: SimulateOptions, sink: EventSink, place: string): Promise<number> {
-  const stop = onStopRequest(tell)
+async function send(
+  options: SimulateOptions,
+  sink: EventSink,
+  place: string,
+  signal: AbortSignal,
+): Promise<number> {
   const startMs = systemClock.now()
   const progress = showSending(options.orders)
   try {
@@ -107,7 +119,7 @@ async function send(options: SimulateOptions, sink: EventSink, place: string): P
       clock: systemClock,
       pace: options.rate === undefined ? 'unlimited' : 'arrival',
       onProgress: progress.show,
-      signal: stop.signal,
+      signal,
     })
     const elapsedMs = systemClock.now() - startMs
     const { events, accepted, duplicates, refused } = result
@@ -134,7 +146,6 @@ async function send(options: SimulateOptions, sink: EventSink, place: string): P
     return exitCodes.done
   } finally {
     progress.done()
-    stop.dispose()
   }
 }
 

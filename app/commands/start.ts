@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { InputProgress } from '../../api/input-file.ts'
 import { topics } from '../../schemas/topics.ts'
+import { type Application, openApplication } from '../application.ts'
 import { exitCodes } from '../failure.ts'
 import { feed } from '../feed.ts'
 import { FlowMeter } from '../flow.ts'
@@ -10,7 +11,6 @@ import { out, tell } from '../output.ts'
 import { sampleFile } from '../package-info.ts'
 import { showProgress } from '../progress.ts'
 import { endOf } from '../read-topic.ts'
-import { openSingleNode, type SingleNode } from '../single-node.ts'
 import { onStopRequest, type StopRequest } from '../stop-request.ts'
 import { type RunFacts, summaryData, summaryText, whereToLook } from '../summary.ts'
 import { type Tally, takeTally } from '../tally.ts'
@@ -19,7 +19,7 @@ import {
   addConfigOptions,
   type CommandContext,
   type ConfigOptions,
-  configOf,
+  singleNodeConfigOf,
 } from './command-context.ts'
 
 interface StartOptions extends ConfigOptions {
@@ -64,19 +64,20 @@ cleanse drops the events that it has in memory.`,
 }
 
 async function start(options: StartOptions): Promise<number> {
-  const config = configOf(options)
+  const config = singleNodeConfigOf(options)
   const stop = onStopRequest(tell)
-  const node = await openSingleNode(config, topologyNames)
+  const application = await openApplication(config, topologyNames)
+  const { platform, streams } = application
   let api: Awaited<ReturnType<typeof serveOrders>> | undefined
   try {
-    if (options.once !== true) api = await serveOrders(node.data, config, node.logger)
-    const meter = await FlowMeter.open(node)
-    const facts = await work(node, meter, options.input ?? sampleFile, stop)
+    if (options.once !== true) api = await serveOrders(platform, config)
+    const meter = await FlowMeter.open(application)
+    const facts = await work(application, meter, options.input ?? sampleFile, stop)
     if (facts === undefined) {
       tell('stopped before all input was processed; start again to go on from there')
       return options.once === true ? exitCodes.failed : exitCodes.done
     }
-    const tally = await settledTally(node)
+    const tally = await settledTally(application)
     if (options.json === true) out(JSON.stringify(summaryData(tally, facts)))
     else out(summaryText(tally, facts))
     if (tally.problems.length > 0) {
@@ -84,15 +85,14 @@ async function start(options: StartOptions): Promise<number> {
       return exitCodes.failed
     }
     const say = options.json === true ? tell : out
-    const { databasePath } = node.data
-    say(
-      `\n${whereToLook({ dataDir: config.dataDir, databasePath, logPath: node.logPath, apiUrl: api?.url })}`,
-    )
+    const { dataDir } = config
+    const databasePath = application.database.label
+    say(`\n${whereToLook({ dataDir, databasePath, logPath: platform.logPath, apiUrl: api?.url })}`)
     if (api !== undefined) {
       tell(`\nThe Order API listens at ${api.url}. Ctrl-C stops.\n`)
       const progress = showProgress(meter, () => undefined)
       try {
-        await Promise.race([stop.requested, node.streams.failed])
+        await Promise.race([stop.requested, streams.failed])
       } finally {
         await progress.stop()
       }
@@ -100,36 +100,37 @@ async function start(options: StartOptions): Promise<number> {
     return exitCodes.done
   } finally {
     await api?.close()
-    await node.close()
+    await application.close()
     stop.dispose()
   }
 }
 
 /** Undefined when the user stopped it. */
 async function work(
-  node: SingleNode,
+  application: Application,
   meter: FlowMeter,
   input: string,
   stop: StopRequest,
 ): Promise<RunFacts | undefined> {
-  const startMs = node.data.clock.now()
+  const { platform, streams } = application
+  const startMs = platform.clock.now()
   let read: InputProgress | undefined
   const progress = showProgress(meter, () => read)
   try {
-    await node.streams.start()
+    await streams.start()
     const onProgress = (now: InputProgress): void => {
       read = now
     }
-    if ((await feed(node, input, { onProgress, stop })) === 'stopped') return undefined
+    if ((await feed(application, input, { onProgress, stop })) === 'stopped') return undefined
   } finally {
     await progress.stop()
   }
-  return { newOrders: newOrders(node), elapsedMs: node.data.clock.now() - startMs }
+  return { newOrders: newOrders(application), elapsedMs: platform.clock.now() - startMs }
 }
 
-function newOrders(node: SingleNode): number {
+function newOrders({ metrics }: Application): number {
   let sum = 0
-  for (const reading of node.metrics.snapshot()) {
+  for (const reading of metrics.snapshot()) {
     const isOfStage1 = reading.labels['task']?.startsWith(`${topics.orderRaw.name}_`) === true
     if (reading.name === 'streams_records_in_total' && reading.kind === 'counter' && isOfStage1)
       sum += reading.value
@@ -144,20 +145,20 @@ const settleMs = 100
  * The sums come out once everything that was read is committed. Events that come in by the Order API meanwhile keep them
  * from it: then all is counted again, and as long as events come the figures are not held against one another.
  */
-async function settledTally(node: SingleNode): Promise<Tally> {
-  const { log, registry, clock } = node.data
+async function settledTally({ config, platform, registry, database, streams }: Application): Promise<Tally> {
+  const { log, clock } = platform
   for (let tries = 1; ; tries++) {
     const before = await endOf(log, topics.orderRaw.name)
-    const tally = await takeTally(log, registry, node.database)
+    const tally = await takeTally(log, registry, database)
     if (tally.problems.length === 0) return tally
     if (tries >= settleTries) {
       const isMoving = (await endOf(log, topics.orderRaw.name)) !== before
       if (isMoving) return unchecked(tally, 'order events keep coming in')
-      if (node.config.processingGuarantee === 'exactly-once') return tally
+      if (config.processingGuarantee === 'exactly-once') return tally
       return unchecked(tally, 'with at-least-once, events may be counted again after a crash')
     }
     await new Promise<void>((resolve) => clock.setTimer(settleMs, resolve))
-    await Promise.race([node.streams.drained(), node.streams.failed])
+    await Promise.race([streams.drained(), streams.failed])
   }
 }
 

@@ -1,17 +1,19 @@
 import type { Command } from 'commander'
 import { databaseName, StoredRows, type StoreSpec, type Topology } from '../../streams/index.ts'
-import { type DataDirectory, openDataDirectory } from '../data-directory.ts'
 import { showable } from '../decode-record.ts'
 import { suggestion } from '../did-you-mean.ts'
 import { CommandFailed, exitCodes, UsageError } from '../failure.ts'
 import { orderTopologies, topologyNames } from '../order-topologies.ts'
 import { columns, out, timeOf } from '../output.ts'
+import { openPlatform, type Platform } from '../platform.ts'
 import { partitionsOf } from '../read-topic.ts'
 import {
   addConfigOptions,
+  addPlaceOptions,
   type CommandContext,
   type ConfigOptions,
   configOf,
+  placeConfigOf,
   wholeNumber,
 } from './command-context.ts'
 
@@ -27,7 +29,9 @@ interface KnownStore {
 }
 
 export function addStateCommand(program: Command, context: CommandContext): void {
-  const state = program.command('state').summary('look into the stores of a stopped data directory')
+  const state = program
+    .command('state')
+    .summary('look into the stores of a stopped data directory, or of a stopped instance of a cluster')
   addConfigOptions(state.command('list').description('Lists the stores of all topologies.')).action(
     (options: ConfigOptions) => {
       const rows = knownStores(options).map(({ topology, spec }) => [
@@ -42,11 +46,13 @@ export function addStateCommand(program: Command, context: CommandContext): void
   )
   const get = state
     .command('get')
-    .description('Shows the row of a key, whichever partition it is in. Exit code 1 when there is none.')
+    .description(
+      'Shows the row of a key, whichever partition it is in; in a cluster, of those that the state directory has. Exit code 1 when there is none.',
+    )
     .argument('<store>', 'as `order-streams state list` names it')
     .argument('<key>', 'as text')
     .option('--json', 'as JSON')
-  addConfigOptions(get)
+  addPlaceOptions(get, 'registryUrl', 'stateDir')
     .addHelpText('after', '\nExample:\n  order-streams state get order-memory 31198570044')
     .action(async (store: string, key: string, options: StateOptions) => {
       await getRow(store, key, options)
@@ -58,7 +64,7 @@ export function addStateCommand(program: Command, context: CommandContext): void
     .argument('<store>', 'as `order-streams state list` names it')
     .option('--limit <n>', 'rows at most (default: all)', wholeNumber('--limit', 1))
     .option('--json', 'one JSON object a line')
-  addConfigOptions(dump)
+  addPlaceOptions(dump, 'registryUrl', 'stateDir')
     .addHelpText('after', '\nExample:\n  order-streams state dump order-memory --limit 5')
     .action(async (store: string, options: StateOptions) => {
       await dumpRows(store, options)
@@ -107,11 +113,12 @@ async function dumpRows(name: string, options: StateOptions): Promise<void> {
 /** The store in each partition that has it, one open at a time. */
 async function* openPartitions(known: KnownStore, options: ConfigOptions) {
   const { topology, subTopology, spec } = known
-  const data = await openDataDirectory(configOf(options), 'existing')
+  const platform = await openPlatform(placeConfigOf(options), { parts: ['registry'], mode: 'existing' })
   try {
-    for (const partition of await taskPartitions(data, subTopology)) {
+    const { stores } = await platform.openState()
+    const registry = await platform.openRegistry({ registers: false })
+    for (const partition of await taskPartitions(platform, subTopology)) {
       const database = databaseName(topology.name, `${subTopology.name}_${partition}`)
-      const { stores, registry } = data
       const rows = await StoredRows.open({ stores, registry, topology: topology.name, database, store: spec })
       if (rows === undefined) continue
       try {
@@ -121,14 +128,11 @@ async function* openPartitions(known: KnownStore, options: ConfigOptions) {
       }
     }
   } finally {
-    await data.close()
+    await platform.close()
   }
 }
 
-async function taskPartitions(
-  { log }: DataDirectory,
-  { sources }: KnownStore['subTopology'],
-): Promise<number[]> {
+async function taskPartitions({ log }: Platform, { sources }: KnownStore['subTopology']): Promise<number[]> {
   const existing = new Set((await log.describeTopics()).map(({ name }) => name))
   let most = 0
   for (const { topic } of sources) {

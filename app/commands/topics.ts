@@ -7,18 +7,18 @@ import {
   type TopicSettings,
   valueAt,
 } from '../../streams/index.ts'
-import { openDataDirectory } from '../data-directory.ts'
-import { RecordDecoder, showable } from '../decode-record.ts'
+import { noRegistry, RecordDecoder, showable } from '../decode-record.ts'
 import { suggestion } from '../did-you-mean.ts'
 import { exitCodes, UsageError } from '../failure.ts'
 import { orderTopologies, topologyNames } from '../order-topologies.ts'
 import { columns, count, out, timeOf } from '../output.ts'
+import { withPlatform } from '../platform.ts'
 import { partitionsOf, readPartition } from '../read-topic.ts'
 import {
-  addConfigOptions,
+  addPlaceOptions,
   type CommandContext,
   type ConfigOptions,
-  configOf,
+  placeConfigOf,
   wholeNumber,
 } from './command-context.ts'
 
@@ -30,12 +30,16 @@ interface ReadOptions extends ConfigOptions {
 }
 
 export function addTopicsCommand(program: Command, context: CommandContext): void {
-  const topics = program.command('topics').summary('look into the topics of a stopped data directory')
+  const topics = program
+    .command('topics')
+    .summary('look into the topics of a stopped data directory, or of a cluster')
   const list = topics
     .command('list')
-    .description('Lists the topics of a data directory, with how many offsets each holds.')
+    .description(
+      'Lists the topics, with their partitions, how many offsets they hold and where each partition ends.',
+    )
     .option('--json', 'one JSON object a line')
-  addConfigOptions(list).action(async (options: ConfigOptions & { readonly json?: boolean }) => {
+  addPlaceOptions(list).action(async (options: ConfigOptions & { readonly json?: boolean }) => {
     await listTopics(options)
     context.exitCode = exitCodes.done
   })
@@ -49,7 +53,7 @@ export function addTopicsCommand(program: Command, context: CommandContext): voi
     .option('--from <offset>', 'begin at this offset of each partition', wholeNumber('--from', 0), 0)
     .option('--limit <n>', 'records at most (default: all)', wholeNumber('--limit', 1))
     .option('--json', 'one JSON object a line')
-  addConfigOptions(read)
+  addPlaceOptions(read, 'registryUrl')
     .addHelpText(
       'after',
       `
@@ -65,42 +69,53 @@ Examples:
 }
 
 async function listTopics(options: ConfigOptions & { readonly json?: boolean }): Promise<void> {
-  const data = await openDataDirectory(configOf(options), 'existing')
-  try {
-    const rows: { topic: TopicSettings; offsets: number }[] = []
-    for (const topic of await data.log.describeTopics()) {
-      const ranges = await data.log.offsetRanges(await partitionsOf(data.log, topic.name))
-      rows.push({ topic, offsets: ranges.reduce((sum, { start, end }) => sum + end - start, 0) })
+  await withPlatform(placeConfigOf(options), { parts: [], mode: 'existing' }, async ({ log }) => {
+    const rows: { topic: TopicSettings; offsets: number; ends: number[] }[] = []
+    for (const topic of await log.describeTopics()) {
+      const ranges = await log.offsetRanges(await partitionsOf(log, topic.name))
+      const offsets = ranges.reduce((sum, { start, end }) => sum + end - start, 0)
+      rows.push({ topic, offsets, ends: ranges.map(({ end }) => end) })
     }
+    rows.sort((a, b) => (a.topic.name < b.topic.name ? -1 : 1))
     if (options.json === true) {
-      for (const { topic, offsets } of rows) out(JSON.stringify({ ...topic, offsets }))
+      for (const { topic, offsets, ends } of rows) out(JSON.stringify({ ...topic, offsets, ends }))
       return
     }
-    const table = rows.map(({ topic: { name, partitions, cleanup, retentionMs }, offsets }) => [
+    const table = rows.map(({ topic: { name, partitions, cleanup, retentionMs }, offsets, ends }) => [
       name,
       String(partitions),
       count(offsets),
       cleanup,
       cleanup === 'compact' || retentionMs === undefined ? 'for ever' : `${retentionMs / 86_400_000} days`,
+      endsText(ends),
     ])
-    const heading = ['TOPIC', 'PARTITIONS', 'OFFSETS', 'CLEANUP', 'KEPT']
+    const heading = ['TOPIC', 'PARTITIONS', 'OFFSETS', 'CLEANUP', 'KEPT', 'ENDS']
     out(columns([heading, ...table], [false, true, true]))
-  } finally {
-    await data.close()
-  }
+  })
+}
+
+const mostEnds = 8
+
+function endsText(ends: readonly number[]): string {
+  const shown = ends.slice(0, mostEnds).join(' ')
+  return ends.length > mostEnds ? `${shown} …` : shown
 }
 
 async function readRecords(topic: string, options: ReadOptions): Promise<void> {
-  const config = configOf(options)
-  const data = await openDataDirectory(config, 'existing')
-  try {
-    const names = (await data.log.describeTopics()).map(({ name }) => name)
+  const config = placeConfigOf(options)
+  // Without a registry all but Avro can be read.
+  const parts = config.registryUrl === '' ? [] : (['registry'] as const)
+  await withPlatform(config, { parts, mode: 'existing' }, async (platform) => {
+    const { log, isCluster } = platform
+    const names = (await log.describeTopics()).map(({ name }) => name)
     if (!names.includes(topic))
       throw new UsageError(`there is no topic "${topic}": ${suggestion(topic, names)}`)
-    const decoder = new RecordDecoder(data.registry, orderTopologies(topologyNames, config))
+    const hasRegistry = !isCluster || config.registryUrl !== ''
+    const registry = hasRegistry ? await platform.openRegistry({ registers: false }) : noRegistry
+    const decoder = new RecordDecoder(registry, orderTopologies(topologyNames, config))
     let left = options.limit ?? Number.POSITIVE_INFINITY
-    for (const partition of chosen(await partitionsOf(data.log, topic), options)) {
-      for await (const batch of readPartition(data.log, partition, options.from)) {
+    for (const partition of chosen(await partitionsOf(log, topic), options)) {
+      for await (const batch of readPartition(log, partition, options.from)) {
         for (let index = 0; index < batch.length && left > 0; index++) {
           if (batch.offsets[index]! < options.from) continue
           left--
@@ -110,9 +125,7 @@ async function readRecords(topic: string, options: ReadOptions): Promise<void> {
         if (left <= 0) return
       }
     }
-  } finally {
-    await data.close()
-  }
+  })
 }
 
 function chosen(

@@ -1,0 +1,105 @@
+/**
+ * Topologies on what they run on.
+ *
+ * It is opened from the bottom up - the platform, state, tables, topologies - and closed from the top down, so that nothing
+ * is ever used that is closed.
+ */
+import { type Database, sqlSink } from '../sql/index.ts'
+import { MemoryMetrics } from '../streams/adapters/memory/memory-metrics.ts'
+import { type RuntimeSettings, type SchemaRegistry, StreamsApp, type Topology } from '../streams/index.ts'
+import { Closers } from './closers.ts'
+import type { Config } from './config-schema.ts'
+import { orderTables } from './order-rows.ts'
+import { orderTopologies } from './order-topologies.ts'
+import { openPlatform, type Part, type Platform } from './platform.ts'
+import { expectPrepared, prepareTables, prepareTopics } from './prepare.ts'
+
+export interface Application {
+  readonly config: Config
+  readonly platform: Platform
+  readonly registry: SchemaRegistry
+  readonly database: Database
+  readonly metrics: MemoryMetrics
+  readonly topologies: readonly Topology[]
+  /** Not started yet. */
+  readonly streams: StreamsApp
+  /** Stops the topologies after a last commit, and lets everything go. */
+  close(): Promise<void>
+}
+
+/** What topologies with tables need of a cluster. */
+export const partsOfTopologies: readonly Part[] = ['registry', 'database']
+
+/**
+ * @param names of the topologies to run
+ * @param signal ends the waiting for services that cannot be reached
+ */
+export async function openApplication(
+  config: Config,
+  names: readonly string[],
+  signal?: AbortSignal,
+): Promise<Application> {
+  // Names are checked before anything is created.
+  orderTopologies(names, config)
+  const platform = await openPlatform(config, {
+    parts: partsOfTopologies,
+    mode: 'create',
+    ...(signal === undefined ? {} : { signal }),
+  })
+  const { log, clock, logger } = platform
+  const closers = new Closers()
+  closers.add(() => platform.close())
+  try {
+    const { stores, instanceId } = await platform.openState()
+    const makesAll = config.registerSchemas === 'at-start' || !platform.isCluster
+    const registry = await platform.openRegistry({ registers: makesAll })
+    const database = await platform.openDatabase()
+    const sinkName = platform.isCluster ? 'MySQL' : 'orders.db'
+    const tables = sqlSink({ name: sinkName, database, tables: orderTables })
+    const topologies = orderTopologies(names, config, tables)
+    if (makesAll) {
+      await prepareTables(database)
+      await prepareTopics(log, config, topologies)
+    } else {
+      await expectPrepared(platform, config, topologies, database)
+    }
+    const metrics = new MemoryMetrics()
+    const settings = runtimeSettings(config)
+    const ports = { log, stores, registry, clock, logger, metrics }
+    const { zone } = config
+    const streams = new StreamsApp({
+      topologies,
+      ...ports,
+      settings,
+      instanceId,
+      ...(zone === '' ? {} : { zone }),
+    })
+    closers.add(() => streams.stop())
+    logger.info({ on: platform.label, topologies: names, instanceId }, 'opened')
+    const close = () => closers.closeAll(logger)
+    return { config, platform, registry, database, metrics, topologies, streams, close }
+  } catch (error) {
+    await closers.closeAll(logger)
+    throw error
+  }
+}
+
+function runtimeSettings(config: Config): Partial<RuntimeSettings> {
+  return {
+    processingGuarantee: config.processingGuarantee,
+    onDecodeError: config.onDecodeError,
+    onProcessingError: config.onProcessingError,
+    commitIntervalMs: config.commitIntervalMs,
+    batchMaxRecords: config.batchMaxRecords,
+    cacheMaxBytesPerTask: config.cacheMaxBytesPerTask,
+    transactionMaxBytes: config.transactionMaxBytes,
+    transactionMaxKeys: config.transactionMaxKeys,
+    sinkMaxRows: config.sinkMaxRows,
+    inputMaxBufferedBytes: config.inputMaxBufferedBytes,
+    taskMaxAttempts: config.taskMaxAttempts,
+    defaultPartitions: config.partitions,
+    standbyReplicas: config.standbyReplicas,
+    warmUpMaxLag: config.warmUpMaxLag,
+    maxWarmUps: config.maxWarmUps,
+  }
+}
