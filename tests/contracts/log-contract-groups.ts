@@ -10,7 +10,9 @@ export function groupContract(log: () => Log): void {
     const [partitions] = await settled([member])
     expect(partitions).toEqual([`${topic}-0`, `${topic}-1`, `${topic}-2`, `${other}-0`].sort())
     expect(member.assigned!.memberId).toBe(member.memberId)
+    expect(member.isConfirmed).toBe(true)
     await member.leave()
+    expect(member.isConfirmed).toBe(false)
   })
 
   it('should share partitions out: each to one member, none left over', async () => {

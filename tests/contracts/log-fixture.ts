@@ -160,6 +160,10 @@ export class TestMember {
     return this.member!.memberId
   }
 
+  get isConfirmed(): boolean {
+    return this.member!.isConfirmed
+  }
+
   /** What it works on now: nothing while a rebalance is under way. */
   get assigned(): Assigned | undefined {
     const last = this.events.at(-1)

@@ -90,9 +90,12 @@ class Group {
     } else {
       this.replace(former, member)
     }
+    const isIn = (): boolean => this.members.includes(member)
     return {
       memberId,
-      isConfirmed: true,
+      get isConfirmed() {
+        return isIn()
+      },
       rejoin: () => this.rejoin(member),
       leave: async () => this.leave(member),
     }
