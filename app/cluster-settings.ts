@@ -26,11 +26,6 @@ export function checkClusterSettings(config: Config, parts: readonly Part[]): Ka
       problems.push(wrong(name, 'is not such a URL'))
     }
   }
-  if (/^[^/]*\/\/[^/]*@/.test(config.registryUrl) && parts.includes('registry')) {
-    problems.push(
-      `registryUrl holds a login; take it out and set registryUsername and registryPassword instead`,
-    )
-  }
   needsBoth(config, 'registryUsername', 'registryPassword', problems)
   const sasl = saslOf(config, problems)
   const tls = tlsOf(config, problems)

@@ -1,7 +1,7 @@
 /** Cluster mode: the log on Apache Kafka, schemas in a registry, tables in MySQL, and this instance's state in a directory. */
 import { openDatabase } from '../sql/index.ts'
 import { openKafkaLog } from '../streams/adapters/kafka/kafka-log.ts'
-import { openLogRegistry } from '../streams/adapters/registry/log-registry.ts'
+import { openConfluentRegistry } from '../streams/adapters/registry/confluent-registry.ts'
 import { pinoLogger } from '../streams/adapters/system/pino-logger.ts'
 import { systemClock } from '../streams/adapters/system/system-clock.ts'
 import { Closers } from './closers.ts'
@@ -43,7 +43,20 @@ export async function openCluster(config: Config, { parts, signal }: Opening): P
     clock,
     logger,
     logPath: null,
-    openRegistry: () => openLogRegistry({ log, clock }),
+    openRegistry: ({ registers }) => {
+      const { registryUrl: url, registryUsername: username, registryPassword: password } = config
+      const name = `the schema registry at ${placeOf(url)}`
+      return reach({ name, setting: waysToSet('registryUrl') }, reaching, () =>
+        openConfluentRegistry({
+          url,
+          clock,
+          logger,
+          ...(username === '' ? {} : { username, password }),
+          registerSchemas: registers ? 'at-start' : 'migrate-only',
+          startBudgetMs: 0,
+        }),
+      )
+    },
     openState: async () => {
       const state = await openStateDirectory({
         path: config.stateDir,

@@ -4,6 +4,7 @@ import { addApiCommand } from './commands/api.ts'
 import type { CommandContext } from './commands/command-context.ts'
 import { addConfigCommand } from './commands/config.ts'
 import { addDeadLettersCommand } from './commands/dead-letters.ts'
+import { addMigrateCommand } from './commands/migrate.ts'
 import { addRunCommand } from './commands/run.ts'
 import { addSimulateCommand } from './commands/simulate.ts'
 import { addStartCommand } from './commands/start.ts'
@@ -27,11 +28,15 @@ First look:
   order-streams topology describe cleanse    what runs there
   order-streams dead-letters list            what could not be processed (once it is stopped)
 
+In a cluster, with Apache Kafka, a schema registry and MySQL, from any number of machines:
+  order-streams run ingest cleanse --brokers … --registry … --database …   (\`run --help\` tells more)
+
 Every command has its own --help. \`order-streams config\` lists the settings.
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 stopped at once by a second Ctrl-C.`,
     )
   addStartCommand(program, context)
   addRunCommand(program, context)
+  addMigrateCommand(program, context)
   addApiCommand(program, context)
   addSimulateCommand(program, context)
   addTopologyCommand(program, context)

@@ -1,13 +1,15 @@
 import type { Command } from 'commander'
-import { systemClock } from '../../streams/adapters/system/system-clock.ts'
 import { type Application, openApplication } from '../application.ts'
+import { Closers } from '../closers.ts'
 import { logProgress } from '../cluster-progress.ts'
 import { exitCodes, Stopped } from '../failure.ts'
 import { FlowMeter } from '../flow.ts'
+import { startHealthServer } from '../health-server.ts'
 import { topologyNames } from '../order-topologies.ts'
 import { tell } from '../output.ts'
 import { showProgress } from '../progress.ts'
 import { onStopRequest, type StopRequest } from '../stop-request.ts'
+import { startEventLoopWatchdog } from '../watchdog.ts'
 import { addPlaceOptions, type CommandContext, type ConfigOptions, placeConfigOf } from './command-context.ts'
 
 interface RunOptions extends ConfigOptions {
@@ -46,14 +48,16 @@ Examples:
 
 async function run(names: readonly string[], { once, ...options }: RunOptions): Promise<number> {
   const config = placeConfigOf(options)
-  const stop = onStopRequest(tell)
-  stop.signal.addEventListener('abort', () => endAfter(config.shutdownGraceMs))
+  const stop = onStopRequest(tell, { graceMs: config.shutdownGraceMs })
   try {
     const application = await openApplication(config, names, stop.signal)
+    const guards = new Closers()
     try {
+      await startGuards(application, stop, guards)
       return await work(application, once === true, stop)
     } finally {
-      await application.close()
+      await stop.close('the topologies', () => application.close())
+      await stop.close('the health server', () => guards.closeAll(application.platform.logger))
     }
   } catch (error) {
     if (error instanceof Stopped && once !== true) return exitCodes.done
@@ -61,6 +65,22 @@ async function run(names: readonly string[], { once, ...options }: RunOptions): 
   } finally {
     stop.dispose()
   }
+}
+
+/** What tells others how the process is doing, and ends it when it hangs. */
+async function startGuards(
+  { config, platform: { isCluster, logger }, streams }: Application,
+  stop: StopRequest,
+  guards: Closers,
+): Promise<void> {
+  if (!isCluster) return
+  const watchdog = startEventLoopWatchdog({ deadlineMs: config.eventLoopDeadlineMs })
+  guards.add(watchdog.close)
+  const { healthHost: host, healthPort: port } = config
+  if (port === 0) return
+  const server = await startHealthServer({ host, port, streams, stopping: stop.signal, logger })
+  guards.add(server.close)
+  logger.info({}, `the health server listens at ${server.url}`)
 }
 
 async function work(application: Application, isOnce: boolean, stop: StopRequest): Promise<number> {
@@ -74,11 +94,9 @@ async function work(application: Application, isOnce: boolean, stop: StopRequest
     const started = streams.start().then(() => 'started' as const)
     started.catch(() => {})
     if ((await Promise.race([started, stopped])) === 'started') {
-      if (!isOnce) {
-        const running = `running ${names.join(', ')} on ${platform.label}`
-        if (platform.isCluster) platform.logger.info({}, running)
-        else tell(`${running}. Ctrl-C stops.`)
-      }
+      const running = `running ${names.join(', ')} on ${platform.label}`
+      if (platform.isCluster) platform.logger.info({}, running)
+      else if (!isOnce) tell(`${running}. Ctrl-C stops.`)
       const finished = isOnce ? [streams.drained().then(() => 'finished' as const)] : []
       if ((await Promise.race([...finished, stopped, streams.failed])) === 'finished') return exitCodes.done
     }
@@ -86,15 +104,4 @@ async function work(application: Application, isOnce: boolean, stop: StopRequest
   } finally {
     await progress.stop()
   }
-}
-
-/** Services that are away may keep what is stopping waiting for longer than who stops it will wait. */
-function endAfter(graceMs: number): void {
-  const end = (): void => {
-    tell(
-      `order-streams: not stopped in order within ${graceMs} ms (shutdownGraceMs); what was not committed is done again`,
-    )
-    process.exit(exitCodes.failed)
-  }
-  systemClock.setTimer(graceMs, end, { background: true })
 }
