@@ -97,7 +97,6 @@ function runtimeSettings(config: Config): Partial<RuntimeSettings> {
     sinkMaxRows: config.sinkMaxRows,
     inputMaxBufferedBytes: config.inputMaxBufferedBytes,
     taskMaxAttempts: config.taskMaxAttempts,
-    taskDeadlineMs: config.taskDeadlineMs,
     defaultPartitions: config.partitions,
     standbyReplicas: config.standbyReplicas,
     warmUpMaxLag: config.warmUpMaxLag,
