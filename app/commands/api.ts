@@ -4,6 +4,7 @@ import { prepareForOrders, serveOrders } from '../order-api.ts'
 import { tell } from '../output.ts'
 import { withPlatform } from '../platform.ts'
 import { onStopRequest } from '../stop-request.ts'
+import { startEventLoopWatchdog } from '../watchdog.ts'
 import {
   addApiOptions,
   addPlaceOptions,
@@ -46,7 +47,8 @@ Examples:
 
 async function serve(options: ConfigOptions): Promise<number> {
   const config = placeConfigOf(options)
-  const stop = onStopRequest(tell)
+  const stop = onStopRequest(tell, { graceMs: config.shutdownGraceMs })
+  const watchdog = startEventLoopWatchdog({ deadlineMs: config.eventLoopDeadlineMs })
   try {
     return await withPlatform(
       config,
@@ -56,11 +58,12 @@ async function serve(options: ConfigOptions): Promise<number> {
         const api = await serveOrders(platform, config)
         tell(`The Order API listens at ${api.url}. Ctrl-C stops.`)
         await stop.requested
-        await api.close()
+        await stop.close('a request under way', () => api.close())
         return exitCodes.done
       },
     )
   } finally {
+    await watchdog.close()
     stop.dispose()
   }
 }
