@@ -2,7 +2,7 @@
  * What an instance of a cluster is doing, as log messages: which tasks it has whenever that changes, how far restores have
  * come, and every while in which something moved how much. It looks at what this instance has, never at whole topics.
  */
-import type { TopologyStatus } from '../streams/index.ts'
+import type { DriverState, TopologyStatus } from '../streams/index.ts'
 import type { Application } from './application.ts'
 import { FlowMeter } from './flow.ts'
 import { count, seconds } from './output.ts'
@@ -10,6 +10,8 @@ import { flowLine, type Progress } from './progress.ts'
 
 const lookEveryMs = 500
 const restoresEveryMs = 5_000
+/** What usually takes no time is told when it takes some. */
+const passingMs = 5_000
 const flowEveryMs = 10_000
 
 export function logProgress(application: Application): Progress {
@@ -60,32 +62,39 @@ export interface News {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** Tells what is new of a topology's tasks once it has stood for two looks: while they are opened, each look has another. */
+/** Tells what is new of a topology's tasks once it stands: while they are opened, each look has another picture. */
 export class TaskNews {
   private readonly told = new Map<string, string>()
-  private readonly seen = new Map<string, string>()
+  private readonly seen = new Map<string, { readonly text: string; readonly sinceMs: number }>()
   private restoresToldMs = 0
 
   news(statuses: readonly TopologyStatus[], nowMs: number): News[] {
     const news: News[] = []
     const tellsRestores = nowMs - this.restoresToldMs >= restoresEveryMs
     for (const status of statuses) {
+      const { name, state } = status
       const text = tasksText(status)
-      const isSettled = this.seen.get(status.name) === text
-      this.seen.set(status.name, text)
-      const isBeginning = status.state.kind === 'new' || status.state.kind === 'starting'
-      if (isSettled && !isBeginning && this.told.get(status.name) !== text) {
-        this.told.set(status.name, text)
-        news.push({ text: `${status.name} ${text}`, fields: tasksFields(status) })
+      const seen = this.seen.get(name)
+      const sinceMs = seen?.text === text ? seen.sinceMs : nowMs
+      this.seen.set(name, { text, sinceMs })
+      const isPassing = state.kind === 'starting' || [...status.tasks.values()].some(isOpening)
+      const stands = nowMs - sinceMs >= (isPassing ? passingMs : lookEveryMs)
+      if (stands && state.kind !== 'new' && this.told.get(name) !== text) {
+        this.told.set(name, text)
+        news.push({ text: `${name} ${text}`, fields: tasksFields(status) })
       }
       const restores = tellsRestores ? restoresText(status) : ''
       if (restores !== '') {
         this.restoresToldMs = nowMs
-        news.push({ text: `${status.name} ${restores}`, fields: tasksFields(status) })
+        news.push({ text: `${name} ${restores}`, fields: tasksFields(status) })
       }
     }
     return news
   }
+}
+
+function isOpening({ kind }: DriverState): boolean {
+  return kind === 'opening'
 }
 
 /** As `has order-raw 0, 1 (running), order-parsed 0 (restoring)`. */

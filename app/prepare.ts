@@ -46,11 +46,14 @@ export async function prepareSchemas(
   topologies: readonly Topology[],
   onPrepared: OnPrepared,
 ): Promise<void> {
+  const told = new Set<string>()
   const watched: SchemaRegistry = {
     register: async (subject, schema) => {
       const before = await registry.versions(subject)
       const id = await registry.register(subject, schema)
-      onPrepared('schema', subject, !before.some((version) => version.id === id))
+      // Topologies have topics in common.
+      if (!told.has(subject)) onPrepared('schema', subject, !before.some((version) => version.id === id))
+      told.add(subject)
       return id
     },
     schemaById: (id) => registry.schemaById(id),

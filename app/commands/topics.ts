@@ -11,7 +11,7 @@ import { noRegistry, RecordDecoder, showable } from '../decode-record.ts'
 import { suggestion } from '../did-you-mean.ts'
 import { exitCodes, UsageError } from '../failure.ts'
 import { orderTopologies, topologyNames } from '../order-topologies.ts'
-import { columns, count, out, timeOf } from '../output.ts'
+import { columns, count, out, tell, timeOf } from '../output.ts'
 import { withPlatform } from '../platform.ts'
 import { partitionsOf, readPartition } from '../read-topic.ts'
 import {
@@ -111,6 +111,7 @@ async function readRecords(topic: string, options: ReadOptions): Promise<void> {
     if (!names.includes(topic))
       throw new UsageError(`there is no topic "${topic}": ${suggestion(topic, names)}`)
     const hasRegistry = !isCluster || config.registryUrl !== ''
+    if (!hasRegistry) tell(`without --registry, Avro is shown as bytes`)
     const registry = hasRegistry ? await platform.openRegistry({ registers: false }) : noRegistry
     const decoder = new RecordDecoder(registry, orderTopologies(topologyNames, config))
     let left = options.limit ?? Number.POSITIVE_INFINITY
