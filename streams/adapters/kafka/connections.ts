@@ -3,7 +3,7 @@
  * since a connection's requests are answered one after another.
  *
  * Invariants:
- * 1. A failed connection is LOG_UNAVAILABLE, a refused login LOG_REFUSED; nothing of kafkajs leaves this file.
+ * 1. What fails says so in words of ours (`connection-errors.ts`); nothing of kafkajs leaves this file.
  * 2. Nothing here waits or tries again: callers know what may be repeated.
  */
 
@@ -11,8 +11,8 @@ import type Cluster from 'kafkajs/src/cluster/index.js'
 import type { Broker, ConnectionPool } from 'kafkajs/src/cluster/index.js'
 import loggers from 'kafkajs/src/loggers/index.js'
 import type { Connection } from 'kafkajs/src/network/connection.js'
-import { messageOf, StreamsError } from '../../errors.ts'
-import { DamagedBytes } from './codec/damaged-bytes.ts'
+import { StreamsError } from '../../errors.ts'
+import { connectionError } from './connection-errors.ts'
 import type { KafkaSettings } from './kafka-options.ts'
 import { createCluster } from './kafkajs-client.ts'
 import { type Call, toRawCall } from './protocol/call.ts'
@@ -39,7 +39,7 @@ export class Connections {
 
   /** @throws LOG_UNAVAILABLE, LOG_REFUSED */
   connect(): Promise<void> {
-    this.connecting ??= translated(async () => {
+    this.connecting ??= translated(this.settings, async () => {
       await this.cluster.connect()
       await this.cluster.refreshMetadata()
       checkVersions(this.cluster.brokerPool.versions)
@@ -53,7 +53,7 @@ export class Connections {
   /** @throws LOG_UNAVAILABLE, LOG_REFUSED */
   async call<T>(nodeId: number, call: Call<T>): Promise<T> {
     await this.connect()
-    return translated(async () => {
+    return translated(this.settings, async () => {
       const broker = await this.broker(nodeId)
       return broker.connectionPool.send(toRawCall(call, this.settings.requestTimeoutMs))
     })
@@ -62,7 +62,7 @@ export class Connections {
   /** Any broker answers. */
   async callAny<T>(call: Call<T>): Promise<T> {
     await this.connect()
-    return translated(async () => {
+    return translated(this.settings, async () => {
       const broker = await this.cluster.brokerPool.findConnectedBroker()
       return broker.connectionPool.send(toRawCall(call, this.settings.requestTimeoutMs))
     })
@@ -71,7 +71,7 @@ export class Connections {
   /** The broker that changes topics: any since KRaft, one in particular before. */
   async callController<T>(call: Call<T>): Promise<T> {
     await this.connect()
-    return translated(async () => {
+    return translated(this.settings, async () => {
       await this.cluster.refreshMetadata()
       const broker = await this.cluster.findControllerBroker()
       return broker.connectionPool.send(toRawCall(call, this.settings.requestTimeoutMs))
@@ -81,7 +81,7 @@ export class Connections {
   /** A connection that nobody else uses. */
   async openOwn(nodeId: number): Promise<OwnConnection> {
     await this.connect()
-    return translated(async () => {
+    return translated(this.settings, async () => {
       const { connectionPool } = await this.broker(nodeId)
       const { host, port, rack } = connectionPool
       const { brokerPool, connectionPoolBuilder } = this.cluster
@@ -92,7 +92,7 @@ export class Connections {
         nodeId,
       })
       await broker.connect()
-      const own = new OwnConnection(broker, this.settings.requestTimeoutMs, () => this.own.delete(own))
+      const own = new OwnConnection(broker, this.settings, () => this.own.delete(own))
       this.own.add(own)
       if (this.closed) own.close()
       return own
@@ -102,7 +102,7 @@ export class Connections {
   async close(): Promise<void> {
     this.closed = true
     for (const own of [...this.own]) own.close()
-    await translated(() => this.cluster.disconnect())
+    await translated(this.settings, () => this.cluster.disconnect())
   }
 
   private broker(nodeId: number): Promise<Broker> {
@@ -114,23 +114,23 @@ export class Connections {
 /** A connection for one user, for calls that the broker holds back. */
 export class OwnConnection {
   private readonly pool: ConnectionPool
-  private readonly requestTimeoutMs: number
+  private readonly settings: KafkaSettings
   private readonly onClosed: () => void
   private connection: Connection | undefined
   private closed = false
 
-  constructor(broker: Broker, requestTimeoutMs: number, onClosed: () => void) {
+  constructor(broker: Broker, settings: KafkaSettings, onClosed: () => void) {
     this.pool = broker.connectionPool
-    this.requestTimeoutMs = requestTimeoutMs
+    this.settings = settings
     this.onClosed = onClosed
   }
 
   /** @throws LOG_UNAVAILABLE, LOG_REFUSED; then the connection is of no more use */
   call<T>(call: Call<T>): Promise<T> {
-    return translated(async () => {
+    return translated(this.settings, async () => {
       this.connection ??= await this.pool.getConnection(0)
       if (this.closed) throw new StreamsError('CLOSED', 'the connection was closed')
-      return this.connection.send(toRawCall(call, this.requestTimeoutMs))
+      return this.connection.send(toRawCall(call, this.settings.requestTimeoutMs))
     })
   }
 
@@ -158,27 +158,10 @@ function checkVersions(
   }
 }
 
-async function translated<T>(action: () => Promise<T>): Promise<T> {
+async function translated<T>(settings: KafkaSettings, action: () => Promise<T>): Promise<T> {
   try {
     return await action()
   } catch (error) {
-    throw connectionError(error)
+    throw connectionError(error, settings)
   }
-}
-
-function connectionError(error: unknown): StreamsError {
-  if (error instanceof StreamsError) return error
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  const name = cause instanceof Error ? cause.name : ''
-  if (name.includes('SASL') || name === 'KafkaJSUnsupportedMagicByteInMessageSet') {
-    return new StreamsError('LOG_REFUSED', `the log refuses the login: ${messageOf(cause)}`, { cause: error })
-  }
-  const broker: unknown = cause instanceof Error && Reflect.get(cause, 'broker')
-  const where = typeof broker === 'string' ? ` at ${broker}` : ''
-  const damaged = error instanceof DamagedBytes ? 'it answered something that cannot be read: ' : ''
-  return new StreamsError(
-    'LOG_UNAVAILABLE',
-    `the log cannot be reached${where}: ${damaged}${messageOf(cause)}`,
-    { cause: error },
-  )
 }

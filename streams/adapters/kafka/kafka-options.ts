@@ -1,8 +1,8 @@
 /** How the log reaches Apache Kafka, and the limits it keeps to. */
 
-import type { ConnectionOptions } from 'node:tls'
+import { type ConnectionOptions, createSecureContext } from 'node:tls'
 import type { SASLOptions } from 'kafkajs'
-import { StreamsError } from '../../errors.ts'
+import { messageOf, StreamsError } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { type Logger, silentLogger } from '../../ports/observability.ts'
 import { type Compression, zstdAvailable } from './codec/compression.ts'
@@ -74,6 +74,7 @@ export function kafkaSettings(options: KafkaLogOptions): KafkaSettings {
   if (settings.compression === 'zstd' && !zstdAvailable) {
     throw invalid('compression', `"zstd" on Node.js ${process.version}`, 'it needs 22.15 or newer; use "lz4"')
   }
+  checkTls(settings.tls)
   if (settings.heartbeatIntervalMs * 3 > settings.sessionTimeoutMs) {
     throw invalid(
       'heartbeatIntervalMs',
@@ -82,6 +83,15 @@ export function kafkaSettings(options: KafkaLogOptions): KafkaSettings {
     )
   }
   return settings
+}
+
+function checkTls(options: ConnectionOptions | boolean | undefined): void {
+  if (typeof options !== 'object') return
+  try {
+    createSecureContext(options)
+  } catch (error) {
+    throw invalid('tls', 'not to be used', `check the CA, the certificate and its key: ${messageOf(error)}`)
+  }
 }
 
 function invalid(setting: string, value: string, remedy: string): StreamsError {

@@ -165,6 +165,8 @@ export const code = {
   unknownMemberId: 25,
   rebalanceInProgress: 27,
   topicAlreadyExists: 36,
+  unsupportedSaslMechanism: 33,
+  illegalSaslState: 34,
   notController: 41,
   invalidTransactionState: 48,
   operationNotAttempted: 55,

@@ -1,0 +1,55 @@
+/** A broker of the test's own, set up as it wishes, started by the command `kafka` in TEST_SERVICES. */
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { freePorts } from '../cluster/services.ts'
+
+const execute = promisify(execFile)
+
+/** The folder with the commands; empty where tests have none. */
+export const testServices = process.env['TEST_SERVICES'] ?? ''
+
+export interface OwnBroker {
+  /** For the test's own use, beside the broker's data; gone with the broker. */
+  readonly directory: string
+  /** The first is the plain listener's; the test's own listeners have the ones behind the second. */
+  readonly ports: readonly number[]
+  /** Runs one of Kafka's own programs; answers what it wrote. */
+  run(mainClass: string, ...args: string[]): Promise<string>
+  stop(): Promise<void>
+}
+
+/** @param properties the broker's settings, made from its ports once `prepare` has filled the directory */
+export async function startOwnBroker(
+  listenerCount: number,
+  properties: (ports: readonly number[], directory: string) => readonly string[],
+  prepare: (directory: string) => Promise<void> = async () => {},
+): Promise<OwnBroker> {
+  const directory = await mkdtemp(join(tmpdir(), 'own-broker-'))
+  await prepare(directory)
+  const first = await freePorts(2 + listenerCount)
+  const ports = Array.from({ length: 2 + listenerCount }, (_, index) => first + index)
+  const env = {
+    ...process.env,
+    KAFKA_PORT: `${first}`,
+    KAFKA_DIR: join(directory, 'kafka'),
+    KAFKA_OPTIONS: properties(ports, directory).join(' '),
+    KAFKA_HEAP_OPTS: '-Xmx384m',
+  }
+  const command = join(testServices, 'kafka')
+  const call = async (...args: string[]): Promise<string> =>
+    (await execute(command, args, { env, maxBuffer: 64 * 1024 * 1024 })).stdout
+  const stop = async (): Promise<void> => {
+    await call('down', '--wipe')
+    await rm(directory, { recursive: true, force: true })
+  }
+  try {
+    await call('up')
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { directory, ports, run: (mainClass, ...args) => call('run', mainClass, ...args), stop }
+}
