@@ -32,7 +32,7 @@ export function onStopRequest(
   { graceMs }: StopRequestOptions = {},
 ): StopRequest {
   const controller = new AbortController()
-  let closing = 'what was under way'
+  let closing = somethingElse
   let grace: NodeJS.Timeout | undefined
   const beginGrace = (): void => {
     if (graceMs === undefined) return
@@ -63,6 +63,7 @@ export function onStopRequest(
       beginGrace()
       closing = what
       await close()
+      closing = somethingElse
     },
     dispose: () => {
       clearTimeout(grace)
@@ -71,4 +72,5 @@ export function onStopRequest(
   }
 }
 
+const somethingElse = 'what was under way'
 const atOnce = 'stopped at once; what was not committed is done again at the next start'

@@ -238,7 +238,10 @@ export class KafkaGroupMember implements GroupMember {
     if (errorCode === code.none) return 'good'
     const { reaction, becomes } = describeCode(errorCode)
     if (becomes === 'MEMBER_UNKNOWN') {
-      if (errorCode === code.unknownMemberId) this.memberId = ''
+      if (errorCode === code.unknownMemberId) {
+        this.memberId = ''
+        this.confirmedMs = Number.NEGATIVE_INFINITY
+      }
       this.unsettle()
       return 'rejoin'
     }

@@ -252,6 +252,15 @@ describe('a member of a group', () => {
     expect(member.isConfirmed).toBe(false)
   })
 
+  it('should not be confirmed from the moment that the coordinator does not know it', async () => {
+    const member = await join()
+    await expect.poll(() => events).toHaveLength(1)
+    broker.on(api.joinGroup, () => 'silence')
+    broker.on(api.heartbeat, () => errorAnswer(25))
+    await expect.poll(() => events).toContain('rebalancing')
+    expect(member.isConfirmed).toBe(false)
+  })
+
   it('should say so when it cannot come back', async () => {
     broker.on(api.heartbeat, () => errorAnswer(25))
     await join()
