@@ -75,6 +75,10 @@ export class EndlessLog implements Log {
     }
   }
 
+  async describeGroup(): Promise<never> {
+    throw new StreamsError('INVARIANT_VIOLATED', 'a benchmark has no groups')
+  }
+
   async joinGroup(): Promise<never> {
     throw new StreamsError('INVARIANT_VIOLATED', 'a benchmark has no groups')
   }
