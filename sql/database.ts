@@ -62,16 +62,20 @@ export interface SchemaSession {
 export interface DatabaseOptions {
   /** SQLite: `FULL` survives a power failure with every commit, `NORMAL` may lose the last ones. Default FULL. */
   readonly synchronous?: 'FULL' | 'NORMAL'
-  /** How long a transaction waits for its turn to write, and for locks of others. Default 5,000. */
+  /** How long a transaction waits for locks of others, and with SQLite for its turn to write. Default 5,000. */
   readonly lockWaitMs?: number
   /** MySQL: connections at most. Default 8. */
   readonly poolSize?: number
-  /** MySQL: how long connecting, and any one statement, may take. Default 10,000 and 30,000. */
+  /**
+   * MySQL: how long connecting, and any one statement, may take; a transaction waits as long as a statement for one of the
+   * pool's connections. Default 10,000 and 30,000.
+   */
   readonly connectTimeoutMs?: number
   readonly statementTimeoutMs?: number
   /**
    * MySQL: an idle connection is dropped by the server after this long, so that the locks of a process that stalled in
-   * the middle of a transaction do not bar its successor for hours. Default 60,000.
+   * the middle of a transaction do not bar its successor for hours. Less than what it takes to find out that a process has
+   * stalled: then the successor need not wait at all. Default 10,000.
    */
   readonly idleTimeoutMs?: number
 }

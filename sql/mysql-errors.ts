@@ -8,21 +8,38 @@ const rowErrors = new Set([
   'ER_TRUNCATED_WRONG_VALUE_FOR_FIELD',
   'ER_CHECK_CONSTRAINT_VIOLATED',
   'ER_INVALID_JSON_CHARSET',
+  'ER_INVALID_CHARACTER_STRING',
+  'ER_CANNOT_CONVERT_STRING',
+  // A trigger's own refusal.
+  'ER_SIGNAL_EXCEPTION',
+])
+
+/** The server is a replica, or has become one: another connection may lead to its successor. */
+const readOnly = new Set([
+  'ER_OPTION_PREVENTS_STATEMENT',
+  'ER_READ_ONLY_MODE',
+  'ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION',
+  'ER_INNODB_READ_ONLY',
 ])
 
 /** The server is there but cannot do it now: another attempt may succeed. */
 const passing = new Set([
+  ...readOnly,
   'ER_LOCK_DEADLOCK',
   'ER_LOCK_WAIT_TIMEOUT',
   'ER_QUERY_INTERRUPTED',
   'ER_QUERY_TIMEOUT',
   'ER_CON_COUNT_ERROR',
   'ER_TOO_MANY_USER_CONNECTIONS',
+  'ER_USER_LIMIT_REACHED',
   'ER_SERVER_SHUTDOWN',
-  'ER_CLIENT_INTERACTION_TIMEOUT',
-  // While a replica is being promoted.
-  'ER_OPTION_PREVENTS_STATEMENT',
-  'ER_READ_ONLY_MODE',
+  'ER_NORMAL_SHUTDOWN',
+  'ER_SERVER_OFFLINE_MODE',
+  'ER_LOCK_TABLE_FULL',
+  'ER_TOO_MANY_CONCURRENT_TRXS',
+  // A node of a Galera cluster that is not in step yet.
+  'ER_UNKNOWN_COM_ERROR',
+  'MARIADB_STATEMENT_TIMEOUT',
 ])
 
 const lost = new Set([
@@ -38,8 +55,21 @@ const lost = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ER_NET_READ_INTERRUPTED',
+  'ER_NET_READ_ERROR',
+  'ER_NET_WRITE_INTERRUPTED',
+  'ER_NET_ERROR_ON_WRITE',
+  'ER_ABORTING_CONNECTION',
+  'ER_NEW_ABORTING_CONNECTION',
+  'ER_SESSION_WAS_KILLED',
+  'MARIADB_CONNECTION_KILLED',
   'ER_CLIENT_INTERACTION_TIMEOUT',
 ])
+
+/** MariaDB's own numbers, which mysql2 does not know or takes for others of MySQL. */
+const mariadbCodes: Readonly<Record<number, string>> = {
+  1927: 'MARIADB_CONNECTION_KILLED',
+  1969: 'MARIADB_STATEMENT_TIMEOUT',
+}
 
 const remedies: Readonly<Record<string, string>> = {
   ER_ACCESS_DENIED_ERROR: 'check the user and the password in the database URL',
@@ -50,6 +80,10 @@ const remedies: Readonly<Record<string, string>> = {
   ER_NO_SUCH_TABLE: 'bring the schema up to date with the migrations',
   ER_BAD_FIELD_ERROR: 'bring the schema up to date with the migrations',
   ER_HOST_NOT_PRIVILEGED: 'allow connections from this host',
+  ER_HOST_IS_BLOCKED:
+    'too many connections of this host failed: find out why, then run FLUSH HOSTS on the server',
+  ER_NET_PACKET_TOO_LARGE:
+    "max_allowed_packet was lowered since the start: raise the server's, or start again",
   HANDSHAKE_NO_SSL_SUPPORT: 'leave ssl=true out of the database URL, or set the server up for TLS',
 }
 
@@ -85,6 +119,15 @@ export function connectionLost(error: unknown): boolean {
   )
 }
 
+/** It did not answer in time, so that another connection to it would not either. */
+export function isSilent(error: unknown): boolean {
+  return codeOf(error) === 'PROTOCOL_SEQUENCE_TIMEOUT'
+}
+
+export function isReadOnly(error: unknown): boolean {
+  return readOnly.has(codeOf(error))
+}
+
 /** A table, column or index that a migration makes is there already. */
 export function isExistingObject(error: unknown): boolean {
   return ['ER_TABLE_EXISTS_ERROR', 'ER_DUP_FIELDNAME', 'ER_DUP_KEYNAME'].includes(codeOf(error))
@@ -98,5 +141,7 @@ function isRowError(error: unknown, code: string): boolean {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN'
+  if (!(error instanceof Error)) return 'UNKNOWN'
+  const own = 'errno' in error ? mariadbCodes[Number(error.errno)] : undefined
+  return own ?? ('code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN')
 }

@@ -2,7 +2,8 @@
  * MySQL and MariaDB by mysql2: a bounded pool, one connection per open transaction.
  *
  * 1. A connection that failed other than by a row's values is destroyed, never used again.
- * 2. Waiting is bounded everywhere: for a connection, for a statement, for locks of others.
+ * 2. Waiting is bounded everywhere: for a connection, for a statement, for locks of others; on the server's side too, which
+ *    drops a connection that says nothing, with its locks.
  * 3. Values go escaped into the statement's text: for rows of ten columns that takes half the CPU of mysql2's prepared
  *    statements. It is safe as the session fixes what escaping rests on: utf8mb4, and backslashes that escape.
  */
@@ -12,16 +13,10 @@ import mysql, {
   type ResultSetHeader,
   type RowDataPacket,
 } from 'mysql2/promise'
-import { messageOf, StreamsError } from '../streams/index.ts'
-import {
-  type Database,
-  type DatabaseOptions,
-  type DatabaseRow,
-  RowError,
-  type SchemaSession,
-  type Transaction,
-} from './database.ts'
-import { connectionLost, isExistingObject, mysqlFailure } from './mysql-errors.ts'
+import { StreamsError } from '../streams/index.ts'
+import type { Database, DatabaseOptions, DatabaseRow, SchemaSession, Transaction } from './database.ts'
+import { connectionLost, isExistingObject, isSilent, mysqlFailure } from './mysql-errors.ts'
+import { MysqlTransaction, rowsOf } from './mysql-transaction.ts'
 import type { SqlValue } from './table.ts'
 import { type Release, Turns } from './turns.ts'
 
@@ -36,6 +31,7 @@ export interface MysqlAddress {
 
 /** Room in a packet for the statement's text. */
 const packetReserveBytes = 64 * 1024
+const leastPacketBytes = 1024 * 1024
 const migrationWaitSeconds = 60
 
 type Settings = Required<
@@ -46,7 +42,7 @@ export async function openMysql(address: MysqlAddress, options: DatabaseOptions)
   const settings: Settings = {
     lockWaitMs: options.lockWaitMs ?? 5_000,
     statementTimeoutMs: options.statementTimeoutMs ?? 30_000,
-    idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
+    idleTimeoutMs: options.idleTimeoutMs ?? 10_000,
     poolSize: options.poolSize ?? 8,
   }
   const pool = mysql.createPool({
@@ -67,16 +63,30 @@ export async function openMysql(address: MysqlAddress, options: DatabaseOptions)
   })
   const label = `mysql://${address.host}:${address.port}/${address.database}`
   try {
-    const connection = await pool.getConnection()
-    const [rows] = await connection.query<RowDataPacket[]>('SELECT @@max_allowed_packet AS bytes')
-    connection.release()
-    // Escaping at most doubles the values.
-    const limitBytes = Math.floor((Number(rows[0]?.['bytes']) - packetReserveBytes) / 2)
+    const limitBytes = statementLimit(label, await packetBytes(pool, settings.statementTimeoutMs))
     return new MysqlDatabase(label, address.database, pool, settings, limitBytes)
   } catch (error) {
     await pool.end()
     throw mysqlFailure(label, error)
   }
+}
+
+async function packetBytes(pool: Pool, timeout: number): Promise<number> {
+  const connection = await pool.getConnection()
+  const sql = 'SELECT @@max_allowed_packet AS bytes'
+  const [rows] = await connection.query<RowDataPacket[]>({ sql, timeout })
+  connection.release()
+  return Number(rows[0]?.['bytes'])
+}
+
+/** The most bytes of values in a statement: escaping at most doubles them. */
+function statementLimit(label: string, bytes: number): number {
+  if (bytes >= leastPacketBytes) return Math.floor((bytes - packetReserveBytes) / 2)
+  throw new StreamsError(
+    'SINK_FAILED',
+    `${label}: the server's max_allowed_packet is ${bytes}: set it to ${leastPacketBytes} or more`,
+    { details: { database: label, maxAllowedPacket: bytes } },
+  )
 }
 
 class MysqlDatabase implements Database {
@@ -87,7 +97,9 @@ class MysqlDatabase implements Database {
   private readonly pool: Pool
   private readonly settings: Settings
   private readonly turns: Turns
-  private readonly prepared = new WeakSet<object>()
+  /** Of connections whose session is set up, which generation they are of. Those of an earlier one are not used again. */
+  private readonly generations = new WeakMap<object, number>()
+  private generation = 0
   private closed = false
 
   constructor(label: string, schema: string, pool: Pool, settings: Settings, statementLimitBytes: number) {
@@ -99,7 +111,8 @@ class MysqlDatabase implements Database {
     this.turns = new Turns(
       `one of ${settings.poolSize} connections to ${label}`,
       settings.poolSize,
-      settings.lockWaitMs,
+      // A holder may be in the middle of a slow commit.
+      Math.max(settings.lockWaitMs, settings.statementTimeoutMs),
     )
   }
 
@@ -118,7 +131,13 @@ class MysqlDatabase implements Database {
     const release = await this.takeTurn(owner)
     try {
       const connection = await this.connection('START TRANSACTION')
-      return new MysqlTransaction(this.label, connection, this.settings.statementTimeoutMs, release)
+      return new MysqlTransaction({
+        label: this.label,
+        connection,
+        timeout: this.settings.statementTimeoutMs,
+        release,
+        onReadOnly: () => this.retire(connection),
+      })
     } catch (error) {
       release()
       throw mysqlFailure(this.label, error)
@@ -128,10 +147,11 @@ class MysqlDatabase implements Database {
   async changeSchema<T>(work: (session: SchemaSession) => Promise<T>): Promise<T> {
     return this.withConnection('the migration', async (connection) => {
       const lock = `order-streams:${this.schema}`.slice(0, 64)
-      const [rows] = await connection.query<RowDataPacket[]>('SELECT GET_LOCK(?, ?) AS got', [
-        lock,
-        migrationWaitSeconds,
-      ])
+      const [rows] = await connection.query<RowDataPacket[]>({
+        sql: 'SELECT GET_LOCK(?, ?) AS got',
+        values: [lock, migrationWaitSeconds],
+        timeout: migrationWaitSeconds * 1000 + this.settings.statementTimeoutMs,
+      })
       if (rows[0]?.['got'] !== 1) {
         throw new StreamsError(
           'SINK_UNAVAILABLE',
@@ -184,37 +204,47 @@ class MysqlDatabase implements Database {
     return this.turns.take(owner)
   }
 
-  /** A connection with its session set up, on which `first` was run. Idle ones that the server dropped are passed over. */
+  /**
+   * A connection with its session set up, on which `first` was run. Idle ones that the server dropped are passed over, and
+   * those to a server that others found to be read-only: by now the address may lead to another.
+   */
   private async connection(first: string): Promise<PoolConnection> {
-    for (let attempt = 0; ; attempt++) {
+    for (;;) {
       const connection = await this.pool.getConnection()
+      const generation = this.generations.get(connection.connection)
+      if (generation !== undefined && generation !== this.generation) {
+        connection.destroy()
+        continue
+      }
       try {
-        if (!this.prepared.has(connection.connection)) await this.setUp(connection)
+        if (generation === undefined) await this.setUp(connection)
         await connection.query({ sql: first, timeout: this.settings.statementTimeoutMs })
         return connection
       } catch (error) {
         connection.destroy()
-        if (!connectionLost(error) || attempt === this.settings.poolSize) throw error
+        const wasDropped = generation !== undefined && connectionLost(error) && !isSilent(error)
+        if (!wasDropped) throw error
       }
     }
   }
 
-  private async setUp(connection: PoolConnection): Promise<void> {
-    const { idleTimeoutMs, lockWaitMs } = this.settings
-    await connection.query(
-      `SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO',
-       wait_timeout = ${Math.max(1, Math.round(idleTimeoutMs / 1000))},
-       innodb_lock_wait_timeout = ${Math.max(1, Math.round(lockWaitMs / 1000))}`,
-    )
-    // Without gap locks, tasks that write different keys do not meet.
-    await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED')
-    this.prepared.add(connection.connection)
+  /** No connection that is as old as this one is used again. */
+  private retire(connection: PoolConnection): void {
+    if (this.generations.get(connection.connection) === this.generation) this.generation++
   }
-}
 
-/** Statements without a result answer their header. With the connection's options values are text, numbers or null. */
-function rowsOf(result: RowDataPacket[] | ResultSetHeader): readonly DatabaseRow[] {
-  return Array.isArray(result) ? (result as DatabaseRow[]) : []
+  private async setUp(connection: PoolConnection): Promise<void> {
+    const { idleTimeoutMs, lockWaitMs, statementTimeoutMs: timeout } = this.settings
+    const idleSeconds = Math.max(1, Math.round(idleTimeoutMs / 1000))
+    const sql = `SET SESSION time_zone = '+00:00',
+       sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO',
+       wait_timeout = ${idleSeconds}, net_read_timeout = ${idleSeconds},
+       innodb_lock_wait_timeout = ${Math.max(1, Math.round(lockWaitMs / 1000))}`
+    await connection.query({ sql, timeout })
+    // Without gap locks, tasks that write different keys do not meet.
+    await connection.query({ sql: 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', timeout })
+    this.generations.set(connection.connection, this.generation)
+  }
 }
 
 /** MySQL commits each change of the schema by itself: what an interrupted run left is passed over by the next. */
@@ -226,80 +256,5 @@ async function runScript(connection: PoolConnection, sql: string): Promise<void>
     } catch (error) {
       if (!isExistingObject(error)) throw error
     }
-  }
-}
-
-class MysqlTransaction implements Transaction {
-  private readonly label: string
-  private readonly connection: PoolConnection
-  private readonly timeout: number
-  private readonly releaseTurn: Release
-  private broken = false
-  private ended = false
-
-  constructor(label: string, connection: PoolConnection, timeout: number, releaseTurn: Release) {
-    this.label = label
-    this.connection = connection
-    this.timeout = timeout
-    this.releaseTurn = releaseTurn
-  }
-
-  async run(sql: string, parameters: readonly SqlValue[]): Promise<number> {
-    const [result] = await this.attempt(() =>
-      this.connection.query<ResultSetHeader>({ sql, values: [...parameters], timeout: this.timeout }),
-    )
-    return result.affectedRows
-  }
-
-  async query(sql: string, parameters: readonly SqlValue[]): Promise<readonly DatabaseRow[]> {
-    const [result] = await this.attempt(() =>
-      this.connection.query<RowDataPacket[] | ResultSetHeader>({
-        sql,
-        values: [...parameters],
-        timeout: this.timeout,
-      }),
-    )
-    return rowsOf(result)
-  }
-
-  async commit(): Promise<void> {
-    try {
-      await this.connection.query({ sql: 'COMMIT', timeout: this.timeout })
-    } catch (error) {
-      this.end(true)
-      throw new StreamsError(
-        'SINK_UNAVAILABLE',
-        `${this.label}: whether the transaction was committed is unknown: ${messageOf(error)}`,
-        { cause: error },
-      )
-    }
-    this.end(false)
-  }
-
-  async rollback(): Promise<void> {
-    try {
-      if (!this.broken && !this.ended) await this.connection.query({ sql: 'ROLLBACK', timeout: this.timeout })
-    } catch {
-      this.broken = true
-    }
-    this.end(this.broken)
-  }
-
-  private async attempt<T>(statement: () => Promise<T>): Promise<T> {
-    try {
-      return await statement()
-    } catch (error) {
-      const failure = mysqlFailure(this.label, error)
-      if (!(failure instanceof RowError)) this.broken = true
-      throw failure
-    }
-  }
-
-  private end(destroy: boolean): void {
-    if (this.ended) return
-    this.ended = true
-    if (destroy) this.connection.destroy()
-    else this.connection.release()
-    this.releaseTurn()
   }
 }

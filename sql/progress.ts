@@ -28,6 +28,7 @@ const addPartition = {
     'INSERT INTO sink_progress (task_id, `topic`, `partition`, epoch) VALUES (?, ?, ?, 0) ON DUPLICATE KEY UPDATE epoch = epoch',
 }
 const takeOver = 'UPDATE sink_progress SET epoch = ? WHERE task_id = ?'
+const holdStill = 'UPDATE sink_progress SET epoch = epoch WHERE task_id = ? AND epoch = ?'
 const moveOn =
   'UPDATE sink_progress SET next_offset = ? WHERE task_id = ? AND `topic` = ? AND `partition` = ? AND epoch = ?'
 
@@ -70,6 +71,9 @@ export async function advance(
   epoch: number,
   next: readonly PartitionOffset[],
 ): Promise<void> {
+  // Rows without a position are as much the owner's alone.
+  if (next.length === 0 && (await transaction.run(holdStill, [task.id, epoch])) === 0)
+    throw fenced(task, epoch)
   for (const { topic, partition, offset } of next) {
     const moved = await transaction.run(moveOn, [offset, task.id, topic, partition, epoch])
     if (moved !== 1) throw fenced(task, epoch)

@@ -5,6 +5,9 @@
  *                        ├─────rollback──► idle
  *                        └─────commit whose outcome is unknown─► spent
  *
+ * What fails before the commit has changed nothing. A deadlock, a lock that is held too long or a connection that is lost is
+ * tried again here, a few times: what is left is for the task, which opens a new session.
+ *
  * SQLite has one writer: between `prepare` and `commit` no other session of the process can prepare. A runtime that
  * prepares several must commit each before the next.
  */
@@ -34,7 +37,10 @@ export function sqlSink({ name, database, tables }: SqlSinkOptions): Sink<SqlRow
   const writer = new RowWriter({ dialect, statementLimitBytes, tables })
   return {
     name,
-    open: async (task) => new SqlSinkSession(database, writer, task, await takeTask(database, task)),
+    open: async (task) => {
+      const progress = await withRetries(() => takeTask(database, task))
+      return new SqlSinkSession(database, writer, task, progress)
+    },
   }
 }
 
@@ -60,9 +66,21 @@ class SqlSinkSession implements SinkSession<SqlRow> {
   async prepare(rows: readonly SqlRow[], next: readonly PartitionOffset[]): Promise<RowRejection[]> {
     this.leave('idle', 'prepare')
     this.expectKnown(next)
-    let transaction: Transaction | undefined
     try {
-      transaction = await this.database.begin(this.task.id)
+      return await withRetries(() => this.tryPrepare(rows, next))
+    } catch (error) {
+      this.become('idle')
+      throw error
+    }
+  }
+
+  private async tryPrepare(
+    rows: readonly SqlRow[],
+    next: readonly PartitionOffset[],
+  ): Promise<RowRejection[]> {
+    this.expectNotClosed()
+    const transaction = await this.database.begin(this.task.id)
+    try {
       await advance(transaction, this.task, this.epoch, next)
       const rejections = await this.writer.write(transaction, rows)
       this.expectNotClosed()
@@ -70,8 +88,7 @@ class SqlSinkSession implements SinkSession<SqlRow> {
       this.state = 'prepared'
       return rejections
     } catch (error) {
-      await transaction?.rollback()
-      this.become('idle')
+      await transaction.rollback()
       throw error
     }
   }
@@ -132,4 +149,22 @@ class SqlSinkSession implements SinkSession<SqlRow> {
       }
     }
   }
+}
+
+const mostAttempts = 3
+
+/** For work that has changed nothing when it fails. Its causes pass by waiting for locks or on another connection. */
+async function withRetries<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (attempt === mostAttempts || !isUndone(error)) throw error
+    }
+  }
+}
+
+/** The database undid it. Not: the turn to write did not come, which has been waited for long enough. */
+function isUndone(error: unknown): boolean {
+  return error instanceof StreamsError && error.code === 'SINK_UNAVAILABLE' && 'databaseCode' in error.details
 }

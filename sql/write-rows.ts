@@ -1,7 +1,7 @@
 /**
  * Writes rows in few statements, and finds those that the database rejects.
  *
- * 1. Statements hold 2^n rows, so that few different ones are prepared, and a bounded number of bytes.
+ * 1. Statements hold 2^n rows, so that few different ones are prepared, and no more bytes than the server takes.
  * 2. A statement that fails for a row's values has changed nothing: SQLite and InnoDB undo it alone. It is halved until
  *    the row is found.
  * 3. The key of a rejected row has its rows replayed one by one, so that those before and after the bad one still count.
@@ -17,7 +17,8 @@ const largestUpsertRows = 128
 const largestRemovalRows = 64
 /** SQLite's limit, and half of MySQL's. */
 const parameterLimit = 32_766
-const chunkLimitBytes = 4 * 1024 * 1024
+/** More would not be faster. */
+const largestChunkBytes = 4 * 1024 * 1024
 
 export interface RowWriterOptions {
   readonly dialect: Dialect
@@ -30,9 +31,11 @@ export interface RowWriterOptions {
 export class RowWriter {
   private readonly options: RowWriterOptions
   private readonly sqlByTable: Map<Table, TableSql>
+  private readonly chunkLimitBytes: number
 
   constructor(options: RowWriterOptions) {
     this.options = options
+    this.chunkLimitBytes = Math.min(largestChunkBytes, options.statementLimitBytes)
     this.sqlByTable = new Map(options.tables.map((table) => [table, new TableSql(options.dialect, table)]))
   }
 
@@ -44,7 +47,8 @@ export class RowWriter {
       const indexes = indexesByTable.get(table)
       if (indexes === undefined) continue
       const folds = foldRows(table, rows, indexes, this.options.statementLimitBytes, rejections)
-      await new TableWrite(transaction, sql, rejections).write(this.inLockOrder(folds))
+      const write = new TableWrite(transaction, sql, this.chunkLimitBytes, rejections)
+      await write.write(this.inLockOrder(folds))
     }
     return rejections.sort((a, b) => a.index - b.index)
   }
@@ -108,42 +112,53 @@ class TableSql {
 class TableWrite {
   private readonly transaction: Transaction
   private readonly sql: TableSql
+  private readonly chunkLimitBytes: number
   private readonly rejections: RowRejection[]
+  /** Keys whose rows were written one by one: nothing more is to be done for them. */
+  private readonly replayed = new Set<KeyFold>()
 
-  constructor(transaction: Transaction, sql: TableSql, rejections: RowRejection[]) {
+  constructor(transaction: Transaction, sql: TableSql, chunkLimitBytes: number, rejections: RowRejection[]) {
     this.transaction = transaction
     this.sql = sql
+    this.chunkLimitBytes = chunkLimitBytes
     this.rejections = rejections
   }
 
   async write(folds: readonly KeyFold[]): Promise<void> {
-    const removals = folds.flatMap((fold) => fold.removal ?? [])
-    const bounded = removals.filter((removal) => removal.bound !== null)
-    const unbounded = removals.filter((removal) => removal.bound === null)
-    for (const chunk of chunks(bounded, (row) => row, largestRemovalRows)) await this.remove(chunk)
-    for (const chunk of chunks(unbounded, (row) => row, largestRemovalRows)) await this.remove(chunk)
-    const upserts = folds.filter((fold) => fold.upsert !== undefined)
-    for (const chunk of chunks(upserts, (fold) => fold.upsert!, this.sql.largestUpsertRows))
-      await this.upsert(chunk)
+    const bounded = folds.filter(({ removal }) => (removal?.bound ?? null) !== null)
+    const unbounded = folds.filter(({ removal }) => removal !== undefined && removal.bound === null)
+    for (const removals of [bounded, unbounded]) {
+      const chunks = this.chunks(removals, ({ removal }) => removal!, largestRemovalRows)
+      for (const chunk of chunks) await this.isolating(chunk, (fold) => fold.removal!, this.runRemoval)
+    }
+    const upserts = folds.filter((fold) => fold.upsert !== undefined && !this.replayed.has(fold))
+    const chunks = this.chunks(upserts, ({ upsert }) => upsert!, this.sql.largestUpsertRows)
+    for (const chunk of chunks) await this.isolating(chunk, (fold) => fold.upsert!, this.runUpsert)
   }
 
-  private async upsert(folds: readonly KeyFold[]): Promise<void> {
+  /** Runs one statement for a row of each key, or for as many keys as the database does not reject. */
+  private async isolating(
+    folds: readonly KeyFold[],
+    rowOf: (fold: KeyFold) => WritableRow,
+    run: (rows: readonly WritableRow[]) => Promise<void>,
+  ): Promise<void> {
     try {
-      await this.runUpsert(folds.map((fold) => fold.upsert!))
+      await run(folds.map(rowOf))
     } catch (error) {
       if (!(error instanceof RowError)) throw error
       if (folds.length > 1) {
-        await this.upsert(folds.slice(0, folds.length / 2))
-        await this.upsert(folds.slice(folds.length / 2))
-      } else if (folds[0]!.all === undefined) this.reject(folds[0]!.upsert!, error)
-      else await this.replay(folds[0]!.all)
+        await this.isolating(folds.slice(0, folds.length / 2), rowOf, run)
+        await this.isolating(folds.slice(folds.length / 2), rowOf, run)
+      } else if (folds[0]!.all === undefined) this.reject(rowOf(folds[0]!), error)
+      else await this.replay(folds[0]!, folds[0]!.all)
     }
   }
 
-  private async replay(rows: readonly WritableRow[]): Promise<void> {
+  private async replay(fold: KeyFold, rows: readonly WritableRow[]): Promise<void> {
+    this.replayed.add(fold)
     for (const row of rows) {
       try {
-        await (row.kind === 'upsert' ? this.runUpsert([row]) : this.remove([row]))
+        await (row.kind === 'upsert' ? this.runUpsert([row]) : this.runRemoval([row]))
       } catch (error) {
         if (!(error instanceof RowError)) throw error
         this.reject(row, error)
@@ -151,14 +166,14 @@ class TableWrite {
     }
   }
 
-  private async runUpsert(rows: readonly WritableRow[]): Promise<void> {
+  private readonly runUpsert = async (rows: readonly WritableRow[]): Promise<void> => {
     const parameters: SqlValue[] = []
     for (const row of rows) for (const value of row.values) parameters.push(value)
     await this.transaction.run(this.sql.upsert(rows.length), parameters)
   }
 
   /** Of removals that all have a bound, or all have none. */
-  private async remove(rows: readonly WritableRow[]): Promise<void> {
+  private readonly runRemoval = async (rows: readonly WritableRow[]): Promise<void> => {
     const parameters: SqlValue[] = []
     for (const row of rows) {
       for (const value of row.values) parameters.push(value)
@@ -170,18 +185,23 @@ class TableWrite {
   private reject(row: WritableRow, error: RowError): void {
     this.rejections.push({ index: row.index, code: error.code, message: error.message })
   }
-}
 
-/** Runs of 2^n items, at most `largest`, that stay within the bytes of a statement where they can. */
-function* chunks<T>(items: readonly T[], rowOf: (item: T) => WritableRow, largest: number): Generator<T[]> {
-  for (let from = 0; from < items.length; ) {
-    let count = 2 ** Math.floor(Math.log2(Math.min(largest, items.length - from)))
-    let chunk = items.slice(from, from + count)
-    while (count > 1 && chunk.reduce((bytes, item) => bytes + rowOf(item).sizeBytes, 0) > chunkLimitBytes) {
-      count /= 2
-      chunk = chunk.slice(0, count)
+  /** Runs of 2^n keys, at most `largest`, that stay within the bytes of a statement where they can. */
+  private *chunks(
+    folds: readonly KeyFold[],
+    rowOf: (fold: KeyFold) => WritableRow,
+    largest: number,
+  ): Generator<KeyFold[]> {
+    const bytesOf = (chunk: KeyFold[]) => chunk.reduce((bytes, fold) => bytes + rowOf(fold).sizeBytes, 0)
+    for (let from = 0; from < folds.length; ) {
+      let count = 2 ** Math.floor(Math.log2(Math.min(largest, folds.length - from)))
+      let chunk = folds.slice(from, from + count)
+      while (count > 1 && bytesOf(chunk) > this.chunkLimitBytes) {
+        count /= 2
+        chunk = chunk.slice(0, count)
+      }
+      yield chunk
+      from += count
     }
-    yield chunk
-    from += count
   }
 }
