@@ -12,7 +12,7 @@ import type { Config } from './config-schema.ts'
 import { orderTables } from './order-rows.ts'
 import { orderTopologies } from './order-topologies.ts'
 import { openPlatform, type Part, type Platform } from './platform.ts'
-import { expectPrepared, prepareTables, prepareTopics } from './prepare.ts'
+import { expectPrepared, makesWhatIsMissing, prepareTables, prepareTopics } from './prepare.ts'
 
 export interface Application {
   readonly config: Config
@@ -51,7 +51,7 @@ export async function openApplication(
   closers.add(() => platform.close())
   try {
     const { stores, instanceId } = await platform.openState()
-    const makesAll = config.registerSchemas === 'at-start' || !platform.isCluster
+    const makesAll = makesWhatIsMissing(config)
     const registry = await platform.openRegistry({ registers: makesAll })
     const database = await platform.openDatabase()
     const sinkName = platform.isCluster ? 'MySQL' : 'orders.db'

@@ -1,6 +1,12 @@
-/** Brings an input into the log through the Order API's own way while the topologies run, and waits for them to finish it. */
+/** Brings an input into the log through the Order API's own way; and waits for topologies that run meanwhile to finish it. */
 import { createReadStream } from 'node:fs'
-import { type InputOptions, type InputProgress, ingestFile, ingestStream } from '../api/input-file.ts'
+import {
+  type InputOptions,
+  type InputProgress,
+  type InputResult,
+  ingestFile,
+  ingestStream,
+} from '../api/input-file.ts'
 import { isPipe } from '../api/input-source.ts'
 import { topics } from '../schemas/topics.ts'
 import type { Application } from './application.ts'
@@ -25,8 +31,7 @@ export async function feed(
 ): Promise<'finished' | 'stopped'> {
   const ending = new AbortController()
   const { log, clock } = platform
-  const options: InputOptions = { log, registry, clock, topics, onProgress, signal: ending.signal }
-  const reading = read(input, options)
+  const reading = readInput(input, { log, registry, clock, onProgress, signal: ending.signal })
   const finished = reading.then(() => streams.drained()).then(() => 'finished' as const)
   const stopped = stop.requested.then(() => 'stopped' as const)
   try {
@@ -38,8 +43,9 @@ export async function feed(
   }
 }
 
-async function read(input: Input, options: InputOptions): Promise<void> {
-  if (input === '-') await ingestStream(process.stdin, options)
-  else if (await isPipe(input)) await ingestStream(createReadStream(input), options)
-  else await ingestFile(input, options)
+/** @throws what the input failed with */
+export async function readInput(input: Input, options: Omit<InputOptions, 'topics'>): Promise<InputResult> {
+  const all = { ...options, topics }
+  if (input === '-') return ingestStream(process.stdin, all)
+  return (await isPipe(input)) ? ingestStream(createReadStream(input), all) : ingestFile(input, all)
 }

@@ -5,7 +5,7 @@ import { topics } from '../schemas/topics.ts'
 import type { Config } from './config-schema.ts'
 import { orderLimits } from './order-topologies.ts'
 import type { Platform } from './platform.ts'
-import { expectPrepared, prepareTopics } from './prepare.ts'
+import { expectPrepared, makesWhatIsMissing, prepareTopics } from './prepare.ts'
 
 /** The topics must be there. @throws PORT_UNUSABLE */
 export async function serveOrders(platform: Platform, config: Config): Promise<OrderApi> {
@@ -22,7 +22,6 @@ export function ingestionOn({ log, clock }: Platform): Promise<OrderIngestion> {
 
 /** The topics that orders go into, for those who run no topology. */
 export async function prepareForOrders(platform: Platform, config: Config): Promise<void> {
-  if (platform.isCluster && config.registerSchemas === 'migrate-only')
-    await expectPrepared(platform, config, [])
-  else await prepareTopics(platform.log, config, [])
+  if (makesWhatIsMissing(config)) await prepareTopics(platform.log, config, [])
+  else await expectPrepared(platform, config, [])
 }

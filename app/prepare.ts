@@ -18,6 +18,11 @@ export type OnPrepared = (kind: 'topic' | 'table' | 'schema', name: string, isNe
 
 const unheard: OnPrepared = () => {}
 
+/** Whether commands make what is missing by themselves, or leave that to `migrate`. */
+export function makesWhatIsMissing({ brokers, registerSchemas: when }: Config): boolean {
+  return brokers === '' || when === 'at-start'
+}
+
 /**
  * Creates the order topics that are missing, and those of the given topologies; those that exist keep their partitions.
  * @throws TOPIC_MISMATCH naming all that is wrong
@@ -60,6 +65,10 @@ export async function prepareSchemas(
     latest: (subject) => registry.latest(subject),
     versions: (subject) => registry.versions(subject),
     subjects: () => registry.subjects(),
+  }
+  for (const { name, key, value } of Object.values(topics)) {
+    await key.open({ registry: watched, subject: `${name}-key` })
+    await value.open({ registry: watched, subject: `${name}-value` })
   }
   for (const topology of topologies) await registerSchemas(topology, watched)
 }

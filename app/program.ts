@@ -4,6 +4,7 @@ import { addApiCommand } from './commands/api.ts'
 import type { CommandContext } from './commands/command-context.ts'
 import { addConfigCommand } from './commands/config.ts'
 import { addDeadLettersCommand } from './commands/dead-letters.ts'
+import { addFeedCommand } from './commands/feed.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
 import { addRunCommand } from './commands/run.ts'
 import { addSimulateCommand } from './commands/simulate.ts'
@@ -39,6 +40,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 stopped at onc
   addMigrateCommand(program, context)
   addApiCommand(program, context)
   addSimulateCommand(program, context)
+  addFeedCommand(program, context)
   addTopologyCommand(program, context)
   addTopicsCommand(program, context)
   addStateCommand(program, context)
