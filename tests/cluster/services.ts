@@ -44,7 +44,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   const port = await freePorts(5)
   const [kafkaPort, networkKafkaPort, registryPort, mysqlPort] = [port, port + 2, port + 3, port + 4]
   const registryDirectory = join(directory, 'registry')
-  const registry = new Service(join(commands, 'registry'), registryDirectory, [], {
+  const registry = new Service(join(commands, 'registry'), registryDirectory, registryPort, [], {
     REGISTRY_PORT: String(registryPort),
     REGISTRY_DIR: registryDirectory,
     // In a file, so that ids are the same after a restart, and not in Kafka, which has faults of its own.
@@ -55,7 +55,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   })
   const mysqlDirectory = join(directory, 'mysql')
   const socket = `/tmp/mysql-${mysqlPort}.sock`
-  const mysql = new Service(join(commands, 'mysql'), mysqlDirectory, [socket, `${socket}.lock`], {
+  const mysql = new Service(join(commands, 'mysql'), mysqlDirectory, mysqlPort, [socket, `${socket}.lock`], {
     MYSQL_PORT: String(mysqlPort),
     MYSQL_DIR: mysqlDirectory,
     MYSQL_OPTS: networkAddress === null ? '' : `--bind-address=127.0.0.1,${networkAddress}`,
@@ -77,7 +77,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     newKafka: async () => {
       await kafka?.kill()
       const kafkaDirectory = join(directory, `kafka-${++kafkaCount}`)
-      kafka = new Service(join(commands, 'kafka'), kafkaDirectory, [], {
+      kafka = new Service(join(commands, 'kafka'), kafkaDirectory, kafkaPort, [], {
         KAFKA_PORT: String(kafkaPort),
         KAFKA_DIR: kafkaDirectory,
         KAFKA_OPTIONS: kafkaOptions(kafkaPort, networkAddress, networkKafkaPort).join(' '),
@@ -106,6 +106,7 @@ function kafkaOptions(port: number, networkAddress: string | null, networkPort: 
 export class Service {
   private readonly command: string
   private readonly directory: string
+  private readonly port: number
   private readonly leftovers: readonly string[]
   private readonly environment: Readonly<Record<string, string>>
 
@@ -113,11 +114,13 @@ export class Service {
   constructor(
     command: string,
     directory: string,
+    port: number,
     leftovers: readonly string[],
     environment: Readonly<Record<string, string>>,
   ) {
     this.command = command
     this.directory = directory
+    this.port = port
     this.leftovers = leftovers
     this.environment = environment
   }
@@ -133,17 +136,9 @@ export class Service {
     if (!existsSync(pidFile)) return
     const pid = Number(await readFile(pidFile, 'utf8'))
     process.kill(pid, 'SIGKILL')
-    await waitUntil(`process ${pid} of ${this.command} is gone`, () => isGone(pid))
+    // A process whose exit code nobody has asked for yet still has its id, so it is its port that tells.
+    await waitUntil(`nobody listens where ${this.command} did`, () => isFree(this.port))
     for (const path of [pidFile, ...this.leftovers]) await rm(path, { force: true })
-  }
-}
-
-/** Also when nobody has asked for its exit code yet. */
-async function isGone(pid: number): Promise<boolean> {
-  try {
-    return /\) Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8'))
-  } catch {
-    return true
   }
 }
 
