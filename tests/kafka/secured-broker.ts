@@ -14,7 +14,7 @@ const protocols: Readonly<Record<Listener, string>> = {
   SASL_TLS: 'SASL_SSL',
   TLS: 'SSL',
   MTLS: 'SSL',
-  // Logins end after a second and have to be renewed.
+  // Logins end after 12 seconds; kafkajs renews them 10 seconds before.
   SHORT: 'SASL_PLAINTEXT',
 }
 
@@ -54,7 +54,7 @@ function properties(ports: readonly number[], directory: string): string[] {
     ...['SASL', 'SASL_TLS', 'SHORT'].flatMap((name) => saslProperties(name)),
     ...['SASL_TLS', 'TLS', 'MTLS'].flatMap((name) => tlsProperties(name, directory)),
     'listener.name.mtls.ssl.client.auth=required',
-    'listener.name.short.plain.connections.max.reauth.ms=1000',
+    'listener.name.short.plain.connections.max.reauth.ms=12000',
   ]
 }
 

@@ -8,6 +8,7 @@ import {
   readAll,
   settled,
   TestMember,
+  TestReader,
   uniqueName,
   valuesBatch,
   waitFor,
@@ -89,6 +90,42 @@ describe.skipIf(testServices === '')(title, { timeout: 60_000 }, () => {
       const { ca, client } = broker.certificates
       await useAll(await open('MTLS', { tls: { ...trusting(ca), ...client } }))
     })
+  })
+
+  it('should be used on while logins are renewed', async () => {
+    const log = await open('SHORT', login('plain'))
+    const topic = await newTopic(log, { partitions: 2 })
+    const test = new TestReader(log)
+    for (const partition of [0, 1]) test.reader.follow({ topic, partition }, 0)
+    const member = await new TestMember().join(log, uniqueName('group'), [topic])
+    await settled([member])
+    const { generation } = member.assigned!
+    // Each connection renews its login three times, while other requests are under way over it.
+    const end = performance.now() + 7000
+    const repeat = async <T>(action: (round: number) => Promise<T>): Promise<number> => {
+      let round = 0
+      while (performance.now() < end) await action(round++)
+      return round
+    }
+    const partitions = [0, 1].map((partition) => ({ topic, partition }))
+    const [first, second] = await Promise.all([
+      ...partitions.map(({ partition }) =>
+        repeat((round) => log.append([valuesBatch(topic, partition, `${partition}-${round}`)])),
+      ),
+      repeat(() => log.offsetRanges(partitions)),
+      repeat(() => log.committedOffsets(member.memberId, partitions)),
+    ])
+    for (const [partition, count] of [first!, second!].entries()) {
+      const records = await test.next({ topic, partition }, count)
+      expect(records.map(({ value }) => value)).toEqual(
+        Array.from({ length: count }, (_, round) => `${partition}-${round}`),
+      )
+    }
+    expect(test.errors).toEqual([])
+    expect([member.lost, member.assigned!.generation]).toEqual([[], generation])
+    await test.reader.close()
+    await member.leave()
+    await log.close()
   })
 
   describe('with the wrong credentials', () => {
