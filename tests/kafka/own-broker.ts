@@ -11,13 +11,22 @@ const execute = promisify(execFile)
 /** The folder with the commands; empty where tests have none. */
 export const testServices = process.env['TEST_SERVICES'] ?? ''
 
+/** Runs one of Kafka's own programs; answers what it wrote. */
+export function runTool(mainClass: string, ...args: string[]): Promise<string> {
+  return call(['run', mainClass, ...args])
+}
+
+async function call(args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<string> {
+  const command = join(testServices, 'kafka')
+  const { stdout } = await execute(command, [...args], { env, maxBuffer: 64 * 1024 * 1024 })
+  return stdout
+}
+
 export interface OwnBroker {
   /** For the test's own use, beside the broker's data; gone with the broker. */
   readonly directory: string
   /** The first is the plain listener's; the test's own listeners have the ones behind the second. */
   readonly ports: readonly number[]
-  /** Runs one of Kafka's own programs; answers what it wrote. */
-  run(mainClass: string, ...args: string[]): Promise<string>
   stop(): Promise<void>
 }
 
@@ -38,18 +47,15 @@ export async function startOwnBroker(
     KAFKA_OPTIONS: properties(ports, directory).join(' '),
     KAFKA_HEAP_OPTS: '-Xmx384m',
   }
-  const command = join(testServices, 'kafka')
-  const call = async (...args: string[]): Promise<string> =>
-    (await execute(command, args, { env, maxBuffer: 64 * 1024 * 1024 })).stdout
   const stop = async (): Promise<void> => {
-    await call('down', '--wipe')
+    await call(['down', '--wipe'], env)
     await rm(directory, { recursive: true, force: true })
   }
   try {
-    await call('up')
+    await call(['up'], env)
   } catch (error) {
     await stop()
     throw error
   }
-  return { directory, ports, run: (mainClass, ...args) => call('run', mainClass, ...args), stop }
+  return { directory, ports, stop }
 }
