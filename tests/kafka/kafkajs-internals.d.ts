@@ -26,13 +26,6 @@ declare module 'kafkajs/src/consumer/subscriptionState.js' {
   export default SubscriptionState
 }
 
-declare module 'kafkajs/src/protocol/decoder.js' {
-  class Decoder {
-    constructor(bytes: Buffer)
-  }
-  export default Decoder
-}
-
 declare module 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js' {
   import type Decoder from 'kafkajs/src/protocol/decoder.js'
 

@@ -38,7 +38,8 @@ export class Connections {
   }
 
   /** @throws LOG_UNAVAILABLE, LOG_REFUSED */
-  connect(): Promise<void> {
+  async connect(): Promise<void> {
+    if (this.closed) throw closedError()
     this.connecting ??= translated(this.settings, async () => {
       await this.cluster.connect()
       await this.cluster.refreshMetadata()
@@ -47,7 +48,7 @@ export class Connections {
       this.connecting = undefined
       throw error
     })
-    return this.connecting
+    await this.connecting
   }
 
   /** @throws LOG_UNAVAILABLE, LOG_REFUSED */
@@ -99,14 +100,18 @@ export class Connections {
     })
   }
 
+  /** What is under way fails. */
   async close(): Promise<void> {
     this.closed = true
     for (const own of [...this.own]) own.close()
+    // kafkajs would wait for the answers.
+    for (const { connectionPool } of Object.values(this.cluster.brokerPool.brokers)) {
+      connectionPool.map((connection) => connection.rejectRequests(closedError()))
+    }
     await translated(this.settings, () => this.cluster.disconnect())
   }
 
   private broker(nodeId: number): Promise<Broker> {
-    if (this.closed) throw new StreamsError('CLOSED', 'the log was used after it had been closed')
     return this.cluster.findBroker({ nodeId: `${nodeId}` })
   }
 }
@@ -143,6 +148,10 @@ export class OwnConnection {
     // Nobody waits for the socket; a failure to end it changes nothing.
     this.pool.destroy().catch(() => {})
   }
+}
+
+function closedError(): StreamsError {
+  return new StreamsError('CLOSED', 'the log was used after it had been closed')
 }
 
 function checkVersions(

@@ -34,10 +34,11 @@ import {
   syncGroup,
 } from './protocol/group-calls.ts'
 import type { Committer } from './protocol/transaction-calls.ts'
-import { isPassing } from './retrying.ts'
+import { isPassing, waitAtMost } from './retrying.ts'
 
 const firstPauseMs = 20
 const longestPauseMs = 1000
+const leaveLimitMs = 3000
 
 type MemberState = 'joining' | 'settled' | 'left' | 'lost'
 
@@ -106,14 +107,19 @@ export class KafkaGroupMember implements GroupMember {
     if (this.state === 'settled') this.wake()
   }
 
+  /** Takes a few seconds at most, however long the coordinator does not answer. */
   async leave(): Promise<void> {
     if (this.isOver) return
     this.state = 'left'
     this.wake()
     // A join that the coordinator holds back would hold back the farewell too.
     this.connection?.close()
-    await this.running
     this.onEnded()
+    await waitAtMost(this.leaders.clock, leaveLimitMs, this.sayFarewell())
+  }
+
+  private async sayFarewell(): Promise<void> {
+    await this.running
     if (this.memberId === '') return
     const { groupId, memberId } = this
     const farewell = this.leaders.callCoordinator(
@@ -121,7 +127,7 @@ export class KafkaGroupMember implements GroupMember {
       'leaving',
       leaveGroup(groupId, memberId),
       ({ errorCode }) => (errorCode === code.unknownMemberId ? code.none : errorCode),
-      { budgetMs: this.leaders.settings.sessionTimeoutMs },
+      { budgetMs: leaveLimitMs },
     )
     await farewell.catch((error: unknown) => {
       // The coordinator then misses its heartbeats and comes to the same end.

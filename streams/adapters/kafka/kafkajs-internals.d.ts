@@ -109,6 +109,7 @@ declare module 'kafkajs/src/cluster/index.js' {
     readonly rack: string | null
     send<T>(call: RawCall<T>): Promise<T>
     getConnection(index: number): Promise<Connection>
+    map(use: (connection: Connection) => void): void
     destroy(): Promise<void>
   }
 
@@ -150,6 +151,8 @@ declare module 'kafkajs/src/cluster/index.js' {
     }
     readonly brokerPool: {
       readonly versions: ApiVersions | null
+      /** By node id. */
+      readonly brokers: Readonly<Record<string, Broker>>
       createBroker(options: {
         connectionPool: ConnectionPool
         logger: KafkaJsLogger

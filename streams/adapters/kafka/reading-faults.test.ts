@@ -261,6 +261,32 @@ describe('a member of a group', () => {
     expect(member.isConfirmed).toBe(false)
   })
 
+  it.each([
+    ['while it waits for its share', api.joinGroup],
+    ['while it is settled', api.heartbeat],
+    ['when it says farewell', api.leaveGroup],
+  ])(
+    'should leave within seconds although the coordinator hangs: %s',
+    async (_when, hanging) => {
+      const member = await join({ retryBudgetMs: 60_000 })
+      await expect.poll(() => events).toEqual(['member-1 in 1'])
+      broker.on(hanging, () => 'silence')
+      if (hanging === api.joinGroup) member.rejoin()
+      if (hanging !== api.leaveGroup) {
+        const before = broker.count(hanging)
+        await expect.poll(() => broker.count(hanging)).toBeGreaterThan(before)
+        // All of it hangs then, as in a network that is cut.
+        broker.on(api.leaveGroup, () => 'silence')
+        broker.on(api.findCoordinator, () => 'silence')
+      }
+      const begun = performance.now()
+      await member.leave()
+      expect(performance.now() - begun).toBeLessThan(6000)
+      expect(lost).toEqual([])
+    },
+    15_000,
+  )
+
   it('should say so when it cannot come back', async () => {
     broker.on(api.heartbeat, () => errorAnswer(25))
     await join()
