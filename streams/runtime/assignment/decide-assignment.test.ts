@@ -270,6 +270,74 @@ describe('decideAssignment', () => {
     expect(decideAssignment(tasks, again, settings)).toEqual(first)
   })
 
+  /** What each of these has, by instance id; they run and hold tasks of one sub-topology, by partition. */
+  function sharesOf(
+    taskCount: number,
+    members: Readonly<
+      Record<string, { running?: readonly number[]; lags?: Readonly<Record<number, number>> }>
+    >,
+    changed: Partial<PlacementSettings> = {},
+  ) {
+    const candidates = Object.entries(members).map(([instanceId, { running = [], lags = {} }]) =>
+      candidate(instanceId, {
+        running: new Set(running.map((partition) => `joined_${partition}`)),
+        lags: new Map(Object.entries(lags).map(([partition, lag]) => [`joined_${partition}`, lag])),
+      }),
+    )
+    const placements = decideAssignment(tasksOf({ joined: taskCount }), candidates, {
+      ...settings,
+      ...changed,
+    })
+    return Object.fromEntries(
+      candidates.map(({ instanceId, memberId }) => [instanceId, placements.get(memberId)!]),
+    )
+  }
+
+  it.each([0, 1])('should warm up where less is to be fetched, as task %i', (easy) => {
+    const { b } = sharesOf(2, { a: { running: [0, 1] }, b: { lags: { [easy]: 500, [1 - easy]: 90_000 } } })
+    expect(b!.warmUp).toEqual([`joined_${easy}`])
+  })
+
+  it.each([0, 1])('should first warm up what is closest to the end, as task %i', (easy) => {
+    const lags = { [easy]: 500, [1 - easy]: 90_000 }
+    const { b } = sharesOf(4, { a: { running: [0, 1, 2, 3] }, b: { lags } }, { maxWarmUps: 1 })
+    expect(b!.warmUp).toEqual([`joined_${easy}`])
+  })
+
+  it('should move a task that can move at once rather than fetch less', () => {
+    const { b, c } = sharesOf(3, {
+      a: { running: [0, 1, 2] },
+      b: { lags: { 0: 50, 1: 300 } },
+      c: { lags: { 0: 200 } },
+    })
+    expect(b!.active).toEqual(['joined_0'])
+    expect(c!.warmUp).toHaveLength(1)
+  })
+
+  it('should leave a task with its runner, not with a copy, while its new member warms up', () => {
+    const copies = { 0: 0, 1: 0, 2: 0, 3: 0 }
+    const shares = sharesOf(5, {
+      a: { running: [0, 1, 2, 3] },
+      b: { running: [4], lags: copies },
+      c: {},
+      d: {},
+    })
+    expect(shares['a']!.active).toHaveLength(4)
+    expect(shares['c']!.warmUp).toHaveLength(1)
+    expect(shares['d']!.warmUp).toHaveLength(1)
+  })
+
+  it('should let the less busy of two copies stand in while the new member warms up', () => {
+    const { a, b, c } = sharesOf(4, {
+      a: { running: [1, 2], lags: { 0: 5 } },
+      b: { running: [3], lags: { 0: 5 } },
+      c: {},
+    })
+    expect(a!.active).toEqual(['joined_1', 'joined_2'])
+    expect(b!.active).toEqual(['joined_0', 'joined_3'])
+    expect(c!.warmUp).toEqual(['joined_0'])
+  })
+
   it('should leave everything where it is when no warm-ups are allowed', () => {
     const world = settledWorld({ joined: 4 }, { a: null }, { maxWarmUps: 0 })
     world.join('b')

@@ -67,13 +67,13 @@ export function decideAssignment(
 function activeForNow(facts: PlacementFacts, targets: readonly number[], warmUpMaxLag: number): number[] {
   const able = facts.tasks.map((_, task) => ableToRun(facts, task, targets[task]!, warmUpMaxLag))
   const active = able.map((members) => members[0]!)
-  // Where nothing is to be chosen, nothing is; the rest fills up what these leave.
-  const loads = new Loads(facts)
-  for (const [task, members] of able.entries()) if (members.length === 1) loads.add(task, members[0]!)
+  const loads = facts.members.map(() => 0)
+  for (const [task, member] of active.entries()) if (able[task]!.length === 1) loads[member]!++
+  // Where there is a choice, the members that have the least otherwise.
   for (const [task, members] of able.entries()) {
     if (members.length === 1) continue
-    active[task] = loads.leastLoaded(task, members)
-    loads.add(task, active[task]!)
+    active[task] = members.reduce((least, member) => (loads[member]! < loads[least]! ? member : least))
+    loads[active[task]!]!++
   }
   return active
 }
@@ -94,42 +94,6 @@ function ableToRun(
   const able = holders[task]!.filter(({ lag }) => lag <= acceptableLag).map(({ member }) => member)
   if (able.includes(target)) return [target]
   return runners[task]!.length > 0 ? runners[task]! : able
-}
-
-/** How many active tasks each member has been given, of each sub-topology and of all. */
-class Loads {
-  readonly #tasks: PlacementFacts['tasks']
-  readonly #ofAll: number[]
-  readonly #ofSubTopology = new Map<string, number[]>()
-
-  constructor({ tasks, members }: PlacementFacts) {
-    this.#tasks = tasks
-    this.#ofAll = members.map(() => 0)
-    for (const { subTopology } of tasks) {
-      if (!this.#ofSubTopology.has(subTopology))
-        this.#ofSubTopology.set(
-          subTopology,
-          members.map(() => 0),
-        )
-    }
-  }
-
-  add(task: number, member: number): void {
-    this.#ofAll[member]!++
-    this.#of(task)[member]!++
-  }
-
-  /** The first of the members that has no more tasks of the sub-topology, then of all, than another. */
-  leastLoaded(task: number, members: readonly number[]): number {
-    const own = this.#of(task)
-    return members.reduce((least, member) =>
-      (own[member]! - own[least]! || this.#ofAll[member]! - this.#ofAll[least]!) < 0 ? member : least,
-    )
-  }
-
-  #of(task: number): number[] {
-    return this.#ofSubTopology.get(this.#tasks[task]!.subTopology)!
-  }
 }
 
 /** By task: who fetches its state. Those closest to the end come first: what was begun is finished before more is begun. */
