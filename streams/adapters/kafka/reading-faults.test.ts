@@ -239,6 +239,35 @@ describe('a member of a group', () => {
     expect(lost).toEqual([])
   })
 
+  it('should try anew in time when a heartbeat gets no answer', async () => {
+    broker.on(api.heartbeat, ({ number }) => (number === 1 ? 'silence' : errorAnswer(0)))
+    const member = await join({ sessionTimeoutMs: 900 })
+    await expect.poll(() => broker.count(api.heartbeat), { timeout: 5000 }).toBeGreaterThan(3)
+    expect(member.isConfirmed).toBe(true)
+    expect(events).toEqual(['member-1 in 1'])
+  })
+
+  it('should join again when the answer to its join never comes, as the member that it is', async () => {
+    const answer = broker.handlerOf(api.joinGroup)
+    broker.on(api.joinGroup, (request) => (request.number === 2 ? 'silence' : answer(request)))
+    await join({ sessionTimeoutMs: 300, rebalanceTimeoutMs: 200 })
+    await expect.poll(() => events, { timeout: 5000 }).toEqual(['member-1 in 1'])
+    expect(broker.count(api.joinGroup)).toBe(3)
+  })
+
+  it('should not storm the coordinator when rebalance follows rebalance', async () => {
+    broker.on(api.syncGroup, () => (writer) => {
+      writer.int16(27)
+      writer.byteString(Buffer.alloc(0))
+    })
+    const member = await join()
+    const begun = performance.now()
+    await expect.poll(() => broker.count(api.syncGroup), { timeout: 5000 }).toBeGreaterThan(6)
+    expect(performance.now() - begun).toBeGreaterThan(20 + 40 + 80 + 160)
+    await member.leave()
+    expect([events, lost]).toEqual([[], []])
+  })
+
   it('should be confirmed only while the coordinator answers its heartbeats', async () => {
     const member = await join({ sessionTimeoutMs: 300 })
     await expect.poll(() => broker.count(api.heartbeat)).toBeGreaterThan(1)
