@@ -173,7 +173,7 @@ export class TaskDriver {
     for (;;) {
       this.activity.turn('advancing')
       const worked = this.stopping ? false : await task.advance()
-      const decision = task.decideCommit(this.stopping || (!worked && this.commitAwaited))
+      const decision = task.decideCommit(this.stopping || (this.commitAwaited && task.isAtEnd))
       if (decision.kind === 'commit') {
         this.commitAwaited = false
         this.activity.turn('committing')

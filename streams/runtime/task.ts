@@ -96,6 +96,11 @@ export class Task {
     return this.inputs.progress !== before || this.inputs.awaitsSchema
   }
 
+  /** Whether there was nothing more to process when the log was last heard of. */
+  get isAtEnd(): boolean {
+    return this.inputs.isAtEnd
+  }
+
   /** Whether to commit now, or in how long. */
   decideCommit(requested: boolean): CommitDecision {
     const { settings, clock } = this.environment
