@@ -89,7 +89,7 @@ export const defaultSettings: RuntimeSettings = {
   outageMaxMs: 10 * 60 * 1000,
   taskRetryInitialMs: 100,
   taskRetryMaxMs: 10_000,
-  fencedTaskReopenMs: 15_000,
+  fencedTaskReopenMs: 5_000,
 }
 
 const mayBeZero = new Set<string>(['standbyReplicas', 'warmUpMaxLag'])
