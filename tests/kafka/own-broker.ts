@@ -1,10 +1,11 @@
 /** A broker of the test's own, set up as it wishes, started by the command `kafka` in TEST_SERVICES. */
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePorts } from '../cluster/services.ts'
+import { waitFor } from '../contracts/log-fixture.ts'
 
 const execute = promisify(execFile)
 
@@ -27,6 +28,10 @@ export interface OwnBroker {
   readonly directory: string
   /** The first is the plain listener's; the test's own listeners have the ones behind the second. */
   readonly ports: readonly number[]
+  /** With the data that it had. */
+  start(): Promise<void>
+  /** SIGKILL; answers when it is gone. */
+  kill(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -51,11 +56,28 @@ export async function startOwnBroker(
     await call(['down', '--wipe'], env)
     await rm(directory, { recursive: true, force: true })
   }
-  try {
+  const start = async (): Promise<void> => {
     await call(['up'], env)
+  }
+  const kill = async (): Promise<void> => {
+    const pid = Number(await readFile(join(env.KAFKA_DIR, 'pid'), 'utf8'))
+    process.kill(pid, 'SIGKILL')
+    await waitFor(`broker ${pid} to be gone`, () => isGone(pid))
+    await rm(join(env.KAFKA_DIR, 'pid'))
+  }
+  try {
+    await start()
   } catch (error) {
     await stop()
     throw error
   }
-  return { directory, ports, stop }
+  return { directory, ports, start, kill, stop }
+}
+
+async function isGone(pid: number): Promise<boolean> {
+  try {
+    return /\) Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return true
+  }
 }
