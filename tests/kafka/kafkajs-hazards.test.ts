@@ -139,6 +139,20 @@ describe.skipIf(testBrokers.length === 0)(title, { timeout: 60_000 }, () => {
     await producer.close()
   })
 
+  it('should have no like in the adapter: a reader that is out of range changes no group (K5)', async () => {
+    const partition = { topic: await newTopic(log), partition: 0 }
+    const groupId = uniqueName('group')
+    await log.append([valuesBatch(partition.topic, 0, 'a', 'b', 'c')])
+    await waitFor('the records', async () => (await endOf(log, partition.topic)) === 3)
+    await log.commitOffsets(groupId, [{ ...partition, offset: 1 }])
+    await log.deleteRecords([{ ...partition, offset: 2 }])
+    const test = new TestReader(log)
+    test.reader.follow(partition, 1)
+    expect(await test.error()).toMatchObject({ error: { code: 'OFFSET_OUT_OF_RANGE' } })
+    expect(await log.committedOffsets(groupId, [partition])).toEqual([1])
+    await test.reader.close()
+  })
+
   it('should end before an open transaction, as the adapter does: this hazard is none (K21)', async () => {
     const topic = await newTopic(log)
     const producer = await log.openTransactionalProducer({ transactionalId: topic, timeoutMs: 10_000 })
