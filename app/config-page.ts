@@ -61,7 +61,7 @@ function row(name: SettingName): string {
   const { purpose, wanted } = textOf(name)
   const variables = [variableOf(name), ...shortVariablesOf(name)].map((variable) => `\`${variable}\``)
   const value = check(name, undefined)?.value
-  const byDefault = `\`${String(value)}\`${inWords(name, value)}`
+  const byDefault = value === '' ? '' : `\`${String(value)}\`${inWords(name, value)}`
   return `| ${[`\`${name}\``, byDefault, wanted, variables.join('<br>'), purpose].join(' | ')} |`
 }
 
