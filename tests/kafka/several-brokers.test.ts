@@ -76,9 +76,9 @@ describe.skipIf(testServices === '')(title, { timeout: 240_000 }, () => {
     ]
     const member = await new TestMember().join(log, uniqueName('group'), [appended])
     await settled([member])
-    const test = new TestReader(log)
+    const reading = new TestReader(log)
     for (const topic of [appended, transacted]) {
-      for (const partition of partitions) test.reader.follow({ topic, partition }, 0)
+      for (const partition of partitions) reading.reader.follow({ topic, partition }, 0)
     }
     const load = new Load(log, appended, transacted)
     try {
@@ -99,13 +99,13 @@ describe.skipIf(testServices === '')(title, { timeout: 240_000 }, () => {
         [appended, written[partition]!],
         [transacted, written.at(-1)!],
       ] as const) {
-        const records = await test.next({ topic, partition }, count)
+        const records = await reading.next({ topic, partition }, count)
         expect(records.map(({ value }) => value)).toEqual(Array.from({ length: count }, (_, i) => `${i}`))
       }
     }
-    expect([test.errors, member.lost]).toEqual([[], []])
+    expect([reading.errors, member.lost]).toEqual([[], []])
     await waitFor('the member to have its place', () => member.assigned, waiting)
-    await test.reader.close()
+    await reading.reader.close()
     await member.leave()
   })
 
@@ -120,14 +120,14 @@ describe.skipIf(testServices === '')(title, { timeout: 240_000 }, () => {
     const values = Array.from({ length: 25 }, (_, i) => `${i}-`.padEnd(10_000, 'x'))
     const begun = performance.now()
     for (const value of values) await throttled.append([valuesBatch(topic, 0, value)])
-    const test = new TestReader(throttled)
-    test.reader.follow({ topic, partition: 0 }, 0)
-    const records = await test.next({ topic, partition: 0 }, values.length)
+    const reading = new TestReader(throttled)
+    reading.reader.follow({ topic, partition: 0 }, 0)
+    const records = await reading.next({ topic, partition: 0 }, values.length)
     expect(records.map(({ value }) => value)).toEqual(values)
     // 250 kB at 20 kB a second, of which the broker lets the first ten seconds' worth pass at once.
     expect(performance.now() - begun).toBeGreaterThan(1000)
-    expect([test.errors, member.lost, member.assigned!.generation]).toEqual([[], [], generation])
-    await test.reader.close()
+    expect([reading.errors, member.lost, member.assigned!.generation]).toEqual([[], [], generation])
+    await reading.reader.close()
     await member.leave()
     await throttled.close()
   })
