@@ -2,7 +2,9 @@ package bench.restart;
 
 import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsBuilder;
@@ -11,6 +13,7 @@ import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.processor.StateRestoreListener;
 
 /** Keeps the last value of each key and passes it on, exactly-once, until it is killed. */
 public final class Main {
@@ -20,6 +23,7 @@ public final class Main {
     var env = System.getenv();
     var streams = new KafkaStreams(topology(env).build(), config(env));
     streams.setStateListener((now, before) -> mark(now.toString().toLowerCase()));
+    streams.setGlobalStateRestoreListener(new Restored());
     mark("started");
     streams.start();
   }
@@ -53,6 +57,22 @@ public final class Main {
           env.get("INSTANCE_ID"));
     }
     return config;
+  }
+
+  /** Tells how many records were read back from the changelogs. */
+  private static final class Restored implements StateRestoreListener {
+    private final AtomicLong records = new AtomicLong();
+
+    @Override
+    public void onRestoreStart(TopicPartition partition, String store, long start, long end) {}
+
+    @Override
+    public void onBatchRestored(TopicPartition partition, String store, long end, long count) {}
+
+    @Override
+    public void onRestoreEnd(TopicPartition partition, String store, long total) {
+      mark(records.addAndGet(total) + "-records-restored");
+    }
   }
 
   /** How long the process has run when it comes to something. */
