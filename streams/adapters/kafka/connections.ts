@@ -15,7 +15,8 @@ import { StreamsError } from '../../errors.ts'
 import { connectionError } from './connection-errors.ts'
 import type { KafkaSettings } from './kafka-options.ts'
 import { createCluster } from './kafkajs-client.ts'
-import { type Call, toRawCall } from './protocol/call.ts'
+import type { Call } from './protocol/call.ts'
+import { sendCall } from './send-call.ts'
 
 /** The newest request that each kind of call needs, by API key; brokers have them from Kafka 2.5 on. */
 const neededVersions: readonly (readonly [apiKey: number, version: number])[] = [
@@ -56,7 +57,7 @@ export class Connections {
     await this.connect()
     return translated(this.settings, async () => {
       const broker = await this.broker(nodeId)
-      return broker.connectionPool.send(toRawCall(call, this.settings.requestTimeoutMs))
+      return sendCall(await broker.connectionPool.getConnection(0), call, this.settings.requestTimeoutMs)
     })
   }
 
@@ -65,7 +66,7 @@ export class Connections {
     await this.connect()
     return translated(this.settings, async () => {
       const broker = await this.cluster.brokerPool.findConnectedBroker()
-      return broker.connectionPool.send(toRawCall(call, this.settings.requestTimeoutMs))
+      return sendCall(await broker.connectionPool.getConnection(0), call, this.settings.requestTimeoutMs)
     })
   }
 
@@ -75,7 +76,7 @@ export class Connections {
     return translated(this.settings, async () => {
       await this.cluster.refreshMetadata()
       const broker = await this.cluster.findControllerBroker()
-      return broker.connectionPool.send(toRawCall(call, this.settings.requestTimeoutMs))
+      return sendCall(await broker.connectionPool.getConnection(0), call, this.settings.requestTimeoutMs)
     })
   }
 
@@ -135,7 +136,7 @@ export class OwnConnection {
     return translated(this.settings, async () => {
       this.connection ??= await this.pool.getConnection(0)
       if (this.closed) throw new StreamsError('CLOSED', 'the connection was closed')
-      return this.connection.send(toRawCall(call, this.settings.requestTimeoutMs))
+      return sendCall(this.connection, call, this.settings.requestTimeoutMs)
     })
   }
 
