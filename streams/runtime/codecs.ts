@@ -7,6 +7,7 @@ import type { AnyTopic } from '../topology/graph.ts'
 import type { Codecs } from '../topology/source.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
 import { internalTopics, type Topology } from '../topology/topology.ts'
+import { keptTopics } from './internal-topics.ts'
 
 export class OpenCodecs implements Codecs {
   private readonly registry: SchemaRegistry
@@ -18,14 +19,11 @@ export class OpenCodecs implements Codecs {
     this.topologyName = topologyName
   }
 
-  /** Registers the schemas of all topics and stores of a topology. @throws SCHEMA_INCOMPATIBLE, REGISTRY_UNAVAILABLE */
-  static async open(
-    registry: SchemaRegistry,
-    topology: Topology,
-    more: readonly AnyTopic[],
-  ): Promise<OpenCodecs> {
+  /** Registers the schemas of all topics and stores of a topology, the engine's own included. @throws SCHEMA_INCOMPATIBLE, REGISTRY_UNAVAILABLE */
+  static async open(registry: SchemaRegistry, topology: Topology): Promise<OpenCodecs> {
     const codecs = new OpenCodecs(registry, topology.name)
-    for (const topic of [...topology.topics, ...topology.repartitionTopics, ...more])
+    const kept = keptTopics(topology.name)
+    for (const topic of [...topology.topics, ...topology.repartitionTopics, ...kept])
       await codecs.openTopic(topic)
     for (const { stores } of topology.subTopologies) for (const store of stores) await codecs.openStore(store)
     for (const { store } of topology.globalTables) await codecs.openStore(store)

@@ -18,6 +18,7 @@ import type { StoreSpec, Timestamped } from '../topology/store-spec.ts'
 import type { GlobalTableSpec } from '../topology/topology.ts'
 import type { OpenCodecs } from './codecs.ts'
 import { followToEnd } from './follow-to-end.ts'
+import { retryPauseMs } from './retry-pause.ts'
 import type { RuntimeSettings } from './settings.ts'
 import { Signal } from './signal.ts'
 
@@ -190,14 +191,14 @@ export class GlobalTables {
 
   /** The registry may be away for a while when a row is in a schema that it has to be asked for. */
   private async applyPatiently(batch: RecordBatch): Promise<void> {
-    const { taskMaxAttempts, taskRetryInitialMs, taskRetryMaxMs } = this.settings
+    const { taskMaxAttempts } = this.settings
     const progress = { next: 0 }
     for (let attempt = 1; !this.closed; attempt++) {
       try {
         return await this.apply(batch, progress)
       } catch (error) {
         if (recoveryOf(error) !== 'retry' || attempt > taskMaxAttempts) throw error
-        await this.closing.wait(Math.min(taskRetryMaxMs, taskRetryInitialMs * 2 ** (attempt - 1)))
+        await this.closing.wait(retryPauseMs(this.settings, attempt))
       }
     }
   }

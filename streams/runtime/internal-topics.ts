@@ -33,6 +33,11 @@ export function deadLetterTopic(topologyName: string): Topic<Uint8Array | null, 
   )
 }
 
+/** The topics that the engine keeps for a topology beside its changelogs. */
+export function keptTopics(topologyName: string): AnyTopic[] {
+  return [checkpointTopic(topologyName), deadLetterTopic(topologyName)]
+}
+
 /** Settings of every topic that a topology uses, with partitions; those that exist keep theirs. */
 export function topicsOf(
   topology: Topology,
@@ -52,12 +57,9 @@ export function topicsOf(
       .filter((topic) => !isRepartition(topic) || fixed(topic) !== undefined)
     return settled.length === 0 ? undefined : Math.max(...settled.map(partitionsOf))
   }
-  const settled = [
-    ...topology.topics,
-    ...topology.repartitionTopics,
-    checkpointTopic(topology.name),
-    deadLetterTopic(topology.name),
-  ].map((wanted) => ({ name: wanted.name, ...wanted.settings, partitions: partitionsOf(wanted) }))
+  const settled = [...topology.topics, ...topology.repartitionTopics, ...keptTopics(topology.name)].map(
+    (wanted) => ({ name: wanted.name, ...wanted.settings, partitions: partitionsOf(wanted) }),
+  )
   const counts = new Map(settled.map(({ name, partitions }) => [name, partitions]))
   const changelogs = topology.subTopologies.flatMap((sub) =>
     sub.stores.map((store) => ({

@@ -9,14 +9,10 @@
 import { messageOf } from '../errors.ts'
 import type { Timer } from '../ports/clock.ts'
 import { TaskDatabase } from '../state/task-database.ts'
-import { internalTopics, type SubTopology } from '../topology/topology.ts'
+import { internalTopics } from '../topology/topology.ts'
 import { taskCount } from './internal-topics.ts'
 import { databaseName, type TaskEnvironment, taskIdOf } from './task-environment.ts'
-
-export interface TaskPlace {
-  readonly subTopology: SubTopology
-  readonly partition: number
-}
+import type { TaskPlace } from './task-place.ts'
 
 interface HeldState extends TaskPlace {
   readonly offsets: Readonly<Record<string, number>>

@@ -3,7 +3,7 @@ import type { TopicSettings } from '../ports/log.ts'
 import type { SchemaRegistry } from '../ports/registry.ts'
 import type { Topology } from '../topology/topology.ts'
 import { OpenCodecs } from './codecs.ts'
-import { checkpointTopic, deadLetterTopic, topicsOf } from './internal-topics.ts'
+import { topicsOf } from './internal-topics.ts'
 
 /**
  * Every topic that a topology reads, writes or keeps for itself, with its settings.
@@ -20,5 +20,5 @@ export function requiredTopics(
 
 /** Registers the schemas of all its topics and stores. @throws SCHEMA_INCOMPATIBLE, REGISTRY_UNAVAILABLE */
 export async function registerSchemas(topology: Topology, registry: SchemaRegistry): Promise<void> {
-  await OpenCodecs.open(registry, topology, [checkpointTopic(topology.name), deadLetterTopic(topology.name)])
+  await OpenCodecs.open(registry, topology)
 }

@@ -30,4 +30,10 @@ export class Signal {
     }
     this.notified = false
   }
+
+  /** Waits for all of the time, whatever is notified meanwhile, unless it is over before. */
+  async pause(delayMs: number, isOver: () => boolean): Promise<void> {
+    const endMs = this.clock.now() + delayMs
+    while (!isOver() && this.clock.now() < endMs) await this.wait(endMs - this.clock.now())
+  }
 }

@@ -12,9 +12,10 @@ import type { LogReader, PartitionOffset } from '../ports/log.ts'
 import { TaskDatabase } from '../state/task-database.ts'
 import { ChangelogReplay } from './changelog-replay.ts'
 import { closeAll } from './close-all.ts'
-import type { TaskPlace } from './local-state.ts'
+import { retryPauseMs } from './retry-pause.ts'
 import { Signal } from './signal.ts'
 import { databaseName, type TaskEnvironment, taskIdOf } from './task-environment.ts'
+import type { TaskPlace } from './task-place.ts'
 
 export type StandbyState =
   | { readonly kind: 'opening' | 'stopped' }
@@ -151,7 +152,7 @@ export class StandbyDriver {
       this.state = { kind: 'stopped' }
       return false
     }
-    const { logger, settings, stores, topology, clock } = this.environment
+    const { logger, settings, stores, topology } = this.environment
     const fields = { task: this.taskId, reason: messageOf(error) }
     const recovery = recoveryOf(error)
     const code = error instanceof StreamsError ? error.code : 'UNKNOWN'
@@ -169,9 +170,7 @@ export class StandbyDriver {
         logger.warn({ task: this.taskId, reason: messageOf(failure) }, 'state cannot be deleted')
       })
     }
-    const delayMs = Math.min(settings.taskRetryMaxMs, settings.taskRetryInitialMs * 2 ** (this.failures - 1))
-    const endMs = clock.now() + delayMs
-    while (!this.stopping && clock.now() < endMs) await this.signal.wait(endMs - clock.now())
+    await this.signal.pause(retryPauseMs(settings, this.failures), () => this.stopping)
     return true
   }
 }

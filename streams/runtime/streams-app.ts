@@ -6,6 +6,7 @@ import { type Peer, peersOf } from './assignment/peers.ts'
 import { type RuntimeSettings, resolveSettings } from './settings.ts'
 import { Signal } from './signal.ts'
 import type { TaskObserver } from './task-environment.ts'
+import { sourceTopicsOf } from './task-place.ts'
 import { type RuntimePorts, TopologyRunner, type TopologyStatus } from './topology-runner.ts'
 
 export interface StreamsAppOptions extends RuntimePorts {
@@ -111,8 +112,7 @@ export class StreamsApp {
     // In the order of the topologies: when an upstream one has committed its input, its output is there to be seen.
     for (const runner of this.runners) {
       const { topology } = runner
-      const topics = topology.subTopologies.flatMap(({ sources }) => sources.map(({ topic }) => topic.name))
-      const settings = await this.options.log.describeTopics(topics)
+      const settings = await this.options.log.describeTopics(sourceTopicsOf(topology))
       const partitions = settings.flatMap(({ name, partitions: count }) =>
         Array.from({ length: count }, (_, partition) => ({ topic: name, partition })),
       )

@@ -10,12 +10,13 @@ import type { PartitionOffset } from '../ports/log.ts'
 import type { LogFields } from '../ports/observability.ts'
 import { SchemaNotLoaded } from '../serde/serde.ts'
 import type { SubTopology } from '../topology/topology.ts'
-import type { TaskPlace } from './local-state.ts'
 import { openTask } from './open-task.ts'
 import type { RestoreProgress } from './restore.ts'
+import { retryPauseMs } from './retry-pause.ts'
 import { Signal } from './signal.ts'
 import type { Task } from './task.ts'
 import { databaseName, type TaskEnvironment, type TaskObserver, taskIdOf } from './task-environment.ts'
+import type { TaskPlace } from './task-place.ts'
 import { TaskActivity } from './task-watch.ts'
 
 export type DriverState =
@@ -231,9 +232,7 @@ export class TaskDriver {
     const { logger, settings } = this.environment
     logger.warn({ ...fields, attempt: this.failures }, 'the task is opened again from its last commit')
     this.state = { kind: 'waiting', error, attempt: this.failures }
-    await this.pause(
-      Math.min(settings.taskRetryMaxMs, settings.taskRetryInitialMs * 2 ** (this.failures - 1)),
-    )
+    await this.pause(retryPauseMs(settings, this.failures))
   }
 
   /** What cannot be loaded now is asked for again by the next attempt. */
@@ -253,10 +252,8 @@ export class TaskDriver {
     return { kind: 'failed', error }
   }
 
-  private async pause(delayMs: number): Promise<void> {
-    const { clock } = this.environment
-    const endMs = clock.now() + delayMs
+  private pause(delayMs: number): Promise<void> {
     this.activity.rest()
-    while (!this.stopping && clock.now() < endMs) await this.signal.wait(endMs - clock.now())
+    return this.signal.pause(delayMs, () => this.stopping)
   }
 }

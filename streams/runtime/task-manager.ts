@@ -7,10 +7,11 @@
  *    opened: a database has one user.
  */
 import type { PartitionOffset } from '../ports/log.ts'
-import { LocalState, type TaskPlace } from './local-state.ts'
+import { LocalState } from './local-state.ts'
 import { StandbyDriver, type StandbyState } from './standby-driver.ts'
 import { type DriverState, TaskDriver } from './task-driver.ts'
 import type { TaskEnvironment } from './task-environment.ts'
+import type { TaskPlace } from './task-place.ts'
 import { TaskWatch } from './task-watch.ts'
 
 /** By task. */

@@ -17,21 +17,26 @@ import type { Logger, Metrics } from '../ports/observability.ts'
 import type { SchemaRegistry } from '../ports/registry.ts'
 import type { StoreProvider } from '../ports/store.ts'
 import type { Topology } from '../topology/topology.ts'
-import { decodeAssignmentData, encodeMemberData } from './assignment/member-data.ts'
+import {
+  type AssignmentData,
+  decodeAssignmentData,
+  emptyAssignment,
+  encodeMemberData,
+} from './assignment/member-data.ts'
 import { taskAssignor } from './assignment/task-assignor.ts'
 import { shapeOf } from './assignment/topology-shape.ts'
 import { CheckpointView } from './checkpoint-view.ts'
 import { closeAll } from './close-all.ts'
 import { OpenCodecs } from './codecs.ts'
 import { GlobalTables } from './global-tables.ts'
-import { checkpointTopic, deadLetterTopic, topicsOf } from './internal-topics.ts'
-import type { TaskPlace } from './local-state.ts'
+import { checkpointTopic, topicsOf } from './internal-topics.ts'
 import { PartitionWatch } from './partition-watch.ts'
 import type { RuntimeSettings } from './settings.ts'
 import type { StandbyState } from './standby-driver.ts'
 import type { DriverState } from './task-driver.ts'
-import { type TaskEnvironment, type TaskObserver, taskIdOf } from './task-environment.ts'
+import type { TaskEnvironment, TaskObserver } from './task-environment.ts'
 import { TaskManager } from './task-manager.ts'
+import { sourceTopicsOf, tasksNamed, tasksReading } from './task-place.ts'
 
 export interface RuntimePorts {
   readonly log: Log
@@ -76,10 +81,7 @@ export async function prepareTopology(
   await ports.log.createTopics(topics)
   const partitionCounts = new Map(topics.map(({ name, partitions }) => [name, partitions]))
   const checkpoints = checkpointTopic(topology.name)
-  const codecs = await OpenCodecs.open(ports.registry, topology, [
-    checkpoints,
-    deadLetterTopic(topology.name),
-  ])
+  const codecs = await OpenCodecs.open(ports.registry, topology)
   const logger = ports.logger.child({ topology: topology.name })
   const globalTables = new GlobalTables({ ...ports, logger }, topology.globalTables, codecs, settings)
   await globalTables.start(partitionCounts, isCancelled)
@@ -108,6 +110,12 @@ export interface InstanceIdentity {
   readonly zone: string | null
   /** Where other instances reach it, as `host:port`; null when it serves nothing. */
   readonly endpoint: string | null
+}
+
+/** What a leader wrote that this release cannot read. */
+const notUnderstood: AssignmentData = {
+  ...emptyAssignment,
+  refusal: 'another release of the engine leads the group',
 }
 
 export class TopologyRunner {
@@ -169,7 +177,7 @@ export class TopologyRunner {
     this.globalTables = globalTables
     globalTables.whenFailed((error) => this.fail(error))
     if (this.isEnding) return
-    const topics = topology.subTopologies.flatMap(({ sources }) => sources.map(({ topic }) => topic.name))
+    const topics = sourceTopicsOf(topology)
     this.partitionWatch = new PartitionWatch(ports, topics, environment.partitionCounts, (error) =>
       this.fail(error),
     )
@@ -251,30 +259,17 @@ export class TopologyRunner {
   }
 
   private assigned(tasks: TaskManager, { partitions, userData }: MemberAssignment): void {
-    const data = decodeAssignmentData(userData)
-    const refusal = data === undefined ? 'another release of the engine leads the group' : data.refusal
-    if (data === undefined || refusal !== null) {
-      this.fail(this.mixed(refusal ?? ''))
+    const { standby, warmUp, refusal } = decodeAssignmentData(userData) ?? notUnderstood
+    if (refusal !== null) {
+      this.fail(this.mixed(refusal))
       return
     }
-    const active = new Map<string, TaskPlace>()
-    for (const { topic, partition } of partitions) {
-      const subTopology = this.topology.subTopologies.find((sub) =>
-        sub.sources.some((source) => source.topic.name === topic),
-      )
-      if (subTopology !== undefined) active.set(taskIdOf(subTopology, partition), { subTopology, partition })
-    }
-    tasks.assign({ active, standby: this.places(data.standby), warmUp: this.places(data.warmUp) })
-  }
-
-  private places(ids: readonly string[]): ReadonlyMap<string, TaskPlace> {
-    const places = new Map<string, TaskPlace>()
-    for (const id of ids) {
-      const partition = Number(id.slice(id.lastIndexOf('_') + 1))
-      const subTopology = this.topology.subTopologies.find((sub) => taskIdOf(sub, partition) === id)
-      if (subTopology !== undefined) places.set(id, { subTopology, partition })
-    }
-    return places
+    const { topology } = this
+    tasks.assign({
+      active: tasksReading(topology, partitions),
+      standby: tasksNamed(topology, standby),
+      warmUp: tasksNamed(topology, warmUp),
+    })
   }
 
   private mixed(difference: string): StreamsError {

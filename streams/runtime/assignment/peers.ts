@@ -1,7 +1,7 @@
 /** Who runs what of a topology, over all its instances, as their group knows it. */
 import type { DescribedMember, Log } from '../../ports/log.ts'
-import type { SubTopology, Topology } from '../../topology/topology.ts'
-import { taskIdOf } from '../task-environment.ts'
+import type { Topology } from '../../topology/topology.ts'
+import { tasksReading } from '../task-place.ts'
 import { decodeAssignmentData, decodeMemberData } from './member-data.ts'
 
 export interface Peer {
@@ -20,30 +20,21 @@ export async function peersOf(topology: Topology, log: Log): Promise<Peer[] | un
   const { isSettled, members } = await log.describeGroup(topology.name)
   if (!isSettled) return undefined
   return members
-    .flatMap((member) => peerOf(member, topology.subTopologies) ?? [])
+    .flatMap((member) => peerOf(member, topology) ?? [])
     .sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1))
 }
 
-function peerOf(
-  { userData, assignment }: DescribedMember,
-  subTopologies: readonly SubTopology[],
-): Peer | undefined {
+function peerOf({ userData, assignment }: DescribedMember, topology: Topology): Peer | undefined {
   const member = decodeMemberData(userData)
   const assigned = decodeAssignmentData(assignment.userData)
   if (member === undefined || assigned === undefined) return undefined
-  const active = new Set<string>()
-  for (const { topic, partition } of assignment.partitions) {
-    const subTopology = subTopologies.find(({ sources }) =>
-      sources.some((source) => source.topic.name === topic),
-    )
-    if (subTopology !== undefined) active.add(taskIdOf(subTopology, partition))
-  }
+  const active = tasksReading(topology, assignment.partitions)
   const { instanceId, zone, endpoint } = member
   return {
     instanceId,
     zone,
     endpoint,
-    active: [...active],
+    active: [...active.keys()],
     standby: [...assigned.standby, ...assigned.warmUp],
   }
 }
