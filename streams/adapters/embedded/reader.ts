@@ -4,12 +4,12 @@
  * Invariants:
  * 1. `take` reads the store only when nothing is buffered, and then about `readAheadBytes`, never more than the reader's
  *    bound but for a single larger row.
- * 2. Callbacks come from a microtask, never from inside a call of the reader.
- * 3. A partition that failed stays silent until it is followed anew.
+ * 2. A partition that failed stays silent until it is followed anew.
  */
 import { StreamsError } from '../../errors.ts'
 import type { LogReader, ReaderOptions, TopicPartition } from '../../ports/log.ts'
 import type { RecordBatch } from '../../records/record-batch.ts'
+import { ReaderCursors } from '../reader-cursors.ts'
 import { emptyBatch, joinBatches, sliceFrom } from './batch-slices.ts'
 import type { Partition, PartitionListener } from './partition.ts'
 import type { StoredRow } from './row-cache.ts'
@@ -22,65 +22,51 @@ const joinedRecords = 500
 export class EmbeddedReader implements LogReader {
   readonly isSilent = false
   private readonly topics: Topics
-  private readonly options: ReaderOptions
+  private readonly cursors: ReaderCursors<Cursor>
   private readonly onClosed: () => void
   private readonly maxReadBytes: number
-  private readonly cursors = new Map<string, Cursor[]>()
-  private wakeScheduled = false
-  private closed = false
 
   constructor(topics: Topics, options: ReaderOptions, onClosed: () => void) {
     this.topics = topics
-    this.options = options
+    this.cursors = new ReaderCursors(options)
     this.onClosed = onClosed
     this.maxReadBytes = Math.min(readAheadBytes, options.maxBufferedBytes ?? defaultMaxBufferedBytes)
   }
 
   follow(partition: TopicPartition, offset: number): void {
-    this.checkOpen()
+    this.cursors.checkOpen()
     this.unfollow(partition)
     const found = this.find(partition)
     if (found instanceof StreamsError) {
-      this.report(partition, found, () => true)
+      this.cursors.report(partition, found, undefined)
       return
     }
-    const ofTopic = this.cursors.get(partition.topic) ?? []
-    const cursor = new Cursor(found, offset, this.maxReadBytes, {
-      ready: () => this.wake(),
-      failed: (error) => this.report(partition, error, () => ofTopic[partition.partition] === cursor),
+    const cursor: Cursor = new Cursor(found, offset, this.maxReadBytes, {
+      ready: () => this.cursors.wake(),
+      failed: (error) => this.cursors.report(partition, error, cursor),
     })
-    ofTopic[partition.partition] = cursor
-    this.cursors.set(partition.topic, ofTopic)
+    this.cursors.set(partition, cursor)
     cursor.changed()
   }
 
-  unfollow({ topic, partition }: TopicPartition): void {
-    const ofTopic = this.cursors.get(topic)
-    ofTopic?.[partition]?.close()
-    if (ofTopic !== undefined) delete ofTopic[partition]
+  unfollow(partition: TopicPartition): void {
+    this.cursors.remove(partition)?.close()
   }
 
-  take({ topic, partition }: TopicPartition): RecordBatch | null {
-    return this.cursors.get(topic)?.[partition]?.take() ?? null
+  take(partition: TopicPartition): RecordBatch | null {
+    return this.cursors.get(partition)?.take() ?? null
   }
 
-  position({ topic, partition }: TopicPartition): number {
-    const cursor = this.cursors.get(topic)?.[partition]
-    if (cursor !== undefined) return cursor.position
-    throw new StreamsError(
-      'INVARIANT_VIOLATED',
-      `${topic}-${partition} is not followed, so it has no position`,
-    )
+  position(partition: TopicPartition): number {
+    return this.cursors.expect(partition).position
   }
 
-  end({ topic, partition }: TopicPartition): number | undefined {
-    return this.cursors.get(topic)?.[partition]?.partition.end
+  end(partition: TopicPartition): number | undefined {
+    return this.cursors.get(partition)?.partition.end
   }
 
   async close(): Promise<void> {
-    this.closed = true
-    for (const ofTopic of this.cursors.values()) for (const cursor of ofTopic) cursor?.close()
-    this.cursors.clear()
+    for (const cursor of this.cursors.close()) cursor.close()
     this.onClosed()
   }
 
@@ -91,25 +77,6 @@ export class EmbeddedReader implements LogReader {
       if (error instanceof StreamsError) return error
       throw error
     }
-  }
-
-  private wake(): void {
-    if (this.wakeScheduled) return
-    this.wakeScheduled = true
-    queueMicrotask(() => {
-      this.wakeScheduled = false
-      if (!this.closed) this.options.onReady()
-    })
-  }
-
-  private report(partition: TopicPartition, error: StreamsError, stillWanted: () => boolean): void {
-    queueMicrotask(() => {
-      if (!this.closed && stillWanted()) this.options.onError(partition, error)
-    })
-  }
-
-  private checkOpen(): void {
-    if (this.closed) throw new StreamsError('CLOSED', 'the reader was used after it had been closed')
   }
 }
 
