@@ -1,6 +1,6 @@
 /**
- * What commands and topologies run on: a data directory, or the services of a cluster. This is the only place that asks
- * which; everything else takes the parts that it needs.
+ * What commands and topologies run on: a data directory, or the services of a cluster. Here it is chosen and opened, so that
+ * what runs on it just takes the parts that it needs.
  */
 import type { Database } from '../sql/index.ts'
 import type { Clock, Log, Logger, SchemaRegistry, StoreProvider } from '../streams/index.ts'

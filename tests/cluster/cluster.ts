@@ -7,6 +7,7 @@ import type { Database } from '../../sql/database.ts'
 import { openDatabase } from '../../sql/open.ts'
 import { type KafkaLog, openKafkaLog } from '../../streams/adapters/kafka/kafka-log.ts'
 import { systemClock } from '../../streams/adapters/system/system-clock.ts'
+import { waitFor } from '../support/waiting.ts'
 import { readContents } from './actual-contents.ts'
 import { CommitWatch, type Pause } from './commit-watch.ts'
 import { differences } from './contents.ts'
@@ -14,9 +15,8 @@ import { httpRegistry } from './http-registry.ts'
 import { Instance } from './instances.ts'
 import type { Network } from './network.ts'
 import { Oracle } from './oracle.ts'
-import type { Addresses, Service, Services } from './services.ts'
+import { type Addresses, patience, type Service, type Services } from './services.ts'
 import { SteadyLoad } from './steady-load.ts'
-import { waitUntil } from './waiting.ts'
 
 const partitions = 4
 const eventsPerSecond = 200
@@ -254,7 +254,7 @@ export class Cluster {
     }
     // A load that cannot be written would keep everything else waiting.
     return Promise.race([
-      waitUntil(what, checked, () => this.state()),
+      waitFor(what, checked, { ...patience, state: () => this.state() }),
       this.load.ended.then(() => new Promise<never>(() => {})),
     ])
   }

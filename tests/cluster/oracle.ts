@@ -11,6 +11,7 @@ import { formatOrder } from '../../orders/format-order.ts'
 import { isPlausibleTime } from '../../orders/order-route.ts'
 import { parseOrder } from '../../orders/parse-order.ts'
 import type { OrderParsed } from '../../schemas/generated/records.ts'
+import type { SentOrder } from '../support/sent-order.ts'
 import { type Contents, Places } from './contents.ts'
 
 /** An event where it lies in the topic `order-raw`. */
@@ -167,25 +168,9 @@ export class Oracle {
   }
 }
 
-interface SentOrder {
-  readonly order_id: string
-  readonly user_id: string
-  readonly store_id: string
-  readonly status: string
-  readonly currency: string
-  readonly order_time: string
-  readonly total_amount: string
-  readonly lines: readonly {
-    readonly line_no: number
-    readonly product_id: string
-    readonly quantity: number
-    readonly line_amount: string
-  }[]
-}
-
 /** Of an event that is as the simulator makes them: all fields there, amounts with two decimals. */
 function soundOrder(bytes: Buffer): OrderParsed {
-  const sent: SentOrder = JSON.parse(bytes.toString('utf8'))
+  const sent: Required<SentOrder> = JSON.parse(bytes.toString('utf8'))
   const hundredths = (amount: string): number => Number(amount.replace('.', ''))
   return {
     ...sent,

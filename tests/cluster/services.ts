@@ -8,7 +8,10 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { waitUntil } from './waiting.ts'
+import { waitFor } from '../support/waiting.ts'
+
+/** For a busy machine. */
+export const patience = { deadlineMs: 90_000, longestPauseMs: 25 }
 
 const run = promisify(execFile)
 
@@ -136,18 +139,22 @@ export class Service {
     const pid = Number(await readFile(pidFile, 'utf8'))
     process.kill(pid, 'SIGKILL')
     // A process whose exit code nobody has asked for yet still has its id, so it is its port that tells.
-    await waitUntil(`nobody listens where ${this.command} did`, () => isFree(this.port))
+    await waitFor(`nobody listens where ${this.command} did`, () => isFree(this.port), patience)
     for (const path of [pidFile, ...this.leftovers]) await rm(path, { force: true })
   }
 }
 
 /** The first of several free ports in a row, below those that the system gives to outgoing connections. */
 export async function freePorts(count: number): Promise<number> {
-  return waitUntil(`${count} free ports in a row are found`, async () => {
-    const first = 20_000 + Math.floor(Math.random() * 12_000)
-    for (let port = first; port < first + count; port++) if (!(await isFree(port))) return undefined
-    return first
-  })
+  return waitFor(
+    `${count} free ports in a row are found`,
+    async () => {
+      const first = 20_000 + Math.floor(Math.random() * 12_000)
+      for (let port = first; port < first + count; port++) if (!(await isFree(port))) return undefined
+      return first
+    },
+    patience,
+  )
 }
 
 async function isFree(port: number): Promise<boolean> {

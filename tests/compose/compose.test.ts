@@ -3,11 +3,13 @@ import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { simulateOrders } from '../../api/simulator/simulate-orders.ts'
 import { sampleFile } from '../../app/package-info.ts'
+import { waitFor } from '../support/waiting.ts'
 import { countRows, differences, ExpectedTables, readRows } from './expected-tables.ts'
 import { openSystem, type System, whyNoDocker } from './system.ts'
 
 const whyNot = whyNoDocker()
 const minutes = 60_000
+const patience = { deadlineMs: 3 * minutes, longestPauseMs: 250 }
 const ordersPerRequest = 500
 
 const simulated = [...simulateOrders({ seed: 7, orders: 1500, lateShare: 0.1 })].map(({ bytes }) => bytes)
@@ -32,7 +34,11 @@ describe.skipIf(whyNot !== null)(
         const sample = sampleOrders()
         const half = Math.ceil(sample.length / 2)
         await send(sample.slice(0, half))
-        await waitUntil('first orders are in the table', async () => (await counts())['order_header']! > 0)
+        await waitFor(
+          'first orders are in the table',
+          async () => (await counts())['order_header']! > 0,
+          patience,
+        )
         const killed = [system.container('ingest-1'), system.container('cleanse-2')]
         for (const container of killed) await container.kill()
         await send(sample.slice(half))
@@ -40,7 +46,7 @@ describe.skipIf(whyNot !== null)(
 
         await expectTables()
         for (const container of killed) {
-          await waitUntil('the container is back', () => container.isHealthy())
+          await waitFor('the container is back', () => container.isHealthy(), patience)
           expect(await container.restarts()).toBe(1)
         }
       },
@@ -104,9 +110,10 @@ async function expectTables(): Promise<void> {
     wrong = await withDatabase(async (database) => differences(rows, await readRows(database)))
     return Array.isArray(wrong) && wrong.length === 0
   }
-  await waitUntil(`the tables hold ${JSON.stringify(rowCounts)}`, isRight, () =>
-    JSON.stringify(wrong, null, 1),
-  )
+  await waitFor(`the tables hold ${JSON.stringify(rowCounts)}`, isRight, {
+    ...patience,
+    state: () => JSON.stringify(wrong, null, 1),
+  })
 }
 
 function counts(): Promise<Record<string, number>> {
@@ -121,18 +128,5 @@ async function withDatabase<T>(
     return await use(database)
   } finally {
     await database.close()
-  }
-}
-
-/** @throws after three minutes, with what was missing */
-async function waitUntil(
-  what: string,
-  probe: () => Promise<boolean>,
-  state: () => string = () => '',
-): Promise<void> {
-  const end = performance.now() + 3 * minutes
-  while (!(await probe())) {
-    if (performance.now() > end) throw new Error(`waited in vain until ${what}; ${state()}`)
-    await new Promise((resolve) => setTimeout(resolve, 250))
   }
 }

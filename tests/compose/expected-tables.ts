@@ -9,26 +9,10 @@ import {
   orderLineTable,
   orderRejectionTable,
 } from '../../sql/order-tables.ts'
+import type { SentOrder } from '../support/sent-order.ts'
 import { readTable } from '../support/sql-databases.ts'
 
 const tables = [orderEventTable, orderHeaderTable, orderLineTable, orderRejectionTable]
-
-/** An order event as the sample and the simulator have it: whole, and valid. */
-interface SentOrder {
-  readonly order_id: string
-  readonly user_id: string
-  readonly store_id?: string
-  readonly status: string
-  readonly currency: string
-  readonly order_time: string
-  readonly total_amount: string
-  readonly lines: readonly {
-    readonly line_no: number
-    readonly product_id: string
-    readonly quantity: number
-    readonly line_amount: string
-  }[]
-}
 
 interface Order {
   newest: SentOrder

@@ -10,8 +10,10 @@ import type {
   TopicSettings,
 } from '../../streams/ports/log.ts'
 import { plainRecords, type ReadRecord } from '../../streams/testing/plain-records.ts'
+import { waitFor } from '../support/waiting.ts'
 
 export { batchOf, valuesBatch } from '../../streams/testing/plain-records.ts'
+export { waitFor }
 
 export interface LogUnderTest {
   readonly log: Log
@@ -38,21 +40,6 @@ export async function newTopic(log: Log, settings: Partial<TopicSettings> = {}):
   const name = uniqueName('topic')
   await log.createTopics([{ name, partitions: 1, cleanup: 'delete', timestampType: 'create', ...settings }])
   return name
-}
-
-/** Resolves with the first answer that is neither undefined nor false; fails, saying `what` was missing, in the end. */
-export async function waitFor<T>(
-  what: string,
-  probe: () => T | undefined | false | Promise<T | undefined | false>,
-  { deadlineMs = 30_000, longestPauseMs = 50 } = {},
-): Promise<T> {
-  const end = performance.now() + deadlineMs
-  for (let pauseMs = 0; ; pauseMs = Math.min(longestPauseMs, 1 + 1.2 * pauseMs)) {
-    const answer = await probe()
-    if (answer !== undefined && answer !== false) return answer
-    if (performance.now() > end) throw new Error(`waited ${deadlineMs} ms in vain for ${what}`)
-    await new Promise((resolve) => (pauseMs === 0 ? setImmediate(resolve) : setTimeout(resolve, pauseMs)))
-  }
 }
 
 /** A reader that keeps what it took and what it was told. */
