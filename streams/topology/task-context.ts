@@ -23,6 +23,25 @@ export interface RecordContext {
 /** Picks a partition. Must give the same answer for the same key. */
 export type Partitioner<K> = (key: K, partitionCount: number) => number
 
+/** Event time as a task has it. */
+export interface EventTime {
+  /**
+   * No record older than this is expected: the minimum over the task's inputs. Windows close by it. -Infinity while nothing
+   * is known; +Infinity when nothing comes any more.
+   */
+  readonly watermarkMs: number
+  /** The same for the input that the current record came by: by this it is late or not, whatever the other inputs did. */
+  readonly recordWatermarkMs: number
+  /** Says when what is passed on next became due, for what is not the work of the current record. */
+  happenedAt(timeMs: number): void
+}
+
+/** A wake-up by event time. */
+export interface Alarm {
+  /** Asks to be woken once the watermark has reached a time, or earlier if that was asked for before. */
+  at(timeMs: number): void
+}
+
 export type DropReason = 'null-key' | 'null-value' | 'late'
 
 export interface TaskContext {
@@ -30,6 +49,12 @@ export interface TaskContext {
   /** `every-update` forwards each change of a table at once; `per-commit` the last of each key at commit. */
   readonly emission: 'every-update' | 'per-commit'
   readonly record: RecordContext
+  readonly time: EventTime
+  /**
+   * @param wake handles what is due by the watermark, up to a number of rows, and answers when it wants to be woken next: a
+   *   time that has passed means at once again
+   */
+  alarm(node: GraphNode, wake: (watermarkMs: number, maxRows: number) => number): Alarm
   /** Names the operator that is about to call user code: a dead letter says where it came from. */
   enter(node: GraphNode): void
   store<K, V>(spec: StoreSpec<K, V>): TableStore<K, V>
