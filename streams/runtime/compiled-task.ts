@@ -8,10 +8,12 @@ import { ByteWriter } from '../records/byte-writer.ts'
 import type { Topic } from '../serde/topic.ts'
 import { type CommittableStore, type FlushFailure, RowStore } from '../state/table-store.ts'
 import type { TaskDatabase } from '../state/task-database.ts'
+import { noTime } from '../time/input-time.ts'
+import { TaskTime } from '../time/task-time.ts'
 import type { GraphNode } from '../topology/graph.ts'
 import type { Source, SourceProcessor } from '../topology/source.ts'
 import type { StoreSpec, TableStore, Timestamped } from '../topology/store-spec.ts'
-import type { DropReason, Partitioner, Receiver, TaskContext } from '../topology/task-context.ts'
+import type { Alarm, DropReason, Partitioner, Receiver, TaskContext, Wake } from '../topology/task-context.ts'
 import type { SubTopology } from '../topology/topology.ts'
 import type { OpenCodecs } from './codecs.ts'
 import { CurrentRecord } from './current-record.ts'
@@ -23,15 +25,25 @@ export interface CompileEnvironment {
   readonly codecs: OpenCodecs
   readonly settings: RuntimeSettings
   readonly partitionCounts: ReadonlyMap<string, number>
+  /** Topics whose readers need to know the time of what is written there. */
+  readonly timedTopics: ReadonlySet<string>
   readonly globalRows: <K, V>(spec: StoreSpec<K, V>) => (key: K) => Timestamped<V> | undefined
   readonly onFlushFailure: (failure: FlushFailure, error: unknown) => void
   readonly onDropped: (node: GraphNode, reason: DropReason) => void
+}
+
+/** The time as of the last commit. */
+export interface KnownTime {
+  /** The highest timestamp seen. */
+  readonly streamTimeMs: number
+  readonly watermarkMs: number
 }
 
 export class CompiledTask implements TaskContext {
   readonly partition: number
   readonly emission: RuntimeSettings['emission']
   readonly record: CurrentRecord
+  readonly time: TaskTime
   readonly outputs: OutputCollector
   readonly sinkWriter: SinkWriter
   readonly stores: ReadonlyMap<string, CommittableStore>
@@ -43,23 +55,27 @@ export class CompiledTask implements TaskContext {
   private readonly flushes: { readonly nodeId: number; readonly flush: () => boolean }[] = []
   private compilingReadAhead: CommittableStore[] = []
   private current: GraphNode | undefined
+  /** What is held back now came of records that were later than this. */
+  private flushedToMs = noTime
 
   constructor(
     subTopology: SubTopology,
     partition: number,
     environment: CompileEnvironment,
     database: TaskDatabase | undefined,
-    streamTimeMs: number,
+    { streamTimeMs, watermarkMs }: KnownTime,
   ) {
     this.partition = partition
     this.environment = environment
     this.emission = environment.settings.emission
     this.record = new CurrentRecord(streamTimeMs)
-    this.outputs = new OutputCollector(
-      partition,
-      environment.settings.recordMaxBytes,
-      () => this.record.headers,
-    )
+    this.time = new TaskTime(watermarkMs)
+    this.outputs = new OutputCollector({
+      taskPartition: partition,
+      recordMaxBytes: environment.settings.recordMaxBytes,
+      headers: () => this.record.headers,
+      time: this.time,
+    })
     this.sinkWriter = new SinkWriter(this.record, () => this.operatorName)
     if (database !== undefined) this.openAll(subTopology, database)
     this.stores = this.openStores
@@ -79,11 +95,28 @@ export class CompiledTask implements TaskContext {
   /** Passes on what stores and combiners hold back, in topological order, until nothing is left. */
   flush(): void {
     this.record.clear()
+    this.time.happenedAt(this.flushedToMs)
     let flushed = true
     while (flushed) {
       flushed = false
       for (const { flush } of this.flushes) flushed = flush() || flushed
     }
+    if (!this.time.isDue) this.flushedToMs = this.time.watermarkMs
+  }
+
+  /** Wakes the first operator whose time has come, for so many rows. */
+  wake(maxRows: number): void {
+    this.record.clear()
+    this.time.wakeNext(maxRows)
+  }
+
+  alarm(node: GraphNode, wake: Wake): Alarm {
+    if (node.role.kind !== 'operator' || node.role.usesTime !== true)
+      throw new StreamsError('INVARIANT_VIOLATED', `operator ${node.name} was added without usesTime`)
+    return this.time.alarm(node.id, (watermarkMs, maxRows) => {
+      this.current = node
+      return wake(watermarkMs, maxRows)
+    })
   }
 
   store<K, V>(spec: StoreSpec<K, V>): TableStore<K, V> {
@@ -104,7 +137,8 @@ export class CompiledTask implements TaskContext {
     if (partitionCount === undefined)
       throw new StreamsError('TOPIC_UNKNOWN', `topic ${topic.name} does not exist`)
     const { key, value } = this.environment.codecs.of(topic)
-    return this.outputs.receiver({ topic: topic.name, partitionCount, key, value, partitioner })
+    const isTimed = this.environment.timedTopics.has(topic.name)
+    return this.outputs.receiver({ topic: topic.name, partitionCount, key, value, partitioner, isTimed })
   }
 
   externalSink<R>(sink: Sink<R>): (row: R) => void {

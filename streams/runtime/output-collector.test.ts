@@ -18,20 +18,24 @@ async function collector(
     readonly value?: Serde<string | null>
     readonly partitioner?: Partitioner<string>
     readonly headers?: Headers
+    readonly recordWatermarkMs?: number
+    readonly isTimed?: boolean
   } = {},
 ) {
   const registry = new MemoryRegistry()
-  const outputs = new OutputCollector(
-    options.taskPartition ?? 3,
-    options.maxBytes ?? 1_000,
-    () => options.headers ?? [],
-  )
+  const outputs = new OutputCollector({
+    taskPartition: options.taskPartition ?? 3,
+    recordMaxBytes: options.maxBytes ?? 1_000,
+    headers: () => options.headers ?? [],
+    time: { recordWatermarkMs: options.recordWatermarkMs ?? 0 },
+  })
   const receive = outputs.receiver<string | null, string | null>({
     topic: 'out',
     partitionCount,
     key: await serdes.string.open({ registry, subject: 'k' }),
     value: await (options.value ?? nullable(serdes.string)).open({ registry, subject: 'v' }),
     partitioner: options.partitioner,
+    isTimed: options.isTimed ?? false,
   })
   return { outputs, receive }
 }

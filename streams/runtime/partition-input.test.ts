@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { ScriptedReader, TextProcessor } from '../../tests/support/scripted-reader.ts'
 import type { RecordBatch } from '../records/record-batch.ts'
 import { valuesBatch } from '../testing/plain-records.ts'
+import { SourceTime } from '../time/input-time.ts'
+import { defaultTiming } from '../topology/source.ts'
 import { PartitionInput } from './partition-input.ts'
 
 const partition = { topic: 'in', partition: 0 }
@@ -10,10 +12,17 @@ let reader: ScriptedReader
 let processor: TextProcessor
 let input: PartitionInput
 
-function open(startOffset = 0): void {
+function open(startOffset = 0, isRepartition = false): void {
   reader = new ScriptedReader()
   processor = new TextProcessor()
-  input = new PartitionInput(partition, processor, reader, startOffset)
+  input = new PartitionInput({
+    partition,
+    processor,
+    reader,
+    startOffset,
+    time: new SourceTime(defaultTiming),
+    isRepartition,
+  })
 }
 
 beforeEach(() => open())

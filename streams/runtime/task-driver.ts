@@ -41,6 +41,7 @@ export class TaskDriver {
   private readonly onFailed: (error: unknown) => void
   private stopping = false
   private commitAwaited = false
+  private inputEnded = false
   private task: Task | undefined
   private failures = 0
   private hasRun = false
@@ -108,6 +109,18 @@ export class TaskDriver {
     this.signal.notify()
   }
 
+  /** Nothing comes any more: what waits for time to pass is due once all that is there was processed. */
+  endInput(): void {
+    this.inputEnded = true
+    this.task?.endInput()
+    this.signal.notify()
+  }
+
+  /** Whether all that waited for time is done and committed, since nothing comes any more. */
+  get hasEnded(): boolean {
+    return this.task?.hasEnded ?? false
+  }
+
   private async run(): Promise<void> {
     while (!this.stopping) {
       try {
@@ -153,6 +166,7 @@ export class TaskDriver {
       this.task = task
       this.state = { kind: 'running' }
       this.hasRun = true
+      if (this.inputEnded) task.endInput()
       await this.process(task)
     } finally {
       this.task = undefined
@@ -170,11 +184,12 @@ export class TaskDriver {
     for (;;) {
       this.activity.turn('advancing')
       const worked = this.stopping ? false : await task.advance()
-      const decision = task.decideCommit(this.stopping || (!worked && this.commitAwaited))
+      const requested = this.stopping || (!worked && this.commitAwaited)
+      const decision = task.decideCommit(requested)
       if (decision.kind === 'commit') {
         this.commitAwaited = false
         this.activity.turn('committing')
-        await task.commit()
+        await task.commit(requested)
         this.failures = 0
       } else if (this.stopping) {
         return

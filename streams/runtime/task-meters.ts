@@ -10,6 +10,7 @@ export class TaskMeters {
   private readonly commits: Counter
   private readonly commitDuration: Histogram
   private readonly lag: Gauge
+  private readonly watermark: Gauge
 
   constructor(metrics: Metrics, topology: string, task: string) {
     const labels = { topology, task }
@@ -26,6 +27,11 @@ export class TaskMeters {
     )
     this.commits = metrics.counter('streams_commits_total', 'Commits.', labels)
     this.commitDuration = metrics.histogram('streams_commit_duration_ms', 'How long commits took.', labels)
+    this.watermark = metrics.gauge(
+      'streams_watermark_ms',
+      'Up to when records are expected to be complete, epoch milliseconds.',
+      labels,
+    )
     this.lag = metrics.gauge('streams_input_lag_records', 'Records known to wait in the input.', labels)
   }
 
@@ -43,5 +49,6 @@ export class TaskMeters {
     this.commits.add(1)
     this.commitDuration.observe(facts.checkpoint.duration_ms)
     this.lag.set(facts.lag)
+    if (facts.checkpoint.watermark !== null) this.watermark.set(facts.checkpoint.watermark)
   }
 }

@@ -32,6 +32,7 @@ import type { StandbyState } from './standby-driver.ts'
 import type { DriverState } from './task-driver.ts'
 import { type TaskEnvironment, type TaskObserver, taskIdOf } from './task-environment.ts'
 import { TaskManager } from './task-manager.ts'
+import { timedTopics } from './timed-inputs.ts'
 
 export interface RuntimePorts {
   readonly log: Log
@@ -93,6 +94,7 @@ export async function prepareTopology(
     codecs,
     checkpoints: new CheckpointView(ports, checkpoints.name, codecs.of(checkpoints).value),
     partitionCounts,
+    timedTopics: timedTopics(topology),
     globalRows: (spec) => globalTables.rows(spec),
     observer,
   }
@@ -219,6 +221,16 @@ export class TopologyRunner {
   /** Lets tasks with nothing more at hand commit at once. */
   awaitCommits(): void {
     this.tasks?.awaitCommits()
+  }
+
+  /** Nothing comes any more: what waits for time to pass is due. */
+  endInput(): void {
+    this.tasks?.endInput()
+  }
+
+  /** Whether the tasks here have done all that, and committed it. */
+  get hasEnded(): boolean {
+    return this.tasks?.hasEnded ?? false
   }
 
   /** Commits, leaves the group and lets everything go. */

@@ -34,6 +34,7 @@ import { prepareTopology } from '../runtime/topology-runner.ts'
 import type { DeadLetter } from '../schemas/generated/records.ts'
 import type { Codec } from '../serde/serde.ts'
 import type { Topic } from '../serde/topic.ts'
+import { watermarkIn, withoutTime } from '../time/watermark-record.ts'
 import type { KeyValueStore, StoreSpec } from '../topology/store-spec.ts'
 import type { Topology } from '../topology/topology.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -171,11 +172,29 @@ export class TopologyTestDriver {
       for (const task of this.tasks) {
         while (await task.advance()) worked = true
         if (task.decideCommit(true).kind === 'commit') {
-          await task.commit()
+          await task.commit(true)
           worked = true
         }
       }
     }
+  }
+
+  /** Nothing comes any more: all that waits for time to pass is due, such as windows to close. */
+  async endInput(): Promise<void> {
+    for (const task of this.tasks) task.endInput()
+    await this.run()
+  }
+
+  /** The watermark of the task that reads a topic's partition; -Infinity while nothing is known. */
+  watermarkMs(topicName: string, partition = 0): number {
+    const reader = this.topology.subTopologies.find(({ sources }) =>
+      sources.some(({ topic }) => topic.name === topicName),
+    )
+    const task = this.tasks.find(({ id }) => id === `${reader?.name}_${partition}`)
+    if (task === undefined) {
+      throw new StreamsError('TOPOLOGY_INVALID', `no task reads partition ${partition} of ${topicName}`)
+    }
+    return task.watermarkMs
   }
 
   /** The records of a topic since the last `read` of it, partition by partition. */
@@ -189,13 +208,15 @@ export class TopologyTestDriver {
     }))
     const reached = await followToEnd(this.environment, from, (batch) => {
       for (let index = 0; index < batch.length; index++) {
+        // Of repartition topics: it is told by `watermarkMs`.
+        if (watermarkIn(batch, index) !== undefined) continue
         records.push({
           key: decoded<K>(keyAt(batch, index), keyCodec),
           value: decoded<V>(valueAt(batch, index), valueCodec),
           timestampMs: batch.timestampsMs[index]!,
           partition: batch.partition,
           offset: batch.offsets[index]!,
-          headers: headersAt(batch, index),
+          headers: withoutTime(headersAt(batch, index)),
         })
       }
     })

@@ -3,15 +3,15 @@
  *
  * Invariants:
  * 1. The watermark is the minimum over the inputs that are not idle, and never goes back.
- * 2. An operator is woken only when the watermark has reached the time that it asked for; operators in front are woken before those
- *    behind them, and all of them before the next record is processed.
- * 3. What is woken does a bounded amount of work a call and says when it wants to be woken next, a time that has passed for
+ * 2. A record is late by the watermark of its own input. Only after an input was idle can the task's be ahead of that: what it
+ *    has closed stays closed.
+ * 3. An operator is woken only when the watermark has reached the time that it asked for, or nothing comes any more; operators
+ *    in front are woken before those behind them, and all of them before the next record is processed.
+ * 4. What is woken does a bounded amount of work a call and says when it wants to be woken next, a time that has passed for
  *    "at once": the task may commit and yield in between.
  */
-import type { Alarm, EventTime } from '../topology/task-context.ts'
+import type { Alarm, EventTime, Wake } from '../topology/task-context.ts'
 import { type InputTime, noTime } from './input-time.ts'
-
-export type Wake = (watermarkMs: number, maxRows: number) => number
 
 interface Sleeper extends Alarm {
   readonly nodeId: number
@@ -19,11 +19,15 @@ interface Sleeper extends Alarm {
   dueMs: number
 }
 
+const never = Number.POSITIVE_INFINITY
+
 export class TaskTime implements EventTime {
   watermarkMs: number
   recordWatermarkMs = noTime
+  /** Nothing comes any more: all that sleeps is due. */
+  isEnding = false
   /** The earliest time that somebody wants to be woken at. */
-  dueMs = Number.POSITIVE_INFINITY
+  private dueMs = never
   private inputs: readonly InputTime[] = []
   private readonly sleepers: Sleeper[] = []
 
@@ -42,35 +46,41 @@ export class TaskTime implements EventTime {
     return this.inputs.every(({ isIdle }) => isIdle)
   }
 
-  /** A record is about to be processed. */
-  observe(input: InputTime, timestampMs: number, carriedMs: number | undefined): void {
-    this.recordWatermarkMs = input.observe(timestampMs, carriedMs)
-    if (this.inputs.length > 1) this.refresh()
-    else if (input.watermarkMs > this.watermarkMs) this.watermarkMs = input.watermarkMs
+  /** Whether nothing comes any more, and all that waited for time was woken. */
+  get hasEnded(): boolean {
+    return this.isEnding && this.dueMs === never
   }
 
-  /** Between records, when what was held back is passed on: it belongs to the time that it became due. */
+  /** A record is about to be processed. */
+  observe(input: InputTime, timestampMs: number, carriedMs: number | undefined): void {
+    this.isEnding = false
+    const lateByMs = input.observe(timestampMs, carriedMs)
+    if (this.inputs.length > 1) this.refresh()
+    else if (input.watermarkMs > this.watermarkMs) this.watermarkMs = input.watermarkMs
+    this.recordWatermarkMs = lateByMs > this.watermarkMs ? lateByMs : this.watermarkMs
+  }
+
   happenedAt(timeMs: number): void {
     this.recordWatermarkMs = timeMs
   }
 
   /** The inputs may have moved. */
   refresh(): void {
-    let earliest = Number.POSITIVE_INFINITY
-    let active = false
-    for (const { isIdle, watermarkMs } of this.inputs) {
-      if (isIdle) continue
-      active = true
-      if (watermarkMs < earliest) earliest = watermarkMs
+    let earliest = never
+    let isEnding = this.inputs.length > 0
+    for (const input of this.inputs) {
+      if (!input.hasEnded) isEnding = false
+      if (!input.isIdle && input.watermarkMs < earliest) earliest = input.watermarkMs
     }
-    if (active && earliest > this.watermarkMs) this.watermarkMs = earliest
+    this.isEnding = isEnding
+    if (earliest !== never && earliest > this.watermarkMs) this.watermarkMs = earliest
   }
 
   alarm(nodeId: number, wake: Wake): Alarm {
     const sleeper: Sleeper = {
       nodeId,
       wake,
-      dueMs: Number.POSITIVE_INFINITY,
+      dueMs: never,
       at: (timeMs) => {
         if (timeMs < sleeper.dueMs) sleeper.dueMs = timeMs
         if (timeMs < this.dueMs) this.dueMs = timeMs
@@ -82,22 +92,18 @@ export class TaskTime implements EventTime {
   }
 
   get isDue(): boolean {
-    return this.dueMs <= this.watermarkMs
+    return this.dueMs <= this.watermarkMs || (this.isEnding && this.dueMs < never)
   }
 
   /** Wakes the first that is due. */
   wakeNext(maxRows: number): void {
-    const { watermarkMs } = this
-    const due = this.sleepers.find(({ dueMs }) => dueMs <= watermarkMs)
+    const reachedMs = this.isEnding ? never : this.watermarkMs
+    const due = this.sleepers.find(({ dueMs }) => dueMs <= reachedMs && dueMs < never)
     if (due !== undefined) {
-      due.dueMs = Number.POSITIVE_INFINITY
-      this.recordWatermarkMs = watermarkMs
-      const nextMs = due.wake(watermarkMs, maxRows)
+      due.dueMs = never
+      const nextMs = due.wake(reachedMs, maxRows)
       if (nextMs < due.dueMs) due.dueMs = nextMs
     }
-    this.dueMs = this.sleepers.reduce(
-      (earliest, { dueMs }) => Math.min(earliest, dueMs),
-      Number.POSITIVE_INFINITY,
-    )
+    this.dueMs = this.sleepers.reduce((earliest, { dueMs }) => Math.min(earliest, dueMs), never)
   }
 }

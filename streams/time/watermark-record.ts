@@ -15,25 +15,36 @@ export interface UpstreamWatermark {
   readonly watermarkMs: number
   /** It has nothing to read: others tell the time. */
   readonly isIdle: boolean
+  /** Nothing comes of it any more. */
+  readonly hasEnded: boolean
 }
+
+const idleFlag = 1
+const endedFlag = 2
 
 const watermarkKey = 'orderstreams.watermark'
 const carriedKey = 'orderstreams.behind'
 
-export function watermarkHeaders({ task, watermarkMs, isIdle }: UpstreamWatermark): Headers {
+export function watermarkHeaders({ task, watermarkMs, isIdle, hasEnded }: UpstreamWatermark): Headers {
   const value = Buffer.alloc(9 + Buffer.byteLength(task))
   value.writeDoubleBE(watermarkMs, 0)
-  value.writeUInt8(isIdle ? 1 : 0, 8)
+  value.writeUInt8((isIdle ? idleFlag : 0) | (hasEnded ? endedFlag : 0), 8)
   value.write(task, 9)
   return [{ key: watermarkKey, value }]
 }
 
 /** The watermark that a record is, undefined for a user's record. */
 export function watermarkIn(batch: RecordBatch, index: number): UpstreamWatermark | undefined {
-  const value = valueOf(batch, index, watermarkKey)
+  const value = headerOf(batch, index, watermarkKey)
   if (value === undefined || value.length < 9) return undefined
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.length)
-  return { watermarkMs: bytes.readDoubleBE(0), isIdle: bytes[8] === 1, task: bytes.toString('utf8', 9) }
+  const flags = bytes.readUInt8(8)
+  return {
+    watermarkMs: bytes.readDoubleBE(0),
+    isIdle: (flags & idleFlag) !== 0,
+    hasEnded: (flags & endedFlag) !== 0,
+    task: bytes.toString('utf8', 9),
+  }
 }
 
 export function carriedHeaders(watermarkMs: number): Headers {
@@ -44,7 +55,7 @@ export function carriedHeaders(watermarkMs: number): Headers {
 
 /** The watermark that a record brought along. */
 export function carriedIn(batch: RecordBatch, index: number): number | undefined {
-  const value = valueOf(batch, index, carriedKey)
+  const value = headerOf(batch, index, carriedKey)
   if (value === undefined || value.length !== 8) return undefined
   return Buffer.from(value.buffer, value.byteOffset, 8).readDoubleBE(0)
 }
@@ -56,7 +67,7 @@ export function withoutTime(headers: Headers): Headers {
     : headers
 }
 
-function valueOf(batch: RecordBatch, index: number, key: string): Uint8Array | undefined {
+function headerOf(batch: RecordBatch, index: number, key: string): Uint8Array | undefined {
   const headers = batch.headers?.[index]
   if (headers === undefined) return undefined
   return headers.find((header) => header.key === key)?.value ?? undefined

@@ -13,7 +13,13 @@ import type { StoreSpec } from './store-spec.ts'
 
 export type NodeRole =
   | { readonly kind: 'source'; readonly topic: AnyTopic; readonly repartition: boolean }
-  | { readonly kind: 'operator'; readonly operator: string; readonly coPartitioned?: true }
+  | {
+      readonly kind: 'operator'
+      readonly operator: string
+      readonly coPartitioned?: true
+      /** It needs to know the time: watermarks come with what is repartitioned in front of it. */
+      readonly usesTime?: true
+    }
   | { readonly kind: 'sink'; readonly topic: AnyTopic; readonly repartition: boolean }
   | { readonly kind: 'external-sink'; readonly sink: string }
 

@@ -27,14 +27,27 @@ export type Partitioner<K> = (key: K, partitionCount: number) => number
 export interface EventTime {
   /**
    * No record older than this is expected: the minimum over the task's inputs. Windows close by it. -Infinity while nothing
-   * is known; +Infinity when nothing comes any more.
+   * is known.
    */
   readonly watermarkMs: number
-  /** The same for the input that the current record came by: by this it is late or not, whatever the other inputs did. */
+  /**
+   * The same for the input that the current record came by: by this it is late or not, whatever the other inputs did. What
+   * was passed on by an operator that was woken or that held something back has the time that this one says.
+   */
   readonly recordWatermarkMs: number
-  /** Says when what is passed on next became due, for what is not the work of the current record. */
-  happenedAt(timeMs: number): void
+  /**
+   * Says by what watermark that is late or not which is passed on next and is not the work of the current record. For what
+   * became due at a time: that time less a millisecond. For what was judged before: -Infinity.
+   */
+  happenedAt(watermarkMs: number): void
 }
+
+/**
+ * Handles what is due by the watermark, up to a number of rows, and answers when it wants to be woken next: a time that has
+ * passed means at once again, Infinity not before `at` asks for it. At the end of input the watermark is Infinity: what is
+ * held is then due at once, and must come to an end.
+ */
+export type Wake = (watermarkMs: number, maxRows: number) => number
 
 /** A wake-up by event time. */
 export interface Alarm {
@@ -50,11 +63,8 @@ export interface TaskContext {
   readonly emission: 'every-update' | 'per-commit'
   readonly record: RecordContext
   readonly time: EventTime
-  /**
-   * @param wake handles what is due by the watermark, up to a number of rows, and answers when it wants to be woken next: a
-   *   time that has passed means at once again
-   */
-  alarm(node: GraphNode, wake: (watermarkMs: number, maxRows: number) => number): Alarm
+  /** Between records; the node must have been added with `usesTime`. */
+  alarm(node: GraphNode, wake: Wake): Alarm
   /** Names the operator that is about to call user code: a dead letter says where it came from. */
   enter(node: GraphNode): void
   store<K, V>(spec: StoreSpec<K, V>): TableStore<K, V>

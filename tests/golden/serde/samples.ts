@@ -134,6 +134,17 @@ const checkpoint: Checkpoint = {
   duration_ms: 12.5,
   instance: 'instance-1',
   committed_time: 1_483_271_607_000,
+  stream_time: 1_483_271_606_500,
+  input_watermarks: [
+    {
+      topic: 'order-parsed',
+      watermark: 1_483_271_606_000,
+      upstream: [
+        { task: 'order-raw_0', watermark: 1_483_271_606_000, idle: false, ended: true },
+        { task: 'order-raw_1', watermark: null, idle: true, ended: false },
+      ],
+    },
+  ],
 }
 
 export const samples: Readonly<Record<string, Sample>> = {

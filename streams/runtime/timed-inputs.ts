@@ -1,0 +1,58 @@
+/** Which time each input of a task goes by, as of its last checkpoint. */
+import type { Checkpoint } from '../schemas/generated/records.ts'
+import { noTime, SourceTime, UpstreamTime } from '../time/input-time.ts'
+import { defaultTiming } from '../topology/source.ts'
+import { repartitions, type SubTopology, type Topology } from '../topology/topology.ts'
+import { taskCount } from './internal-topics.ts'
+import { type TaskEnvironment, taskIdOf } from './task-environment.ts'
+import type { TimedInput } from './task-inputs.ts'
+
+/** Topics between sub-topologies that need to be told the time of what is written there. */
+export function timedTopics({ subTopologies }: Topology): ReadonlySet<string> {
+  const written = new Set(subTopologies.flatMap(repartitions))
+  const read = subTopologies
+    .filter(({ usesTime }) => usesTime)
+    .flatMap(({ sources }) => sources.map(({ topic }) => topic.name))
+  return new Set(read.filter((name) => written.has(name)))
+}
+
+/** The time of each input of a task, by its topic. */
+export function timedInputs({
+  environment,
+  subTopology,
+  checkpoint,
+}: {
+  readonly environment: TaskEnvironment
+  readonly subTopology: SubTopology
+  readonly checkpoint: Checkpoint | undefined
+}): (topic: string) => TimedInput {
+  return (topic) => {
+    const { topology, timedTopics: timed } = environment
+    const isRepartition = topology.repartitionTopics.some(({ name }) => name === topic)
+    const known = checkpoint?.input_watermarks.find((input) => input.topic === topic)
+    const watermarkMs = known?.watermark ?? noTime
+    if (timed.has(topic)) {
+      const heard = known?.upstream.map(({ task, watermark, idle, ended }) => ({
+        task,
+        watermarkMs: watermark ?? noTime,
+        isIdle: idle,
+        hasEnded: ended,
+      }))
+      return { time: new UpstreamTime(writersOf(environment, topic), heard, watermarkMs), isRepartition }
+    }
+    // Where nobody needs to know the time, nobody tells it: then that of the records does.
+    const timing = subTopology.sources.find((source) => source.topic.name === topic)?.timing ?? defaultTiming
+    return { time: new SourceTime(timing, watermarkMs), isRepartition }
+  }
+}
+
+/** The tasks that write to a repartition topic. */
+function writersOf({ topology, partitionCounts }: TaskEnvironment, topic: string): ReadonlySet<string> {
+  return new Set(
+    topology.subTopologies
+      .filter((part) => repartitions(part).includes(topic))
+      .flatMap((part) =>
+        Array.from({ length: taskCount(part, partitionCounts) }, (_, partition) => taskIdOf(part, partition)),
+      ),
+  )
+}
