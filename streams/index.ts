@@ -19,8 +19,10 @@ export {
   type ProcessorStores,
   type StoreSpecs,
 } from './dsl/process.ts'
-export { defineTopology, StreamBuilder } from './dsl/stream-builder.ts'
+export { defineTopology, StreamBuilder, type StreamOptions } from './dsl/stream-builder.ts'
 export type { StreamJoinOptions } from './dsl/stream-joins.ts'
+export type { WindowEmission } from './dsl/windowed-aggregate.ts'
+export { WindowedStream, type WindowedTableOptions } from './dsl/windowed-stream.ts'
 export {
   assertNever,
   type ErrorCode,
@@ -96,8 +98,17 @@ export {
 export { serdes } from './serde/serdes.ts'
 export { type Topic, topic } from './serde/topic.ts'
 export { type StoredRow, StoredRows, type StoredRowsOptions } from './state/stored-rows.ts'
+export { windowedSerde } from './state/windowed-serde.ts'
+export { days, hopping, hours, minutes, seconds, TimeWindows, tumbling } from './time/windows.ts'
 export { type DescribeFormat, describeTopology } from './topology/describe.ts'
-export type { TimestampExtractor } from './topology/source.ts'
-export { type KeyValueStore, keyValueStore, type StoreSpec, type Timestamped } from './topology/store-spec.ts'
+export type { IdlePolicy, SourceTiming, TimestampExtractor } from './topology/source.ts'
+export {
+  type KeyValueStore,
+  keyValueStore,
+  type StoreSpec,
+  type Timestamped,
+  type Windowed,
+  type WindowSpec,
+} from './topology/store-spec.ts'
 export type { Partitioner, Receiver, RecordContext } from './topology/task-context.ts'
 export { internalTopics, type SubTopology, type Topology } from './topology/topology.ts'

@@ -123,6 +123,16 @@ export class BuildContext {
     })
   }
 
+  /** Leaves records without a value out, and counts them. */
+  withoutNullValues<K, V>(parent: StreamPlace<K, V>, name: string): StreamNode<K, NonNullable<V>> {
+    return this.operator<K, V, K, NonNullable<V>>(parent, { name, operator: 'values' }, (next, task, own) => {
+      return (key, value, timestampMs) => {
+        if (value === null || value === undefined) task.dropped(own, 'null-value')
+        else next(key, value, timestampMs)
+      }
+    })
+  }
+
   sink<K, V>(
     parent: StreamPlace<K, V>,
     topic: Topic<K, V>,

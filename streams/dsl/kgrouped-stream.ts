@@ -1,5 +1,6 @@
 /** A stream with its records grouped by key, on its way to becoming a table. */
 import type { Serde } from '../serde/serde.ts'
+import type { TimeWindows } from '../time/windows.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
 import {
   aggregateInput,
@@ -14,6 +15,7 @@ import { type Aggregator, counting } from './aggregators.ts'
 import type { BuildContext } from './build-context.ts'
 import { CogroupedStream } from './cogrouped-stream.ts'
 import type { KTable } from './ktable.ts'
+import { WindowedStream } from './windowed-stream.ts'
 
 /**
  * Records with a null value take part in no aggregate; they are dropped and counted. A result carries the time of the
@@ -92,6 +94,19 @@ export class KGroupedStream<out K, out V> {
    */
   cogroup<A>(add: (aggregate: A, value: NonNullable<V>, key: K) => A): CogroupedStream<K, A> {
     return new CogroupedStream<K, A>(this.build, []).cogroup(this, add)
+  }
+
+  /**
+   * Windows of time, each with an aggregate of its own for every key.
+   *
+   * @example
+   * const perMinute = orders
+   *   .groupByKey()
+   *   .windowedBy(tumbling(minutes(1)))
+   *   .count({ store: 'orders-per-minute' })
+   */
+  windowedBy(windows: TimeWindows): WindowedStream<K, V> {
+    return new WindowedStream(this.build, this.grouping, { windows, emit: 'on-change', late: [] })
   }
 
   private fold<A>(

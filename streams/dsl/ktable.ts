@@ -60,7 +60,20 @@ export class KTable<out K, out V> {
   }
 
   /** The changes as a stream; null is a deleted row. */
-  toStream(): KStream<K, V | null> {
+  toStream(): KStream<K, V | null>
+  /**
+   * The same under another key.
+   *
+   * @example perMinute.toStream(({ key, startMs }) => `${key}@${startMs}`).to(counts)
+   */
+  toStream<K2>(keyOf: (key: K, value: V | null) => K2): KStream<K2, V | null>
+  toStream<K2>(keyOf?: (key: K, value: V | null) => K2): KStream<K, V | null> | KStream<K2, V | null> {
+    return keyOf === undefined
+      ? this.changes()
+      : this.changes().selectKey<K2>((value, key) => keyOf(key, value))
+  }
+
+  private changes(): KStream<K, V | null> {
     const node = this.build.graph.add({
       name: this.build.graph.nameFor('to-stream'),
       role: { kind: 'operator', operator: 'toStream' },

@@ -24,10 +24,15 @@ export function tableOfStore<K, V>(
   parents: readonly GraphNode[],
   store: StoreSpec<K, V>,
   operator: string,
-): { readonly table: KTable<K, V>; readonly outlet: (task: TaskContext) => TableOutlet<K, V> } {
+  { usesTime = false }: { readonly usesTime?: boolean } = {},
+): {
+  readonly node: GraphNode
+  readonly table: KTable<K, V>
+  readonly outlet: (task: TaskContext) => TableOutlet<K, V>
+} {
   const node = build.graph.add({
     name: `${operator}-${store.name}`,
-    role: { kind: 'operator', operator, ...meeting(parents) },
+    role: { kind: 'operator', operator, ...meeting(parents), ...(usesTime ? { usesTime: true } : {}) },
     parents,
     stores: [store],
   })
@@ -38,6 +43,7 @@ export function tableOfStore<K, V>(
   )
   let oldValuesMatter = false
   return {
+    node,
     table: build.table(table, {
       keySerde: store.key,
       valueSerde: store.value,

@@ -155,6 +155,7 @@ function encodeChanges({ compiled, database, topologyName }: CommitTarget): Enco
         compiled.partition,
       )
       store.encode(changelog, batch)
+      if (changelog.length === 0) continue
       changelogs.push(changelog.build())
       changelogStores.push(store.name)
     }

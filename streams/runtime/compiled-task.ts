@@ -6,13 +6,19 @@ import { StreamsError } from '../errors.ts'
 import type { Sink } from '../ports/sink.ts'
 import { ByteWriter } from '../records/byte-writer.ts'
 import type { Topic } from '../serde/topic.ts'
-import { type CommittableStore, type FlushFailure, RowStore } from '../state/table-store.ts'
+import {
+  type CommittableStore,
+  type FlushFailure,
+  RowStore,
+  type TableStoreOptions,
+} from '../state/table-store.ts'
 import type { TaskDatabase } from '../state/task-database.ts'
+import { WindowStore } from '../state/window-store.ts'
 import { noTime } from '../time/input-time.ts'
 import { TaskTime } from '../time/task-time.ts'
 import type { GraphNode } from '../topology/graph.ts'
 import type { Source, SourceProcessor } from '../topology/source.ts'
-import type { StoreSpec, TableStore, Timestamped } from '../topology/store-spec.ts'
+import type { StoreSpec, TableStore, Timestamped, Windowed, WindowTable } from '../topology/store-spec.ts'
 import type { Alarm, DropReason, Partitioner, Receiver, TaskContext, Wake } from '../topology/task-context.ts'
 import type { SubTopology } from '../topology/topology.ts'
 import type { OpenCodecs } from './codecs.ts'
@@ -31,6 +37,8 @@ export interface CompileEnvironment {
   readonly onFlushFailure: (failure: FlushFailure, error: unknown) => void
   readonly onDropped: (node: GraphNode, reason: DropReason) => void
 }
+
+type OpenStore = CommittableStore & TableStore<unknown, unknown>
 
 /** The time as of the last commit. */
 export interface KnownTime {
@@ -51,7 +59,7 @@ export class CompiledTask implements TaskContext {
   readonly processors = new Map<string, SourceProcessor>()
   readonly readAheadStores = new Map<SourceProcessor, CommittableStore[]>()
   private readonly environment: CompileEnvironment
-  private readonly openStores = new Map<string, RowStore<unknown, unknown>>()
+  private readonly openStores = new Map<string, OpenStore>()
   private readonly flushes: { readonly nodeId: number; readonly flush: () => boolean }[] = []
   private compilingReadAhead: CommittableStore[] = []
   private current: GraphNode | undefined
@@ -120,11 +128,18 @@ export class CompiledTask implements TaskContext {
   }
 
   store<K, V>(spec: StoreSpec<K, V>): TableStore<K, V> {
-    return this.opened(spec)
+    // Opened from this very spec: names are unique within a topology.
+    return this.openStore(spec) as TableStore<K, V>
+  }
+
+  windowStore<K, V>(spec: StoreSpec<Windowed<K>, V>): WindowTable<K, V> {
+    const store = this.openStores.get(spec.name)
+    if (store instanceof WindowStore) return store
+    throw new StreamsError('INVARIANT_VIOLATED', `store ${spec.name} is not one of windows`)
   }
 
   readsAhead<K, V>(spec: StoreSpec<K, V>): void {
-    const store: CommittableStore = this.opened(spec)
+    const store = this.openStore(spec)
     if (!this.compilingReadAhead.includes(store)) this.compilingReadAhead.push(store)
   }
 
@@ -178,7 +193,7 @@ export class CompiledTask implements TaskContext {
     )
     for (const spec of subTopology.stores) {
       const { key, value } = this.environment.codecs.ofStore(spec)
-      const store = new RowStore({
+      const store = this.newStore(spec, {
         spec,
         keyCodec: key,
         valueCodec: value,
@@ -194,10 +209,16 @@ export class CompiledTask implements TaskContext {
     }
   }
 
-  private opened<K, V>(spec: StoreSpec<K, V>): RowStore<K, V> {
-    const store = this.openStores.get(spec.name)
-    if (store === undefined) throw new StreamsError('INVARIANT_VIOLATED', `store ${spec.name} is not open`)
-    // Opened from this very spec: names are unique within a topology.
-    return store as RowStore<K, V>
+  private newStore({ windows }: StoreSpec, options: TableStoreOptions<unknown, unknown>): OpenStore {
+    if (windows === undefined) return new RowStore(options)
+    // A spec with windows has keys in windows: see `StoreSpec`.
+    const windowed = options as TableStoreOptions<Windowed<unknown>, unknown>
+    return new WindowStore({ ...windowed, windows, eventTime: this.time })
+  }
+
+  private openStore({ name }: Pick<StoreSpec, 'name'>): OpenStore {
+    const store = this.openStores.get(name)
+    if (store === undefined) throw new StreamsError('INVARIANT_VIOLATED', `store ${name} is not open`)
+    return store
   }
 }

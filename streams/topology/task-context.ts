@@ -3,7 +3,7 @@ import type { Sink } from '../ports/sink.ts'
 import type { Headers } from '../records/record-batch.ts'
 import type { Topic } from '../serde/topic.ts'
 import type { GraphNode } from './graph.ts'
-import type { StoreSpec, TableStore, Timestamped } from './store-spec.ts'
+import type { StoreSpec, TableStore, Timestamped, Windowed, WindowTable } from './store-spec.ts'
 
 /** Takes a record. Operators are compiled to these: plain synchronous functions that call the next one. */
 export type Receiver<K, V> = (key: K, value: V, timestampMs: number) => void
@@ -68,6 +68,7 @@ export interface TaskContext {
   /** Names the operator that is about to call user code: a dead letter says where it came from. */
   enter(node: GraphNode): void
   store<K, V>(spec: StoreSpec<K, V>): TableStore<K, V>
+  windowStore<K, V>(spec: StoreSpec<Windowed<K>, V>): WindowTable<K, V>
   /** The records of the source reach this store under their own key: it can be read ahead, a batch at a time. */
   readsAhead<K, V>(spec: StoreSpec<K, V>): void
   globalTable<K, V>(spec: StoreSpec<K, V>): (key: K) => Timestamped<V> | undefined
