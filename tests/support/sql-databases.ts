@@ -36,7 +36,9 @@ export const sqliteServer: TestServer = {
 }
 
 export const mysqlServer: TestServer = {
-  title: hasMysql ? 'MySQL' : 'MySQL (skipped: TEST_MYSQL_URL=mysql://user:password@host:port/database runs it)',
+  title: hasMysql
+    ? 'MySQL'
+    : 'MySQL (skipped: TEST_MYSQL_URL=mysql://user:password@host:port/database runs it)',
   skipped: !hasMysql,
   create: async (options) => {
     const admin = await openDatabase(mysqlUrl ?? '', { poolSize: 1 })

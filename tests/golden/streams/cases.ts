@@ -1,5 +1,5 @@
 /** The golden cases: what Apache Kafka Streams answered to small inputs. README.md says what the fields mean. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nullable, serdes, type Topic, topic } from '../../../streams/index.ts'
 
@@ -26,18 +26,27 @@ export interface GoldenDrop {
   readonly reason: string
 }
 
+export interface GoldenWindow {
+  readonly startMs: number
+  readonly endMs: number
+}
+
 export interface GoldenCase<P> {
   readonly name: string
   readonly operator: string
   readonly parameters: P
   readonly input: readonly GoldenInput[]
-  readonly output: readonly (GoldenOutput & { readonly window: null })[]
+  readonly traits: readonly string[]
+  readonly output: readonly (GoldenOutput & { readonly window: GoldenWindow | null })[]
   readonly drops: readonly GoldenDrop[]
 }
 
-const lines = readFileSync(join(import.meta.dirname, 'cases.ndjson'), 'utf8')
-  .trimEnd()
-  .split('\n')
+const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.ndjson'))
+const lines = files.flatMap((name) =>
+  readFileSync(join(import.meta.dirname, name), 'utf8')
+    .trimEnd()
+    .split('\n'),
+)
 const allCases: readonly GoldenCase<unknown>[] = lines.map((line) => JSON.parse(line))
 
 /** The cases of an operator; the caller names the parameters that the README lists for it. */

@@ -49,6 +49,7 @@ describe('golden cases', () => {
   it('should all be of operators that are tested here', () => {
     expect([...operatorsWithCases].sort()).toEqual([
       'cogroup',
+      'hopping-aggregate',
       'merge',
       'stream-aggregate',
       'stream-global-table-join',
@@ -60,6 +61,8 @@ describe('golden cases', () => {
       'table-reduce',
       'table-table-join',
       'to-table',
+      'tumbling-aggregate',
+      'windowed-reduce',
     ])
   })
 })
