@@ -194,7 +194,7 @@ function describe(
   startedMs: number,
 ): Checkpoint {
   const nowMs = target.now()
-  const { record, time } = target.compiled
+  const { record, time, timerCount, keptTimes } = target.compiled
   return {
     task: target.taskId,
     commit_number: request.commitNumber,
@@ -205,7 +205,7 @@ function describe(
       offset,
     })),
     watermark: finiteOrNull(time.watermarkMs),
-    timer_count: 0,
+    timer_count: timerCount,
     bytes: encoded.bytes,
     keys: encoded.keys,
     duration_ms: nowMs - startedMs,
@@ -213,6 +213,9 @@ function describe(
     committed_time: nowMs,
     stream_time: record.streamTimeMs > 0 ? record.streamTimeMs : null,
     input_watermarks: request.inputWatermarks,
+    kept_times: [...keptTimes].flatMap(([name, { timeMs }]) =>
+      timeMs === undefined ? [] : [{ name, time: timeMs }],
+    ),
   }
 }
 

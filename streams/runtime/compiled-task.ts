@@ -19,7 +19,16 @@ import { TaskTime } from '../time/task-time.ts'
 import type { GraphNode } from '../topology/graph.ts'
 import type { Source, SourceProcessor } from '../topology/source.ts'
 import type { StoreSpec, TableStore, Timestamped, Windowed, WindowTable } from '../topology/store-spec.ts'
-import type { Alarm, DropReason, Partitioner, Receiver, TaskContext, Wake } from '../topology/task-context.ts'
+import type {
+  Alarm,
+  DropReason,
+  KeptTime,
+  Partitioner,
+  Receiver,
+  TaskContext,
+  Wake,
+  WallClock,
+} from '../topology/task-context.ts'
 import type { SubTopology } from '../topology/topology.ts'
 import type { OpenCodecs } from './codecs.ts'
 import { CurrentRecord } from './current-record.ts'
@@ -45,6 +54,11 @@ export interface KnownTime {
   /** The highest timestamp seen. */
   readonly streamTimeMs: number
   readonly watermarkMs: number
+  /** What the wall clock says now. */
+  readonly nowMs: number
+  readonly timerCount: number
+  /** By name. */
+  readonly keptTimesMs: ReadonlyMap<string, number>
 }
 
 export class CompiledTask implements TaskContext {
@@ -58,6 +72,11 @@ export class CompiledTask implements TaskContext {
   /** By topic. */
   readonly processors = new Map<string, SourceProcessor>()
   readonly readAheadStores = new Map<SourceProcessor, CommittableStore[]>()
+  /** Timers that are pending. */
+  timerCount: number
+  /** By name. */
+  readonly keptTimes = new Map<string, KeptTime>()
+  private readonly keptTimesMs: ReadonlyMap<string, number>
   private readonly environment: CompileEnvironment
   private readonly openStores = new Map<string, OpenStore>()
   private readonly flushes: { readonly nodeId: number; readonly flush: () => boolean }[] = []
@@ -71,13 +90,15 @@ export class CompiledTask implements TaskContext {
     partition: number,
     environment: CompileEnvironment,
     database: TaskDatabase | undefined,
-    { streamTimeMs, watermarkMs }: KnownTime,
+    { streamTimeMs, watermarkMs, nowMs, timerCount, keptTimesMs }: KnownTime,
   ) {
     this.partition = partition
     this.environment = environment
     this.emission = environment.settings.emission
     this.record = new CurrentRecord(streamTimeMs)
-    this.time = new TaskTime(watermarkMs)
+    this.time = new TaskTime(watermarkMs, nowMs)
+    this.timerCount = timerCount
+    this.keptTimesMs = keptTimesMs
     this.outputs = new OutputCollector({
       taskPartition: partition,
       recordMaxBytes: environment.settings.recordMaxBytes,
@@ -125,6 +146,27 @@ export class CompiledTask implements TaskContext {
       this.current = node
       return wake(watermarkMs, maxRows)
     })
+  }
+
+  get clock(): WallClock {
+    return this.time.clock
+  }
+
+  clockAlarm(node: GraphNode, wake: Wake): Alarm {
+    return this.time.clock.alarm(node.id, (nowMs, maxRows) => {
+      this.current = node
+      return wake(nowMs, maxRows)
+    })
+  }
+
+  keptTime(name: string): KeptTime {
+    const kept: KeptTime = { timeMs: this.keptTimesMs.get(name) }
+    this.keptTimes.set(name, kept)
+    return kept
+  }
+
+  timersChanged(by: number): void {
+    this.timerCount += by
   }
 
   store<K, V>(spec: StoreSpec<K, V>): TableStore<K, V> {

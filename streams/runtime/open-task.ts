@@ -124,5 +124,8 @@ function compile(
     // Earlier releases kept the stream time under the watermark's name.
     streamTimeMs: checkpoint?.stream_time ?? checkpoint?.watermark ?? 0,
     watermarkMs: checkpoint?.watermark ?? noTime,
+    nowMs: environment.clock.now(),
+    timerCount: checkpoint?.timer_count ?? 0,
+    keptTimesMs: new Map(checkpoint?.kept_times.map(({ name, time }) => [name, time])),
   })
 }

@@ -41,7 +41,7 @@ export class TaskDriver {
   private readonly onFailed: (error: unknown) => void
   private stopping = false
   private commitAwaited = false
-  private inputEnded = false
+  private inputEnded: { readonly clockToo: boolean } | undefined
   private task: Task | undefined
   private failures = 0
   private hasRun = false
@@ -110,9 +110,9 @@ export class TaskDriver {
   }
 
   /** Nothing comes any more: what waits for time to pass is due once all that is there was processed. */
-  endInput(): void {
-    this.inputEnded = true
-    this.task?.endInput()
+  endInput(clockToo: boolean): void {
+    this.inputEnded = { clockToo }
+    this.task?.endInput(clockToo)
     this.signal.notify()
   }
 
@@ -166,7 +166,7 @@ export class TaskDriver {
       this.task = task
       this.state = { kind: 'running' }
       this.hasRun = true
-      if (this.inputEnded) task.endInput()
+      if (this.inputEnded !== undefined) task.endInput(this.inputEnded.clockToo)
       await this.process(task)
     } finally {
       this.task = undefined
@@ -196,7 +196,8 @@ export class TaskDriver {
       } else if (worked) {
         await this.environment.clock.yieldTurn()
       } else {
-        await this.signal.wait(decision.kind === 'wait' ? decision.forMs : idleWaitMaxMs)
+        const waitMs = decision.kind === 'wait' ? decision.forMs : idleWaitMaxMs
+        await this.signal.wait(Math.max(1, Math.min(waitMs, task.clockDueInMs)))
       }
     }
   }

@@ -126,8 +126,8 @@ export class TaskManager {
   }
 
   /** Nothing comes any more: what waits for time to pass is due. */
-  endInput(): void {
-    for (const driver of this.drivers.values()) driver.endInput()
+  endInput(clockToo: boolean): void {
+    for (const driver of this.drivers.values()) driver.endInput(clockToo)
   }
 
   /** Whether the tasks here have done all that, and committed it. */

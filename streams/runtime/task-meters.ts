@@ -11,6 +11,7 @@ export class TaskMeters {
   private readonly commitDuration: Histogram
   private readonly lag: Gauge
   private readonly watermark: Gauge
+  private readonly timers: Gauge
 
   constructor(metrics: Metrics, topology: string, task: string) {
     const labels = { topology, task }
@@ -32,6 +33,7 @@ export class TaskMeters {
       'Up to when records are expected to be complete, epoch milliseconds.',
       labels,
     )
+    this.timers = metrics.gauge('streams_timers_pending', 'Timers that are set and not due yet.', labels)
     this.lag = metrics.gauge('streams_input_lag_records', 'Records known to wait in the input.', labels)
   }
 
@@ -49,6 +51,7 @@ export class TaskMeters {
     this.commits.add(1)
     this.commitDuration.observe(facts.checkpoint.duration_ms)
     this.lag.set(facts.lag)
+    this.timers.set(facts.checkpoint.timer_count)
     if (facts.checkpoint.watermark !== null) this.watermark.set(facts.checkpoint.watermark)
   }
 }

@@ -99,15 +99,21 @@ export class Task {
     if (this.readerFailure !== undefined) throw this.readerFailure
     const before = this.inputs.progress
     await this.inputs.fill(this.environment.settings.batchMaxRecords)
-    this.inputs.look(this.environment.clock.now())
+    const nowMs = this.environment.clock.now()
+    this.inputs.look(nowMs)
     this.compiled.time.refresh()
+    this.compiled.time.clock.look(nowMs)
     const { records, woken } = this.processSlice()
     if (records > 0) this.meters.recordsIn.add(records)
     return woken > 0 || this.inputs.progress !== before || this.inputs.awaitsSchema
   }
 
-  /** Nothing comes any more from outside: what waits for time to pass is due once all that is there was processed. */
-  endInput(): void {
+  /**
+   * Nothing comes any more from outside: what waits for time to pass is due once all that is there was processed.
+   * @param clockToo also what waits for the wall clock
+   */
+  endInput(clockToo = false): void {
+    this.compiled.time.clock.isCutShort = clockToo
     for (const time of this.inputs.times) time.end()
   }
 
@@ -119,6 +125,11 @@ export class Task {
   /** No record older than this is expected; -Infinity while nothing is known. */
   get watermarkMs(): number {
     return this.compiled.time.watermarkMs
+  }
+
+  /** How long until something is due by the wall clock; Infinity when nothing is. */
+  get clockDueInMs(): number {
+    return this.compiled.time.clock.dueMs - this.environment.clock.now()
   }
 
   /** Whether to commit now, or in how long. */

@@ -224,8 +224,8 @@ export class TopologyRunner {
   }
 
   /** Nothing comes any more: what waits for time to pass is due. */
-  endInput(): void {
-    this.tasks?.endInput()
+  endInput(clockToo: boolean): void {
+    this.tasks?.endInput(clockToo)
   }
 
   /** Whether the tasks here have done all that, and committed it. */

@@ -11,29 +11,23 @@
  *    "at once": the task may commit and yield in between.
  */
 import type { Alarm, EventTime, Wake } from '../topology/task-context.ts'
+import { Alarms, never } from './alarms.ts'
 import { type InputTime, noTime } from './input-time.ts'
-
-interface Sleeper extends Alarm {
-  readonly nodeId: number
-  readonly wake: Wake
-  dueMs: number
-}
-
-const never = Number.POSITIVE_INFINITY
+import { TaskClock } from './task-clock.ts'
 
 export class TaskTime implements EventTime {
   watermarkMs: number
   recordWatermarkMs = noTime
   /** Nothing comes any more: all that sleeps is due. */
   isEnding = false
-  /** The earliest time that somebody wants to be woken at. */
-  private dueMs = never
+  readonly clock: TaskClock
   private inputs: readonly InputTime[] = []
-  private readonly sleepers: Sleeper[] = []
+  private readonly alarms = new Alarms()
 
   /** @param watermarkMs as of the last commit */
-  constructor(watermarkMs = noTime) {
+  constructor(watermarkMs = noTime, nowMs = 0) {
     this.watermarkMs = watermarkMs
+    this.clock = new TaskClock(nowMs)
   }
 
   follow(inputs: readonly InputTime[]): void {
@@ -48,7 +42,7 @@ export class TaskTime implements EventTime {
 
   /** Whether nothing comes any more, and all that waited for time was woken. */
   get hasEnded(): boolean {
-    return this.isEnding && this.dueMs === never
+    return this.isEnding && this.alarms.dueMs === never && !this.clock.isDue(true)
   }
 
   /** A record is about to be processed. */
@@ -77,33 +71,21 @@ export class TaskTime implements EventTime {
   }
 
   alarm(nodeId: number, wake: Wake): Alarm {
-    const sleeper: Sleeper = {
-      nodeId,
-      wake,
-      dueMs: never,
-      at: (timeMs) => {
-        if (timeMs < sleeper.dueMs) sleeper.dueMs = timeMs
-        if (timeMs < this.dueMs) this.dueMs = timeMs
-      },
-    }
-    this.sleepers.push(sleeper)
-    this.sleepers.sort((a, b) => a.nodeId - b.nodeId)
-    return sleeper
+    return this.alarms.add(nodeId, wake)
   }
 
   get isDue(): boolean {
-    return this.dueMs <= this.watermarkMs || (this.isEnding && this.dueMs < never)
+    return this.alarms.isDue(this.reachedMs) || this.clock.isDue(this.isEnding)
   }
 
-  /** Wakes the first that is due. */
+  /** Wakes the first that is due, by event time before any by the wall clock. */
   wakeNext(maxRows: number): void {
-    const reachedMs = this.isEnding ? never : this.watermarkMs
-    const due = this.sleepers.find(({ dueMs }) => dueMs <= reachedMs && dueMs < never)
-    if (due !== undefined) {
-      due.dueMs = never
-      const nextMs = due.wake(reachedMs, maxRows)
-      if (nextMs < due.dueMs) due.dueMs = nextMs
-    }
-    this.dueMs = this.sleepers.reduce((earliest, { dueMs }) => Math.min(earliest, dueMs), never)
+    const { reachedMs } = this
+    if (this.alarms.isDue(reachedMs)) this.alarms.wakeNext(reachedMs, maxRows)
+    else this.clock.wakeNext(this.isEnding, maxRows)
+  }
+
+  private get reachedMs(): number {
+    return this.isEnding ? never : this.watermarkMs
   }
 }

@@ -55,6 +55,17 @@ export interface Alarm {
   at(timeMs: number): void
 }
 
+/** The wall clock as a task has it: read once a slice of records. */
+export interface WallClock {
+  readonly nowMs: number
+}
+
+/** A time that is committed with all else that the task does. */
+export interface KeptTime {
+  /** Undefined: it was never set. */
+  timeMs: number | undefined
+}
+
 export type DropReason = 'null-key' | 'null-value' | 'late'
 
 export interface TaskContext {
@@ -65,6 +76,13 @@ export interface TaskContext {
   readonly time: EventTime
   /** Between records; the node must have been added with `usesTime`. */
   alarm(node: GraphNode, wake: Wake): Alarm
+  readonly clock: WallClock
+  /** The same by the wall clock: `wake` is given its time. No watermark is needed for it. */
+  clockAlarm(node: GraphNode, wake: Wake): Alarm
+  /** A time that the task's checkpoint keeps, by a name that is unique within the topology. */
+  keptTime(name: string): KeptTime
+  /** So many timers more are pending, or less. */
+  timersChanged(by: number): void
   /** Names the operator that is about to call user code: a dead letter says where it came from. */
   enter(node: GraphNode): void
   store<K, V>(spec: StoreSpec<K, V>): TableStore<K, V>

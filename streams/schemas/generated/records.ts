@@ -33,6 +33,14 @@ export interface InputWatermark {
   readonly upstream: readonly TaskWatermark[]
 }
 
+/** A time that an operator goes on from, such as that of its next punctuation. */
+export interface KeptTime {
+  /** Operator, and what the time is for. */
+  readonly name: string
+  /** The time, epoch milliseconds UTC. */
+  readonly time: number
+}
+
 /** A commit of a task: where it stands and what it took. */
 export interface Checkpoint {
   /** Task: sub-topology and partition; the key of the record. */
@@ -61,6 +69,8 @@ export interface Checkpoint {
   readonly stream_time: number | null
   /** What the task's watermark is the minimum of. */
   readonly input_watermarks: readonly InputWatermark[]
+  /** Times that operators go on from. */
+  readonly kept_times: readonly KeptTime[]
 }
 
 /** The Avro schema of {@link Checkpoint}. */
@@ -244,6 +254,34 @@ export const checkpointSchema: AvroSchema<Checkpoint> = {
       },
       "default": [],
       "doc": "What the task's watermark is the minimum of."
+    },
+    {
+      "name": "kept_times",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "KeptTime",
+          "doc": "A time that an operator goes on from, such as that of its next punctuation.",
+          "fields": [
+            {
+              "name": "name",
+              "type": "string",
+              "doc": "Operator, and what the time is for."
+            },
+            {
+              "name": "time",
+              "type": {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              },
+              "doc": "The time, epoch milliseconds UTC."
+            }
+          ]
+        }
+      },
+      "default": [],
+      "doc": "Times that operators go on from."
     }
   ]
 }

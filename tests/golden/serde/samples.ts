@@ -145,6 +145,7 @@ const checkpoint: Checkpoint = {
       ],
     },
   ],
+  kept_times: [{ name: 'sessions.report', time: 1_483_271_700_000 }],
 }
 
 export const samples: Readonly<Record<string, Sample>> = {
