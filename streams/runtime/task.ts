@@ -47,9 +47,6 @@ export interface TaskParts {
 /** The clock is looked at once in this many records, a power of two. */
 const recordsPerClockCheck = 32
 
-/** Rows that an operator handles at a time when it is woken. */
-const wakeMaxRows = 500
-
 export class Task {
   readonly id: string
   readonly compiled: CompiledTask
@@ -216,7 +213,7 @@ export class Task {
     let input = this.inputs.next()
     while (time.isDue || input !== undefined) {
       if (time.isDue) {
-        this.compiled.wake(wakeMaxRows)
+        this.compiled.wake(settings.wakeMaxRows)
         woken++
         if (this.isFull() || clock.now() >= endMs) break
       } else if (input !== undefined) {

@@ -6,6 +6,7 @@
  *    while somebody in the task has still to be woken by that time.
  * 2. Every partition gets it: a task behind waits for the earliest of all the tasks in front of it.
  */
+import { noTime } from '../time/input-time.ts'
 import type { TaskTime } from '../time/task-time.ts'
 import { type UpstreamWatermark, watermarkHeaders } from '../time/watermark-record.ts'
 import type { OutputCollector } from './output-collector.ts'
@@ -36,7 +37,7 @@ export class WatermarkAnnouncer {
     const { time, announced } = this
     if (this.targets.length === 0 || time.isDue) return false
     if (!atOnce && nowMs - this.announcedAtMs < this.intervalMs) return false
-    if (announced === undefined) return time.watermarkMs > Number.NEGATIVE_INFINITY || time.isIdle
+    if (announced === undefined) return time.watermarkMs > noTime || time.isIdle || time.hasEnded
     return (
       announced.watermarkMs !== time.watermarkMs ||
       announced.isIdle !== time.isIdle ||
