@@ -10,6 +10,7 @@ import {
   hopping,
   type KTable,
   keyAt,
+  type Log,
   nullable,
   type RuntimeSettings,
   serdes,
@@ -27,7 +28,7 @@ import {
   WindowContents,
   type WindowResult,
 } from '../support/window-oracle.ts'
-import { type Case, input, type TestRecord } from './cases.ts'
+import { type Case, input } from './cases.ts'
 import {
   append,
   newProcess,
@@ -40,8 +41,14 @@ import {
   type World,
 } from './world.ts'
 
-const sourcePartitions = 3
 const disorderMs = 25
+const sourcePartitions = 2
+const more = topic('more', { key: serdes.string, value: serdes.long })
+
+/** All that is read: each partition of both topics has an order of its own. */
+const places = [input, more].flatMap(({ name }) =>
+  Array.from({ length: sourcePartitions }, (_, partition) => ({ topic: name, partition })),
+)
 
 /** What the topology computes, in the terms of the oracle. */
 const bounds = {
@@ -85,6 +92,7 @@ const windows: Case = {
         )
       written(behind, 'behind')
       const combined = events
+        .merge(builder.stream(more, { disorderMs, idle: 'wait' }))
         .groupBy((value) => digitOf(value), serdes.string)
         .windowedBy(hopping(100, 40))
         .emit('on-close')
@@ -124,7 +132,7 @@ const event = fc.record({
 })
 
 /** The events of a partition, in its order, with keys of its own. */
-const partitionEvents = (partition: number) =>
+const partitionEvents = ({ partition }: { readonly partition: number }) =>
   fc.array(event, { maxLength: 40 }).map((made) => {
     let newestMs = 0
     return made.map(({ gapMs, behindMs, letter, value }): Event => {
@@ -133,13 +141,14 @@ const partitionEvents = (partition: number) =>
     })
   })
 
-const allEvents = fc.tuple(...Array.from({ length: sourcePartitions }, (_, index) => partitionEvents(index)))
+const allEvents = fc.tuple(...places.map(partitionEvents))
 
 const settings = fc.record({
   batchMaxRecords: fc.integer({ min: 1, max: 10 }),
   wakeMaxRows: fc.integer({ min: 1, max: 4 }),
   commitIntervalMs: fc.integer({ min: 1, max: 20 }),
   watermarkIntervalMs: fc.constantFrom(1, 10, 200),
+  transactionMaxBytes: fc.constantFrom(50, 1_000_000),
   transactionMaxKeys: fc.constantFrom(2, 6, 100),
   cacheMaxBytesPerTask: fc.constantFrom(500, 2_000, 1_000_000),
   emission: fc.constantFrom('per-commit' as const, 'every-update' as const),
@@ -147,7 +156,7 @@ const settings = fc.record({
 
 /** A part of the input, and how the process that gets it ends. */
 const phase = fc.record({
-  given: fc.tuple(fc.nat({ max: 20 }), fc.nat({ max: 20 }), fc.nat({ max: 20 })),
+  given: fc.tuple(...places.map(() => fc.nat({ max: 20 }))),
   settings,
   end: fc.oneof(
     fc.constant({ kind: 'stop' as const, instances: 1 }),
@@ -165,24 +174,25 @@ type Phase = typeof phase extends fc.Arbitrary<infer P> ? P : never
 /** Gives the partitions their events part by part. */
 class Feed {
   private readonly events: readonly (readonly Event[])[]
-  private readonly given: number[] = Array.from({ length: sourcePartitions }, () => 0)
+  private readonly given: number[] = places.map(() => 0)
 
   constructor(events: readonly (readonly Event[])[]) {
     this.events = events
   }
 
-  next(counts: readonly number[]): TestRecord[] {
-    return this.events.flatMap((events, partition) => {
-      const from = this.given[partition]!
-      const part = events.slice(from, from + counts[partition]!)
-      this.given[partition] = from + part.length
-      return part.map(({ key, value, timestampMs }) => ({
+  async next(log: Log, counts: readonly number[]): Promise<void> {
+    for (const [index, { topic, partition }] of places.entries()) {
+      const from = this.given[index]!
+      const part = this.events[index]!.slice(from, from + counts[index]!)
+      this.given[index] = from + part.length
+      const records = part.map(({ key, value, timestampMs }) => ({
         partition,
         key,
         value: longBytes(value),
         timestampMs,
       }))
-    })
+      await append(log, topic, records)
+    }
   }
 }
 
@@ -195,7 +205,7 @@ function longBytes(value: number): Buffer {
 /** Answers the world that is left. */
 async function runPhase(world: World, feed: Feed, { given, settings, end }: Phase): Promise<World> {
   const open = await openLog(world)
-  await append(open.log, input.name, feed.next(given))
+  await feed.next(open.log, given)
   if (end.kind === 'crash') return runToCrash(open, world, settings, end)
   const others = await Promise.all(
     Array.from({ length: end.instances - 1 }, (_, index) =>
@@ -233,7 +243,10 @@ async function runToCrash(
 /** Processes what is left, says that nothing more comes, and reads what was written. */
 async function finish(world: World, feed: Feed, settings: Partial<RuntimeSettings>) {
   const open = await openLog(world)
-  await append(open.log, input.name, feed.next([1_000, 1_000, 1_000]))
+  await feed.next(
+    open.log,
+    places.map(() => 1_000),
+  )
   const { app } = await newProcess(open, world, windows, { settings })
   const all = app.start().then(() => app.drained({ endOfInput: true }))
   await run(
@@ -288,14 +301,17 @@ describe('windows', () => {
         async (partitions, phases, lastSettings) => {
           let world = newWorld()
           const { log } = await openLog(world)
-          await log.createTopics([{ name: input.name, partitions: sourcePartitions, ...input.settings }])
+          await log.createTopics(
+            [input, more].map(({ name, settings: own }) => ({ name, partitions: sourcePartitions, ...own })),
+          )
           await log.close()
           const feed = new Feed(partitions)
           for (const one of phases) world = await runPhase(world.snapshot(), feed, one)
           const results = await finish(world.snapshot(), feed, lastSettings)
 
+          const ofInput = partitions.filter((_, index) => places[index]!.topic === input.name)
           const own = expected(
-            partitions,
+            ofInput,
             bounds.own,
             ({ key }) => key!,
             (values) => values.length,
@@ -306,7 +322,7 @@ describe('windows', () => {
             asPairs(expected(partitions, bounds.combined, byDigit, sum)),
           )
           expect(sorted([...new Map(results['single']!)]), 'record by record, the last of each').toEqual(
-            asPairs(expected(partitions, bounds.single, byDigit, sum)),
+            asPairs(expected(ofInput, bounds.single, byDigit, sum)),
           )
           const closed = own.map(({ key, value, timestampMs }) => ({
             key: letterOf(key),
@@ -317,7 +333,7 @@ describe('windows', () => {
           expect(sorted(results['behind']!), 'windows of windows').toEqual(
             asPairs(expected([closed], inTime, ({ key }) => key!, sum)),
           )
-          const late = partitions.flatMap((events) =>
+          const late = ofInput.flatMap((events) =>
             judge(events, bounds.own).filter(({ inTime: open }) => open.length === 0),
           )
           expect(sorted(results['late']!), 'late').toEqual(
