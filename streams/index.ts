@@ -22,7 +22,8 @@ export {
 export { defineTopology, StreamBuilder, type StreamOptions } from './dsl/stream-builder.ts'
 export type { StreamJoinOptions } from './dsl/stream-joins.ts'
 export type { WindowEmission } from './dsl/windowed-aggregate.ts'
-export { WindowedStream, type WindowedTableOptions } from './dsl/windowed-stream.ts'
+export type { EventWindows, WindowedTableOptions } from './dsl/windowed-plan.ts'
+export { WindowedStream } from './dsl/windowed-stream.ts'
 export {
   assertNever,
   type ErrorCode,
@@ -98,7 +99,9 @@ export {
 export { serdes } from './serde/serdes.ts'
 export { type Topic, topic } from './serde/topic.ts'
 export { type StoredRow, StoredRows, type StoredRowsOptions } from './state/stored-rows.ts'
-export { windowedSerde } from './state/windowed-serde.ts'
+export { sessionSerde, windowedSerde } from './state/windowed-serde.ts'
+export { SessionWindows, session } from './time/session-windows.ts'
+export { SlidingWindows, sliding } from './time/sliding-windows.ts'
 export { days, hopping, hours, minutes, seconds, TimeWindows, tumbling } from './time/windows.ts'
 export { type DescribeFormat, describeTopology } from './topology/describe.ts'
 export type { IdlePolicy, SourceTiming, TimestampExtractor } from './topology/source.ts'

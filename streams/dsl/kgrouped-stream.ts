@@ -1,6 +1,5 @@
 /** A stream with its records grouped by key, on its way to becoming a table. */
 import type { Serde } from '../serde/serde.ts'
-import type { TimeWindows } from '../time/windows.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
 import {
   aggregateInput,
@@ -14,7 +13,10 @@ import {
 import { type Aggregator, counting } from './aggregators.ts'
 import type { BuildContext } from './build-context.ts'
 import { CogroupedStream } from './cogrouped-stream.ts'
+import { addKeyedProcessor, type KeyedProcessOptions, type KeyedStreams } from './keyed-process.ts'
+import type { ForwardedBy, KeyedProcessor } from './keyed-processor.ts'
 import type { KTable } from './ktable.ts'
+import type { EventWindows } from './windowed-plan.ts'
 import { WindowedStream } from './windowed-stream.ts'
 
 /**
@@ -105,8 +107,24 @@ export class KGroupedStream<out K, out V> {
    *   .windowedBy(tumbling(minutes(1)))
    *   .count({ store: 'orders-per-minute' })
    */
-  windowedBy(windows: TimeWindows): WindowedStream<K, V> {
+  windowedBy(windows: EventWindows): WindowedStream<K, V> {
     return new WindowedStream(this.build, this.grouping, { windows, emit: 'on-change', late: [] })
+  }
+
+  /**
+   * A processor of one's own for each key, with state and timers: see `KeyedProcessor`. Answers the stream of what it forwards,
+   * `main`, and those of its side outputs, by their fields. Records keep their keys.
+   *
+   * @example
+   * const { main, resolved } = orders.groupByKey().process('unpaid', () => new UnpaidTimeout(minutes(30)))
+   * @param create makes the processor of one task; called once more to see what it declares
+   */
+  process<P extends KeyedProcessor<K, V, unknown>>(
+    name: string,
+    create: () => P,
+    options: KeyedProcessOptions<ForwardedBy<P>> = {},
+  ): KeyedStreams<K, P> {
+    return addKeyedProcessor<K, V, P>(this.build, this.grouping, name, create, options)
   }
 
   private fold<A>(

@@ -57,7 +57,7 @@ export function tableOfStore<K, V>(
 }
 
 /** Equal keys of several topics must lie in equal partitions where they come to one row. */
-function meeting(parents: readonly GraphNode[]): { readonly coPartitioned?: true } {
+export function meeting(parents: readonly GraphNode[]): { readonly coPartitioned?: true } {
   return sourcesBehind(parents).size > 1 ? { coPartitioned: true } : {}
 }
 

@@ -35,7 +35,16 @@ export interface WindowedFolding<K, V, A> {
   readonly fold: Fold<K, V, A>
   /** How two aggregates of the same window become one; undefined when they cannot. */
   readonly merge: ((left: A, right: A) => A) | undefined
+  /** How those of sessions that meet become one: as above, unless said here. */
+  readonly join?: (left: A, right: A) => A
   readonly late: readonly LateUse<K, V>[]
+}
+
+/** An aggregate over windows while it is being declared: streams are connected, and then it is a table. */
+export interface WindowedPlan<K, A> {
+  /** @param topicName names the repartition topic, if one is needed */
+  connect<V>(grouping: Grouping<K, V>, topicName: string, folding: WindowedFolding<K, V, A>): void
+  table(operator: string): KTable<Windowed<K>, A>
 }
 
 /** @param topicName names the repartition topic, if one is needed */
@@ -143,7 +152,7 @@ export function windowedTable<K, A>(
 }
 
 /** The stream of what is late at a node; undefined when nobody wants it. */
-function lateStream<K, V>(
+export function lateStream<K, V>(
   build: BuildContext,
   node: GraphNode,
   { keySerde, valueSerde, repartition }: Pick<Grouping<K, V>, 'keySerde' | 'valueSerde' | 'repartition'>,

@@ -1,31 +1,19 @@
 /** A grouped stream cut into windows of time, on its way to becoming a table. */
 
-import { StreamsError } from '../errors.ts'
 import type { Serde } from '../serde/serde.ts'
-import { windowedSerde } from '../state/windowed-serde.ts'
-import type { TimeWindows } from '../time/windows.ts'
-import type { StoreSpec, Windowed } from '../topology/store-spec.ts'
+import { SlidingWindows } from '../time/sliding-windows.ts'
+import type { Windowed } from '../topology/store-spec.ts'
 import type { Fold, Grouping } from './aggregate.ts'
 import { type Aggregator, counting } from './aggregators.ts'
 import type { BuildContext } from './build-context.ts'
 import type { KStream } from './kstream.ts'
 import type { KTable } from './ktable.ts'
 import type { WindowEmission } from './windowed-aggregate.ts'
-import { type LateUse, windowedInput, windowedTable } from './windowed-inputs.ts'
-
-/** Names the store of a windowed table, which is also what its changelog topic is named after. */
-export interface WindowedTableOptions<A> {
-  readonly store: string
-  readonly value?: Serde<A>
-  /**
-   * How long a window can be read after its end, by the watermark: at least the grace, which is the default. Its rows are deleted
-   * after that.
-   */
-  readonly retentionMs?: number
-}
+import type { LateUse } from './windowed-inputs.ts'
+import { type EventWindows, planWindows, type WindowedTableOptions } from './windowed-plan.ts'
 
 interface Windowing<K, V> {
-  readonly windows: TimeWindows
+  readonly windows: EventWindows
   readonly emit: WindowEmission
   readonly late: readonly LateUse<K, V>[]
 }
@@ -95,10 +83,11 @@ export class WindowedStream<out K, out V> {
     // Late records have values, too: those that have none were dropped before.
     const late: readonly LateUse<K, NonNullable<V>>[] = this.windowing.late
     const merge = options.associative === true ? reducer : undefined
-    return tableOfWindows(build, present, { ...this.windowing, late }, fold, merge, {
-      ...options,
-      ...(options.value === undefined && valueSerde !== undefined ? { value: valueSerde } : {}),
-    })
+    const { windows, emit } = this.windowing
+    const withSerde = { ...options, ...valueOr(options.value, valueSerde) }
+    const plan = planWindows(build, windows, emit, grouping.keySerde, withSerde)
+    plan.connect(present, options.store, { fold, merge, join: reducer, late })
+    return plan.table('windowed-aggregate')
   }
 
   /** Folds the values of a key and window into an aggregate of another type. */
@@ -110,48 +99,21 @@ export class WindowedStream<out K, out V> {
       first: (value, key) => aggregator.add(aggregator.init(), value, key),
       add: (aggregate, value, key) => aggregator.add(aggregate, value, key),
     }
+    const { build, grouping } = this
+    const { windows, emit, late } = this.windowing
     const { merge, serde } = aggregator
-    return tableOfWindows(this.build, this.grouping, this.windowing, fold, merge, {
-      ...options,
-      ...(options.value === undefined && serde !== undefined ? { value: serde } : {}),
-    })
+    const withSerde = { ...options, ...valueOr(options.value, serde) }
+    const plan = planWindows(build, windows, emit, grouping.keySerde, withSerde)
+    const taken =
+      windows instanceof SlidingWindows
+        ? { ...grouping, stream: build.withoutNullValues(grouping.stream, `${options.store}-values`) }
+        : grouping
+    plan.connect(taken, options.store, { fold, merge, late })
+    return plan.table('windowed-aggregate')
   }
 }
 
-function tableOfWindows<K, V, A>(
-  build: BuildContext,
-  grouping: Grouping<K, V>,
-  { windows, emit, late }: Windowing<K, V>,
-  fold: Fold<K, V, A>,
-  merge: ((left: A, right: A) => A) | undefined,
-  options: WindowedTableOptions<A>,
-): KTable<Windowed<K>, A> {
-  const store = windowedStore(build, grouping.keySerde, windows, emit, options)
-  const target = { store, windows, emit }
-  const input = windowedInput(build, grouping, target, store.name, { fold, merge, late })
-  return windowedTable(build, target, 'windowed-aggregate', [input])
-}
-
-/** The store of an aggregate over windows. @throws TOPOLOGY_INVALID */
-function windowedStore<K, A>(
-  build: BuildContext,
-  keySerde: Serde<K> | undefined,
-  { sizeMs, graceMs }: TimeWindows,
-  emit: WindowEmission,
-  { store: name, value, retentionMs = graceMs }: WindowedTableOptions<A>,
-): StoreSpec<Windowed<K>, A> {
-  const where = `store "${name}"`
-  if (!Number.isSafeInteger(retentionMs) || retentionMs < graceMs) {
-    throw new StreamsError(
-      'TOPOLOGY_INVALID',
-      `${where} keeps windows for ${retentionMs} ms after their end; give whole milliseconds, at least the grace of ${graceMs}`,
-    )
-  }
-  const key = build.serde(keySerde, where, 'pass { key: … } to groupByKey, or a serde to groupBy')
-  return {
-    name,
-    key: windowedSerde(key, sizeMs),
-    value: build.serde(value, where, 'pass { value: … } beside the store name'),
-    windows: { sizeMs, retentionMs, closes: emit === 'on-close' },
-  }
+function valueOr<A>(own: Serde<A> | undefined, other: Serde<A> | undefined): { readonly value?: Serde<A> } {
+  const value = own ?? other
+  return value === undefined ? {} : { value }
 }

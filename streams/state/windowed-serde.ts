@@ -36,6 +36,31 @@ function windowedCodec<K>(keys: Codec<K>, sizeMs: number): Codec<Windowed<K>> {
   }
 }
 
+/** The same for windows of any size: start and end as float64, then the key. */
+export function sessionSerde<K>(keys: Serde<K>): Serde<Windowed<K>> {
+  return {
+    name: `session(${keys.name})`,
+    nullable: false,
+    open: async (context) => sessionCodec((await keys.open(context)) as Codec<K>),
+  }
+}
+
+function sessionCodec<K>(keys: Codec<K>): Codec<Windowed<K>> {
+  const loadSchema = keys.loadSchema?.bind(keys)
+  return {
+    encode({ key, startMs, endMs }, writer) {
+      writer.float64(startMs)
+      writer.float64(endMs)
+      keys.encode(key, writer)
+    },
+    decode(bytes, start, end) {
+      const [startMs, endMs] = [bytes.readDoubleBE(start), bytes.readDoubleBE(start + startBytes)]
+      return { key: keys.decode(bytes, start + 2 * startBytes, end), startMs, endMs }
+    },
+    ...(loadSchema === undefined ? {} : { loadSchema }),
+  }
+}
+
 /** What the encoded keys of a window begin with. */
 export function startKey(startMs: number): Buffer {
   const key = Buffer.alloc(startBytes)

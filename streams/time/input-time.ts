@@ -22,6 +22,8 @@ export interface InputTime {
   readonly hasEnded: boolean
   /** What was heard last of each task that writes here. */
   readonly upstream: Iterable<UpstreamWatermark>
+  /** Whether its records come in one order in every replay; else several tasks write here, and interleave as they run. */
+  readonly hasOneOrder: boolean
   /**
    * A record is about to be processed. Answers the watermark by which it is late or not.
    * @param carriedMs the watermark that the record brought along, if it is behind that
@@ -38,6 +40,7 @@ export interface InputTime {
 /** The time of a partition of a source: by its own records. */
 export class SourceTime implements InputTime {
   readonly upstream = []
+  readonly hasOneOrder = true
   watermarkMs: number
   isIdle = false
   hasEnded = false
@@ -92,6 +95,10 @@ export class UpstreamTime implements InputTime {
 
   get upstream(): Iterable<UpstreamWatermark> {
     return this.heard.values()
+  }
+
+  get hasOneOrder(): boolean {
+    return this.expected.size <= 1
   }
 
   hear(said: UpstreamWatermark): void {

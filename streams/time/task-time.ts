@@ -18,6 +18,7 @@ import { TaskClock } from './task-clock.ts'
 export class TaskTime implements EventTime {
   watermarkMs: number
   recordWatermarkMs = noTime
+  inputHasOneOrder = true
   /** Nothing comes any more: all that sleeps is due. */
   isEnding = false
   readonly clock: TaskClock
@@ -52,6 +53,7 @@ export class TaskTime implements EventTime {
     if (this.inputs.length > 1) this.refresh()
     else if (input.watermarkMs > this.watermarkMs) this.watermarkMs = input.watermarkMs
     this.recordWatermarkMs = lateByMs > this.watermarkMs ? lateByMs : this.watermarkMs
+    this.inputHasOneOrder = input.hasOneOrder
   }
 
   happenedAt(timeMs: number): void {

@@ -79,7 +79,8 @@ export function hopping(sizeMs: number, advanceMs: number): TimeWindows {
   return new TimeWindows(sizeMs, advanceMs, 0)
 }
 
-function checkDuration(what: string, value: number, least: number): void {
+/** @throws TOPOLOGY_INVALID */
+export function checkDuration(what: string, value: number, least: number): void {
   if (Number.isSafeInteger(value) && value >= least) return
   throw new StreamsError(
     'TOPOLOGY_INVALID',

@@ -36,6 +36,11 @@ export interface EventTime {
    */
   readonly recordWatermarkMs: number
   /**
+   * Whether the records of the input that the current one came by have one order, which replays keep. Else several tasks
+   * write it, and what depends on the order of their records is different each time.
+   */
+  readonly inputHasOneOrder: boolean
+  /**
    * Says by what watermark that is late or not which is passed on next and is not the work of the current record. For what
    * became due at a time: that time less a millisecond. For what was judged before: -Infinity.
    */
