@@ -8,6 +8,7 @@ import type { BuildContext } from './build-context.ts'
 import type { GlobalKTable } from './global-table.ts'
 import type { KStream } from './kstream.ts'
 import type { KTable } from './ktable.ts'
+import { joinStreams, type WindowJoinOptions } from './window-joins.ts'
 
 export interface StreamJoinOptions<K, V> {
   /** Needed when the stream's key was changed: the repartition topic is named after it. */
@@ -21,7 +22,29 @@ type JoinType = 'inner' | 'left'
 /** Answers undefined where the join has no result. */
 type Joiner<K, V, VT, R> = (value: NonNullable<V>, row: VT | null, key: K) => R | undefined
 
-export function joinStreamWithTable<K, V, VT, R>(
+/** A stream joined with a table or with another stream; the joiner is asked for pairs that the type of the join has. */
+export function joinOther<K, V, V2, R>(
+  build: BuildContext,
+  stream: KStream<K, V>,
+  other: KTable<NonNullable<K>, NonNullable<V2>> | KStream<K, V2>,
+  options: StreamJoinOptions<K, V> | WindowJoinOptions<K, V, V2>,
+  type: JoinType,
+  joiner: (value: NonNullable<V> | null, partner: NonNullable<V2> | null, key: K) => R,
+): KStream<K, R> {
+  if (isStream(other)) {
+    // The overloads have these options for streams.
+    return joinStreams(build, stream, other, type, options as WindowJoinOptions<K, V, V2>, joiner)
+  }
+  return joinStreamWithTable(build, stream, other, options as StreamJoinOptions<K, V>, type, joiner)
+}
+
+function isStream<K, V2>(
+  other: KTable<NonNullable<K>, NonNullable<V2>> | KStream<K, V2>,
+): other is KStream<K, V2> {
+  return 'keyChanged' in other.traits
+}
+
+function joinStreamWithTable<K, V, VT, R>(
   build: BuildContext,
   stream: KStream<K, V>,
   table: KTable<NonNullable<K>, VT>,
