@@ -71,6 +71,11 @@ export class WindowStore<K, V> implements WindowTable<K, V>, CommittableStore {
     return this.cache.find(key, startMs) ?? this.rows.entry({ key, startMs, endMs: startMs + sizeMs })
   }
 
+  peek(key: K, startMs: number): LiveEntry<Windowed<K>, V> | undefined {
+    const row = this.cache.find(key, startMs)
+    return row !== undefined || this.cache.holdsWindow(startMs) ? row : this.window(key, startMs)
+  }
+
   get closedBeforeMs(): number {
     return this.closing.closedBeforeMs
   }

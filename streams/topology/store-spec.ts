@@ -81,6 +81,8 @@ export interface TableStore<K, V> extends KeyValueStore<K, V> {
 export interface WindowTable<K, V> extends TableStore<Windowed<K>, V> {
   /** As `entry`, with nothing made for the look-up. */
   window(key: K, startMs: number): LiveEntry<Windowed<K>, V>
+  /** As `window`, where there mostly is no such row: undefined then, or a row without a value. */
+  peek(key: K, startMs: number): LiveEntry<Windowed<K>, V> | undefined
   /** Windows that begin before this were closed, whatever the time is. */
   readonly closedBeforeMs: number
   /** Where the earliest window that was not closed yet begins; Infinity when there is none. */
