@@ -232,6 +232,8 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
         if (!Number.isNaN(row.storedTimestampMs)) batch.delete(key)
         continue
       }
+      // It came and went since the last commit.
+      if (row.value === null && Number.isNaN(row.storedTimestampMs)) continue
       const keyStart = writer.position
       writer.bytes(key.subarray(this.prefix.length))
       const keyEnd = writer.position

@@ -9,6 +9,7 @@
 import { openEmbeddedLog } from '../adapters/embedded/embedded-log.ts'
 import { MemoryMetrics } from '../adapters/memory/memory-metrics.ts'
 import { MemoryStoreProvider } from '../adapters/memory/memory-store.ts'
+import { timerStoreName } from '../dsl/keyed-process.ts'
 import { StreamsError } from '../errors.ts'
 import type { Log } from '../ports/log.ts'
 import { type Logger, silentLogger } from '../ports/observability.ts'
@@ -34,6 +35,7 @@ import { prepareTopology } from '../runtime/topology-runner.ts'
 import type { DeadLetter } from '../schemas/generated/records.ts'
 import type { Codec } from '../serde/serde.ts'
 import type { Topic } from '../serde/topic.ts'
+import type { Timer } from '../time/timer-key.ts'
 import { watermarkIn, withoutTime } from '../time/watermark-record.ts'
 import type { KeyValueStore, StoreSpec } from '../topology/store-spec.ts'
 import type { Topology } from '../topology/topology.ts'
@@ -179,10 +181,32 @@ export class TopologyTestDriver {
     }
   }
 
-  /** Nothing comes any more: all that waits for time to pass is due, such as windows to close. */
-  async endInput(): Promise<void> {
-    for (const task of this.tasks) task.endInput()
+  /** Moves the wall clock on, and runs what is due by it. Timers that were passed over fire in order, as after a pause. */
+  async advanceWallClock(byMs: number): Promise<void> {
+    this.clock.advance(byMs)
     await this.run()
+  }
+
+  /**
+   * Nothing comes any more: all that waits for time to pass is due, such as windows to close.
+   * @param options `clockToo`: also timers by the wall clock
+   */
+  async endInput({ clockToo = false }: { readonly clockToo?: boolean } = {}): Promise<void> {
+    for (const task of this.tasks) task.endInput(clockToo)
+    await this.run()
+  }
+
+  /** The timers of a keyed processor that are pending, of all partitions: by event time, then by the wall clock, in order. */
+  pendingTimers<K>(processor: string): Timer<K>[] {
+    const name = timerStoreName(processor)
+    const holders = this.tasks.filter(({ compiled }) => compiled.stores.has(name))
+    if (holders.length === 0)
+      throw new StreamsError('TOPOLOGY_INVALID', `no processor "${processor}" sets timers`)
+    const timers = holders.flatMap(({ compiled: { partition } }) =>
+      // The caller names the type of the processor's keys; what is stored is no bound.
+      [...this.store<Timer<K>, number>(name, partition).range()].map(([timer]) => timer),
+    )
+    return timers.sort((a, b) => (a.by === b.by ? a.timeMs - b.timeMs : a.by < b.by ? -1 : 1))
   }
 
   /** The watermark of the task that reads a topic's partition; -Infinity while nothing is known. */
