@@ -78,7 +78,10 @@ export class SourceTime implements InputTime {
   }
 }
 
-/** The time of a partition that the tasks of other sub-topologies write: the earliest of theirs. */
+/**
+ * The time of a partition that the tasks of other sub-topologies write: the earliest of those that are not idle; the latest of
+ * all, once all are.
+ */
 export class UpstreamTime implements InputTime {
   watermarkMs = noTime
   isIdle = false
@@ -111,8 +114,10 @@ export class UpstreamTime implements InputTime {
     this.hasEnded = all.every((one) => one.hasEnded)
     const active = all.filter(({ isIdle }) => !isIdle)
     this.isIdle = active.length === 0
-    if (this.isIdle) return
-    this.watermarkMs = Math.max(this.watermarkMs, Math.min(...active.map(({ watermarkMs }) => watermarkMs)))
+    const reached = this.isIdle
+      ? Math.max(...all.map(({ watermarkMs }) => watermarkMs))
+      : Math.min(...active.map(({ watermarkMs }) => watermarkMs))
+    this.watermarkMs = Math.max(this.watermarkMs, reached)
   }
 
   /** What was not behind its own time upstream brings none along, and is not late. */

@@ -2,7 +2,8 @@
  * The time of a task, and who wants to be woken by it.
  *
  * Invariants:
- * 1. The watermark is the minimum over the inputs that are not idle, and never goes back.
+ * 1. The watermark is the minimum over the inputs that are not idle; of the furthest, once all are, as if that one had become
+ *    idle last. It never goes back.
  * 2. A record is late by the watermark of its own input. Only after an input was idle can the task's be ahead of that: what it
  *    has closed stays closed.
  * 3. An operator is woken only when the watermark has reached the time that it asked for, or nothing comes any more; operators
@@ -63,13 +64,16 @@ export class TaskTime implements EventTime {
   /** The inputs may have moved. */
   refresh(): void {
     let earliest = never
+    let latest = noTime
     let isEnding = this.inputs.length > 0
-    for (const input of this.inputs) {
-      if (!input.hasEnded) isEnding = false
-      if (!input.isIdle && input.watermarkMs < earliest) earliest = input.watermarkMs
+    for (const { watermarkMs, isIdle, hasEnded } of this.inputs) {
+      if (!hasEnded) isEnding = false
+      if (!isIdle && watermarkMs < earliest) earliest = watermarkMs
+      if (watermarkMs > latest) latest = watermarkMs
     }
     this.isEnding = isEnding
-    if (earliest !== never && earliest > this.watermarkMs) this.watermarkMs = earliest
+    const reached = earliest === never ? latest : earliest
+    if (reached > this.watermarkMs) this.watermarkMs = reached
   }
 
   alarm(nodeId: number, wake: Wake): Alarm {
