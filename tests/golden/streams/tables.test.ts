@@ -54,6 +54,8 @@ describe('golden cases', () => {
       'stream-aggregate',
       'stream-global-table-join',
       'stream-reduce',
+      'stream-stream-join',
+      'stream-stream-self-join',
       'stream-table-join',
       'table-aggregate',
       'table-filter',
