@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { partitionForKey } from '../records/murmur2.ts'
-import { type Headers, keyAt, type RecordBatch, valueAt } from '../records/record-batch.ts'
+import { type Headers, headersAt, keyAt, type RecordBatch, valueAt } from '../records/record-batch.ts'
 import { nullable, type Serde } from '../serde/serde.ts'
 import { serdes } from '../serde/serdes.ts'
 import { MemoryRegistry } from '../testing/index.ts'
+import { carriedIn, withoutTime } from '../time/watermark-record.ts'
 import type { Partitioner } from '../topology/task-context.ts'
 import { OutputCollector } from './output-collector.ts'
 
@@ -132,5 +133,17 @@ describe('OutputCollector', () => {
     expect(outputs.bytes).toBe(2)
     expect(outputs.take()[0]!.headers).toEqual([headers])
     expect([outputs.take(), outputs.bytes, outputs.records]).toEqual([[], 0, 0])
+  })
+
+  it('should have a record that is behind the time say so, to whom needs to know', async () => {
+    const headers = [{ key: 'trace', value: Buffer.from('1') }]
+    for (const isTimed of [true, false]) {
+      const { outputs, receive } = await collector({ recordWatermarkMs: 100, isTimed, headers })
+      receive('a', 'behind', 99)
+      receive('a', 'in time', 100)
+      const [batch] = outputs.take()
+      expect([carriedIn(batch!, 0), carriedIn(batch!, 1)]).toEqual([isTimed ? 100 : undefined, undefined])
+      expect(withoutTime(headersAt(batch!, 0))).toEqual(headers)
+    }
   })
 })

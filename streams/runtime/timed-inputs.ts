@@ -22,9 +22,9 @@ export function timedInputs({
   subTopology,
   checkpoint,
 }: {
-  readonly environment: TaskEnvironment
+  readonly environment: Pick<TaskEnvironment, 'topology' | 'partitionCounts' | 'timedTopics'>
   readonly subTopology: SubTopology
-  readonly checkpoint: Checkpoint | undefined
+  readonly checkpoint: Pick<Checkpoint, 'input_watermarks'> | undefined
 }): (topic: string) => TimedInput {
   return (topic) => {
     const { topology, timedTopics: timed } = environment
@@ -47,7 +47,10 @@ export function timedInputs({
 }
 
 /** The tasks that write to a repartition topic. */
-function writersOf({ topology, partitionCounts }: TaskEnvironment, topic: string): ReadonlySet<string> {
+function writersOf(
+  { topology, partitionCounts }: Pick<TaskEnvironment, 'topology' | 'partitionCounts'>,
+  topic: string,
+): ReadonlySet<string> {
   return new Set(
     topology.subTopologies
       .filter((part) => repartitions(part).includes(topic))
