@@ -17,7 +17,7 @@ interface Outcome {
   readonly drops: readonly GoldenDrop[]
 }
 
-async function runCase(topology: Topology, { input }: GoldenCase<unknown>): Promise<Outcome> {
+export async function runCase(topology: Topology, { input }: GoldenCase<unknown>): Promise<Outcome> {
   const driver = await TopologyTestDriver.open(topology)
   try {
     const emitted: GoldenOutput[] = []
@@ -70,7 +70,7 @@ export async function expectInstead(
   await expectGolden(topology, { ...golden, ...instead })
 }
 
-function writtenOutput({ output }: Pick<GoldenCase<unknown>, 'output'>): GoldenOutput[] {
+export function writtenOutput({ output }: Pick<GoldenCase<unknown>, 'output'>): GoldenOutput[] {
   return output.map(({ window, value, ...emitted }) => ({
     ...emitted,
     value: window === null ? value : inWindow(window, value),

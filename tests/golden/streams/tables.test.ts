@@ -51,6 +51,8 @@ describe('golden cases', () => {
       'cogroup',
       'hopping-aggregate',
       'merge',
+      'session-aggregate',
+      'sliding-aggregate',
       'stream-aggregate',
       'stream-global-table-join',
       'stream-reduce',
