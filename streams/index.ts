@@ -4,9 +4,18 @@ export type { TableOptions } from './dsl/aggregate.ts'
 export { type Aggregator, type BuiltInAggregator, counting, summing } from './dsl/aggregators.ts'
 export { CogroupedStream, type CogroupInit } from './dsl/cogrouped-stream.ts'
 export { GlobalKTable } from './dsl/global-table.ts'
+export type { KeyedProcessOptions, KeyedStreams } from './dsl/keyed-process.ts'
+export {
+  type KeyedContext,
+  KeyedProcessor,
+  type ProcessorTimers,
+  type SideOutput,
+  type TimerContext,
+} from './dsl/keyed-processor.ts'
+export type { ListState, MapState, StateOptions, ValueState } from './dsl/keyed-state.ts'
 export { KGroupedStream } from './dsl/kgrouped-stream.ts'
 export { KGroupedTable, type TableAggregator } from './dsl/kgrouped-table.ts'
-export { type BranchNames, KStream } from './dsl/kstream.ts'
+export { KStream } from './dsl/kstream.ts'
 export { KTable, type MaterializeOptions } from './dsl/ktable.ts'
 export {
   type OutputSpec,
@@ -16,9 +25,13 @@ export {
   type ProcessorContext,
   type ProcessorDefinition,
   type ProcessorOutputs,
+  type ProcessorSchedules,
   type ProcessorStores,
   type StoreSpecs,
+  type Unnamed,
 } from './dsl/process.ts'
+export type { Schedule, Schedules } from './dsl/punctuation.ts'
+export type { BranchNames } from './dsl/split.ts'
 export { defineTopology, StreamBuilder, type StreamOptions } from './dsl/stream-builder.ts'
 export type { StreamJoinOptions } from './dsl/stream-joins.ts'
 export type { WindowEmission } from './dsl/windowed-aggregate.ts'
@@ -102,6 +115,7 @@ export { type StoredRow, StoredRows, type StoredRowsOptions } from './state/stor
 export { sessionSerde, windowedSerde } from './state/windowed-serde.ts'
 export { SessionWindows, session } from './time/session-windows.ts'
 export { SlidingWindows, sliding } from './time/sliding-windows.ts'
+export type { TimerKind } from './time/timer-key.ts'
 export { days, hopping, hours, minutes, seconds, TimeWindows, tumbling } from './time/windows.ts'
 export { type DescribeFormat, describeTopology } from './topology/describe.ts'
 export type { IdlePolicy, SourceTiming, TimestampExtractor } from './topology/source.ts'

@@ -16,8 +16,10 @@ import {
   type ProcessedStreams,
   type ProcessorDefinition,
   type StoreSpecs,
+  type Unnamed,
 } from './process.ts'
-import { splitStream } from './split.ts'
+import type { Schedules } from './punctuation.ts'
+import { type BranchNames, splitStream } from './split.ts'
 import { joinOther, joinStreamWithGlobalTable, type StreamJoinOptions } from './stream-joins.ts'
 import { tableFromStream } from './table-sources.ts'
 import { joinStreams, type WindowJoinOptions } from './window-joins.ts'
@@ -31,8 +33,6 @@ export interface StreamTraits<K, V> {
   /** True when each record still has the key, and arrives in the order, of the source. */
   readonly fromSource: boolean
 }
-
-export type BranchNames<B> = keyof B | 'rest'
 
 /**
  * A stream of records in a topology. Methods return new streams; none does any work before the topology runs.
@@ -204,9 +204,9 @@ export class KStream<out K, out V> {
    *   },
    * })
    */
-  process<O extends OutputSpecs, S extends StoreSpecs = Record<never, never>>(
+  process<O extends OutputSpecs, S extends StoreSpecs = Unnamed, T extends Schedules = Unnamed>(
     name: string,
-    definition: ProcessorDefinition<K, V, S, O>,
+    definition: ProcessorDefinition<K, V, S, O, T>,
   ): ProcessedStreams<O> {
     return addProcessor(this.build, this.node, name, definition, 'free', (node, spec) => {
       return new KStream(this.build, node, {
@@ -219,9 +219,9 @@ export class KStream<out K, out V> {
   }
 
   /** Like `process`, for a processor that keeps keys as they are: nothing is repartitioned afterwards. */
-  processValues<O extends OutputSpecs, S extends StoreSpecs = Record<never, never>>(
+  processValues<O extends OutputSpecs, S extends StoreSpecs = Unnamed, T extends Schedules = Unnamed>(
     name: string,
-    definition: ProcessorDefinition<K, V, S, O>,
+    definition: ProcessorDefinition<K, V, S, O, T>,
   ): ProcessedStreams<O> {
     return addProcessor(this.build, this.node, name, definition, 'kept', (node, spec) => {
       return new KStream(this.build, node, {
