@@ -11,6 +11,8 @@ import { joinTables, type TableJoinType } from './table-joins.ts'
 export interface TableTraits<K, V> {
   readonly keySerde: Serde<K> | undefined
   readonly valueSerde: Serde<V> | undefined
+  /** Whether it remembers what its rows were. */
+  readonly isVersioned?: boolean
   /** Makes sure that rows can be read, and changes know the old value: a table that only passes through gets a store. */
   requireRows(): void
   /** Sees to it that the values of rows before a change are not changed in place by an aggregator. */
@@ -84,6 +86,7 @@ export class KTable<out K, out V> {
       const next = stream.compile(task)
       return (key, newValue, _oldValue, timestampMs) => next(key, newValue, timestampMs)
     })
+    this.node.attachOlder((task) => stream.compile(task))
     return this.build.stream<K, V | null>(stream, {
       keySerde: this.traits.keySerde,
       valueSerde: this.traits.valueSerde === undefined ? undefined : nullable(this.traits.valueSerde),
@@ -201,6 +204,7 @@ export class KTable<out K, out V> {
       const write = writeRows(task, spec, stored.compile(task))
       return (key, newValue, _oldValue, timestampMs) => write(key, newValue, timestampMs)
     })
+    table.node.attachOlder((task) => stored.compileOlder(task))
     return new KTable(this.build, stored, {
       keySerde: spec.key,
       valueSerde: spec.value,
@@ -228,8 +232,12 @@ function rowByRow<K, V, V2>(
     parents: [table.node.node],
   })
   const derived = new TableNode<K, V2>(node, table.node.knowsOldValues, (task) => {
-    const rows = table.node.rows(task)
-    return { ...rows, get: (key) => computedRow(rows.get(key), key) }
+    const { asOf, ...rows } = table.node.rows(task)
+    return {
+      ...rows,
+      get: (key) => computedRow(rows.get(key), key),
+      ...(asOf === undefined ? {} : { asOf: (key, timeMs) => computedRow(asOf(key, timeMs), key) }),
+    }
   })
   const computedRow = (row: Timestamped<V> | undefined, key: K): Timestamped<V2> | undefined => {
     const value = row === undefined ? null : rowOf(row.value, key)
@@ -237,7 +245,7 @@ function rowByRow<K, V, V2>(
   }
   table.node.attach((task) => {
     const next = derived.compile(task)
-    const skips = quiet && table.node.knowsOldValues()
+    const skips = quiet && table.traits.isVersioned !== true && table.node.knowsOldValues()
     return (key, newValue, oldValue, timestampMs) => {
       task.enter(node)
       const newRow = newValue === null ? null : rowOf(newValue, key)
@@ -253,6 +261,12 @@ function rowByRow<K, V, V2>(
       next(key, newRow, oldRow, timestampMs)
     }
   })
-  const { keySerde, requireRows, requireOldValues } = table.traits
-  return new KTable<K, V2>(build, derived, { keySerde, valueSerde, requireRows, requireOldValues })
+  table.node.attachOlder((task) => {
+    const next = derived.compileOlder(task)
+    return (key, value, timestampMs) => {
+      task.enter(node)
+      next(key, value === null ? null : rowOf(value, key), timestampMs)
+    }
+  })
+  return new KTable<K, V2>(build, derived, { ...table.traits, valueSerde })
 }

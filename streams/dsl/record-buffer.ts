@@ -4,8 +4,8 @@
  * Invariants:
  * 1. Rows are lists of the records of a key in a bucket of time, in a store of windows: what nobody can meet any more is forgotten
  *    with its bucket.
- * 2. Each record that waits is handed over once for ever, in order per key. Of buckets that are due entirely the store's cursor says
- *    so; in the one that is due in part its row does. Both are committed with what came of it.
+ * 2. Each record that waits is handed over once for ever, by time, those of equal time and key in the order in which they came. Its
+ *    row says that it was, and the store's cursor of buckets that all were; both are committed with what came of it.
  * 3. Nothing but the times and keys of one bucket is kept in memory beside the store's cache.
  */
 
@@ -64,10 +64,11 @@ export class RecordBuffer<K, V> {
   private readonly bucketMs: number
   /** Whether a record is to be met after it was handed over. */
   private readonly keepsHandedOver: boolean
-  /** Of the bucket that begins at `partlyDueMs`, in the order of time, from `next` on. */
+  /** Of the bucket that is due, in the order of time, from `next` on. */
   private waiting: Waiting<K>[] = []
   private next = 0
-  private partlyDueMs = Number.NaN
+  /** Where that bucket begins; NaN when there is none. */
+  private dueBucketMs = Number.NaN
   /** While that bucket is being looked through: the key that was seen last. */
   private seenKey: K | null = null
   private isLoading = false
@@ -84,10 +85,9 @@ export class RecordBuffer<K, V> {
     return this.bucketOf(timestampMs) < this.table.closedBeforeMs
   }
 
-  /** Up to where buckets have been due entirely, as far as the store knows; 0 at first. */
-  get dueUpToMs(): number {
-    const { closedBeforeMs } = this.table
-    return closedBeforeMs === 0 ? 0 : this.bucketOf(closedBeforeMs) + this.bucketMs
+  /** Everything of before this time was handed over for good. */
+  get closedBeforeMs(): number {
+    return this.table.closedBeforeMs
   }
 
   add(key: K, record: HeldRecord<V>): void {
@@ -96,13 +96,13 @@ export class RecordBuffer<K, V> {
     const records = row.value ?? []
     insertByTime(records, record)
     this.table.update(row, records, records.at(-1)!.timestampMs)
-    if (record.waits && startMs === this.partlyDueMs) {
-      const { timestampMs } = record
-      if (timestampMs < (this.waiting.at(-1)?.timestampMs ?? timestampMs)) {
-        this.waiting = this.waiting.slice(this.next)
-        this.next = 0
-      }
-      insertByTime(this.waiting, { key, timestampMs })
+    if (!record.waits) return
+    // One that comes for a time before the bucket that is due is due before it.
+    if (startMs < this.dueBucketMs) this.begin(Number.NaN)
+    else if (startMs === this.dueBucketMs) {
+      this.waiting.splice(0, this.next)
+      this.next = 0
+      insertByTime(this.waiting, { key, timestampMs: record.timestampMs })
     }
   }
 
@@ -132,53 +132,49 @@ export class RecordBuffer<K, V> {
   }
 
   /**
-   * Hands over what waits and is older than a time, some of it. Answers the time of the earliest that may still wait, or less;
-   * -Infinity when there is more to hand over.
+   * Hands over what waits and is older than a time, up to about so many records. Answers the time of the earliest that may still
+   * wait, or less; -Infinity when there is more to hand over.
    */
   release(beforeMs: number, maxRecords: number, handOver: HandOver<K, V>): number {
-    const dueMs = this.bucketOf(beforeMs)
-    if (this.partlyDueMs !== dueMs) {
-      if (!this.releaseBuckets(dueMs, maxRecords, handOver)) return Number.NEGATIVE_INFINITY
-      this.begin(dueMs)
-    }
-    if (this.isLoading && !this.load(maxRecords)) return Number.NEGATIVE_INFINITY
     let left = maxRecords
-    while (this.next < this.waiting.length) {
-      const first = this.waiting[this.next]!
-      if (first.timestampMs >= beforeMs) return first.timestampMs
-      if (left <= 0) return Number.NEGATIVE_INFINITY
-      this.next++
-      left -= this.releaseAt(first, handOver)
+    while (left > 0) {
+      if (Number.isNaN(this.dueBucketMs)) {
+        const firstMs = this.table.firstUnclosedMs()
+        if (firstMs >= beforeMs) return firstMs
+        this.begin(firstMs)
+      }
+      if (this.isLoading && !this.load(left)) return Number.NEGATIVE_INFINITY
+      for (; this.next < this.waiting.length && left > 0; this.next++) {
+        const first = this.waiting[this.next]!
+        if (first.timestampMs >= beforeMs) return first.timestampMs
+        left -= this.releaseAt(first, handOver)
+      }
+      if (this.next < this.waiting.length) break
+      const endMs = this.dueBucketMs + this.bucketMs
+      if (endMs > beforeMs) return endMs
+      this.table.closeBefore(endMs)
+      this.begin(Number.NaN)
+      left--
     }
-    this.waiting = []
-    this.next = 0
-    const first = this.table.firstUnclosedMs()
-    return first > dueMs ? first : dueMs + this.bucketMs
+    return Number.NEGATIVE_INFINITY
   }
 
-  /** Answers whether none is left of buckets that begin before a time. */
-  private releaseBuckets(dueMs: number, maxRecords: number, handOver: HandOver<K, V>): boolean {
-    this.table.close(dueMs, maxRecords, (row) => {
-      for (const record of row.value ?? []) if (record.waits) this.handOver(row, record, handOver)
-    })
-    return this.table.firstUnclosedMs() >= dueMs
-  }
-
+  /** Turns to a bucket; NaN stands for none. */
   private begin(startMs: number): void {
-    this.partlyDueMs = startMs
+    this.dueBucketMs = startMs
     this.waiting = []
     this.next = 0
     this.seenKey = null
-    this.isLoading = Number.isFinite(startMs) && startMs >= this.table.closedBeforeMs
+    this.isLoading = !Number.isNaN(startMs)
   }
 
-  /** Looks for what waits in the bucket that is due in part. Answers whether it was looked through. */
+  /** Looks for what waits in the bucket that is due. Answers whether it was looked through. */
   private load(maxRows: number): boolean {
-    const [startMs, endMs] = [this.partlyDueMs, this.partlyDueMs + this.bucketMs]
+    const [startMs, endMs] = [this.dueBucketMs, this.dueBucketMs + this.bucketMs]
     const from = { key: this.seenKey, startMs, endMs }
     let rows = 0
     for (const [{ key }, records] of this.table.range(from, { key: null, startMs: endMs, endMs })) {
-      // One that was seen before is found to wait no more, or waits here twice.
+      // The one that was seen last comes again: what waits twice in this list is found once.
       for (const { timestampMs, waits } of records)
         if (waits) this.waiting.push({ key: key as K, timestampMs })
       this.seenKey = key
@@ -190,7 +186,7 @@ export class RecordBuffer<K, V> {
   }
 
   private releaseAt({ key, timestampMs }: Waiting<K>, handOver: HandOver<K, V>): number {
-    const row = this.table.window(key, this.partlyDueMs)
+    const row = this.table.window(key, this.dueBucketMs)
     const due: HeldRecord<V>[] = []
     for (const record of row.value ?? []) {
       if (record.timestampMs === timestampMs && record.waits) due.push(record)

@@ -9,8 +9,8 @@ import { buildTopology, type Topology } from '../topology/topology.ts'
 import { BuildContext } from './build-context.ts'
 import { GlobalKTable } from './global-table.ts'
 import { KStream } from './kstream.ts'
-import { KTable, type MaterializeOptions } from './ktable.ts'
-import { tableFromTopic } from './table-sources.ts'
+import { KTable } from './ktable.ts'
+import { type TableSourceOptions, tableFromTopic } from './table-sources.ts'
 
 /** How the records of a topic are timed; what is left out of the timing is the default. */
 export interface StreamOptions<K, V> extends Partial<SourceTiming> {
@@ -45,13 +45,14 @@ export class StreamBuilder {
 
   /**
    * A topic as a table: the latest value of each key. Null values delete; records without a key are dropped and counted.
-   * It gets a store when it is named here, joined or grouped; without a name the store has the topic's.
+   * It gets a store when it is named here, joined or grouped; without a name the store has the topic's. With `versioned` it
+   * remembers what each row was, so that streams are joined with the row as of each record's time.
    *
    * @example const users = builder.table(topics.users, { store: 'users' })
    */
   table<K, V>(
     topic: Topic<K, V>,
-    options: MaterializeOptions<NonNullable<K>, NonNullable<V>> = {},
+    options: TableSourceOptions<NonNullable<K>, NonNullable<V>> = {},
   ): KTable<NonNullable<K>, NonNullable<V>> {
     return tableFromTopic(this.build, topic, options)
   }

@@ -67,6 +67,11 @@ export class WindowClosing<K, V> {
     }
   }
 
+  /** The same without handing anything over. */
+  closeBefore(beforeMs: number): void {
+    if (beforeMs > this.closedBeforeMs) this.moveTo(startKey(beforeMs))
+  }
+
   /** Answers how many rows were handed over; fewer than the limit, and the window is closed. */
   private closeSome(startMs: number, limit: number, handOver: (row: Entry<K, V>) => void): number {
     let count = 0

@@ -88,6 +88,10 @@ export class WindowStore<K, V> implements WindowTable<K, V>, CommittableStore {
     this.closing.close(beforeMs, maxRows, handOver)
   }
 
+  closeBefore(beforeMs: number): void {
+    this.closing.closeBefore(beforeMs)
+  }
+
   entry(key: Windowed<K>): LiveEntry<Windowed<K>, V> {
     return this.rows.entry(key)
   }

@@ -92,6 +92,8 @@ export interface WindowTable<K, V> extends TableStore<Windowed<K>, V> {
    * over, once for ever, up to a number. No row of them may be changed before they are closed entirely.
    */
   close(beforeMs: number, maxRows: number, handOver: (row: LiveEntry<Windowed<K>, V>) => void): void
+  /** Closes windows that begin before a time, whose rows were seen to in another way. */
+  closeBefore(beforeMs: number): void
 }
 
 /** Declares a store for a processor. */
