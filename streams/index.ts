@@ -30,11 +30,16 @@ export {
   type StoreSpecs,
   type Unnamed,
 } from './dsl/process.ts'
+export type { VersionedKeyValueStore } from './dsl/processor-versions.ts'
 export type { Schedule, Schedules } from './dsl/punctuation.ts'
 export type { BranchNames } from './dsl/split.ts'
 export { defineTopology, StreamBuilder, type StreamOptions } from './dsl/stream-builder.ts'
 export type { StreamJoinOptions } from './dsl/stream-joins.ts'
+export type { TableSourceOptions } from './dsl/table-sources.ts'
+export type { Versioning } from './dsl/versioned-tables.ts'
+export type { JoinWindow, WindowJoinOptions } from './dsl/window-joins.ts'
 export type { WindowEmission } from './dsl/windowed-aggregate.ts'
+export { WindowedCogroup } from './dsl/windowed-cogroup.ts'
 export type { EventWindows, WindowedTableOptions } from './dsl/windowed-plan.ts'
 export { WindowedStream } from './dsl/windowed-stream.ts'
 export {
@@ -112,6 +117,7 @@ export {
 export { serdes } from './serde/serdes.ts'
 export { type Topic, topic } from './serde/topic.ts'
 export { type StoredRow, StoredRows, type StoredRowsOptions } from './state/stored-rows.ts'
+export { type VersionedStoreSpec, versionedStore } from './state/versioned-rows.ts'
 export { sessionSerde, windowedSerde } from './state/windowed-serde.ts'
 export { SessionWindows, session } from './time/session-windows.ts'
 export { SlidingWindows, sliding } from './time/sliding-windows.ts'

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { defineTopology, serdes } from '../../../streams/index.ts'
-import { casesOf, goldenTopic, operatorsWithCases, output } from './cases.ts'
+import { casesOf, goldenTopic, operatorsWithCases, output, type Versioned, versionedIf } from './cases.ts'
 import { expectGolden } from './run-case.ts'
 
-interface Steps {
+interface Steps extends Versioned {
   readonly step: 'none' | 'filter' | 'mapValues'
   readonly sourceMaterialized: boolean
   readonly resultMaterialized: boolean
 }
 
-describe.each(['to-table', 'table-filter', 'table-map-values'])('%s', (operator) => {
+describe.each(['to-table', 'table-filter', 'table-map-values', 'versioned-table'])('%s', (operator) => {
   it.each(casesOf<Steps>(operator))(
     'should answer as Kafka Streams does: $name $parameters',
     async (golden) => {
@@ -21,7 +21,7 @@ describe.each(['to-table', 'table-filter', 'table-map-values'])('%s', (operator)
         const table =
           operator === 'to-table'
             ? builder.stream(input).toTable(sourceStore)
-            : builder.table(input, sourceStore)
+            : builder.table(input, { ...sourceStore, ...versionedIf(golden.parameters) })
         const result = {
           none: () => table,
           filter: () => table.filter((n) => n % 2 === 0, resultStore),
@@ -66,6 +66,7 @@ describe('golden cases', () => {
       'table-table-join',
       'to-table',
       'tumbling-aggregate',
+      'windowed-cogroup',
       'windowed-reduce',
     ])
   })
