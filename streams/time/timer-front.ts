@@ -4,7 +4,7 @@
  * Invariants:
  * 1. Every timer in the store that comes before `rest` is here; from `rest` on, those that are here are in the store, too.
  * 2. What is here may have been cancelled meanwhile: whoever takes it looks into the store whether it is still there.
- * 3. No more than `maxHeld` are here, however many are pending.
+ * 3. No more than twice `heldAfterReading` are here, however many are pending.
  */
 import type { TableStore } from '../topology/store-spec.ts'
 import { never } from './alarms.ts'
@@ -16,20 +16,19 @@ interface Held<K> {
   readonly id: string
 }
 
-const heldAfterReading = 1024
-const maxHeld = 2 * heldAfterReading
-
 export class TimerFront<K> {
   private readonly store: TableStore<TimerKey<K>, TimerRow>
   private readonly kind: TimerKind
+  private readonly heldAfterReading: number
   /** A heap: the children of `i`, at `2i + 1` and `2i + 2`, come after it. */
   private heap: Held<K>[] = []
   /** The first timer that is not here; undefined when all are. */
   private rest: Held<K> | undefined
 
-  constructor(store: TableStore<TimerKey<K>, TimerRow>, kind: TimerKind) {
+  constructor(store: TableStore<TimerKey<K>, TimerRow>, kind: TimerKind, heldAfterReading = 1024) {
     this.store = store
     this.kind = kind
+    this.heldAfterReading = heldAfterReading
     this.read({ by: kind, timeMs: 0 })
   }
 
@@ -43,7 +42,7 @@ export class TimerFront<K> {
     const held = { timer, id: this.idOf(timer) }
     if (this.rest !== undefined && held.id >= this.rest.id) return
     this.push(held)
-    if (this.heap.length > maxHeld) this.shrink()
+    if (this.heap.length > 2 * this.heldAfterReading) this.shrink()
   }
 
   /** Takes the earliest that is due at a time. */
@@ -63,7 +62,7 @@ export class TimerFront<K> {
     for (const [timer] of this.store.range(from, end)) {
       // What is stored is no bound.
       const held = { timer: timer as Timer<K>, id: this.idOf(timer) }
-      if (this.heap.length === heldAfterReading) {
+      if (this.heap.length === this.heldAfterReading) {
         this.rest = held
         break
       }
@@ -74,8 +73,8 @@ export class TimerFront<K> {
 
   private shrink(): void {
     this.heap.sort((a, b) => (a.id < b.id ? -1 : 1))
-    this.rest = this.heap[heldAfterReading]
-    this.heap.length = heldAfterReading
+    this.rest = this.heap[this.heldAfterReading]
+    this.heap.length = this.heldAfterReading
   }
 
   private push(held: Held<K>): void {
