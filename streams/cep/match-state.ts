@@ -4,6 +4,7 @@
  *   HeldEvent   an event that some run has taken; kept once, however many runs share it
  *   TakenNode   "this event was taken by this stage, behind that node": runs that have a beginning in common share its nodes
  *   Run         a partial match: the state that it is in, and the last node that it took
+ *   early       events for which time has not come yet
  *
  * Invariants:
  * 1. `references` of a node counts the runs, the waiting matches and the nodes that hold it; of an event, its nodes. What
@@ -41,6 +42,11 @@ export interface Run<E> {
   after: Run<E> | undefined
 }
 
+export interface TimedEvent<E> {
+  readonly value: E
+  readonly timestampMs: number
+}
+
 /** When a run that stays as it is times out by its last event. */
 interface NeighbourDue<E> {
   readonly dueMs: number
@@ -57,6 +63,8 @@ export class MatchState<E> {
   lastRun: Run<E> | undefined
   runs = 0
   heldEvents = 0
+  /** In the order of time, and as they came where that is equal. */
+  readonly early: TimedEvent<E>[] = []
   /** How far time has come; what is due by then has been judged. */
   timeMs = Number.NEGATIVE_INFINITY
   /** Matches that wait for runs that began earlier, in the order of their first events. */
@@ -66,12 +74,21 @@ export class MatchState<E> {
   private nextSequence = 0
 
   get isEmpty(): boolean {
-    return this.firstRun === undefined && this.waiting.length === 0
+    return this.firstRun === undefined && this.waiting.length === 0 && this.early.length === 0
   }
 
   /** The runs of a state. */
   inState(state: number): readonly Run<E>[] {
     return this.byState[state] ?? []
+  }
+
+  /** Keeps an event until time has come to it. */
+  expect(value: E, timestampMs: number): void {
+    const { early } = this
+    let at = early.length
+    while (at > 0 && early[at - 1]!.timestampMs > timestampMs) at--
+    if (at === early.length) early.push({ value, timestampMs })
+    else early.splice(at, 0, { value, timestampMs })
   }
 
   hold(value: E, timestampMs: number): HeldEvent<E> {

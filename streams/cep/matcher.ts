@@ -2,8 +2,8 @@
  * Runs a pattern over the events of keys: one matcher for all keys, one `MatchState` for each.
  *
  * Invariants:
- * 1. Events of a key come in the order of their times. Before an event is taken, all that is due by its time is judged, one
- *    due time after the other: results do not hang on how far time moves at once.
+ * 1. Events of a key are taken in the order of their times, as time comes to them. Before an event is taken, all that is due
+ *    by its time is judged, one due time after the other: results do not hang on how far time moves at once.
  * 2. An event is judged before anything changes. When a condition throws, the state is as it was before the event.
  * 3. A state whose runs an event leaves as they are costs one look at its steps, however many runs are in it.
  * 4. With a skip strategy a match waits while a run that began before it is open, for a match of that could discard it.
@@ -73,8 +73,56 @@ export class Matcher<E, S extends Stages> {
     return new MatchState()
   }
 
-  /** When something is due without another event; Infinity: nothing is. */
+  /** When there is something to do for the key: a time-out, or an early event; Infinity: never, as it is. */
   dueMs(state: MatchState<E>): number {
+    return Math.min(state.early[0]?.timestampMs ?? Number.POSITIVE_INFINITY, this.timeOutMs(state))
+  }
+
+  /** Takes an event, and judges all that is due by its time. Events come in the order of their times. */
+  take(state: MatchState<E>, event: E, timestampMs: number): Finding<E, S>[] {
+    state.expect(event, timestampMs)
+    return this.advance(state, timestampMs)
+  }
+
+  /** Moves time on, and judges all that is due by then. */
+  advance(state: MatchState<E>, timeMs: number): Finding<E, S>[] {
+    const found: Finding<E, S>[] = []
+    for (let step = this.step(state, timeMs); step !== undefined; step = this.step(state, timeMs)) {
+      for (const finding of step) found.push(finding)
+    }
+    return found
+  }
+
+  /**
+   * The same one step at a time: what is due at one time, or one early event; undefined when nothing is left to do by then. What
+   * a condition throws comes out: its event is gone then, and nothing else has changed.
+   */
+  step(state: MatchState<E>, timeMs: number): Finding<E, S>[] | undefined {
+    const next = state.early[0]
+    const nextMs = Math.min(next?.timestampMs ?? Number.POSITIVE_INFINITY, timeMs)
+    // Events of the same time see the same runs: nothing becomes due between them.
+    if (nextMs > state.timeMs) {
+      const dueMs = this.timeOutMs(state)
+      if (dueMs <= nextMs && dueMs !== Number.POSITIVE_INFINITY) return this.expire(state, dueMs)
+      if (nextMs !== Number.POSITIVE_INFINITY) state.timeMs = nextMs
+    }
+    if (next === undefined || next.timestampMs > timeMs) return undefined
+    state.early.shift()
+    return this.process(state, next.value, next.timestampMs)
+  }
+
+  private process(state: MatchState<E>, event: E, timestampMs: number): Finding<E, S>[] {
+    const outcomes = this.outcomes(state, event)
+    if (outcomes.length === 0) return nothing
+    const found: Finding<E, S>[] = []
+    const completed = this.apply(state, outcomes, event, timestampMs)
+    this.settle(state, completed, timestampMs, found)
+    this.keepLimits(state, timestampMs, found)
+    return found
+  }
+
+  /** When the first run times out; Infinity: none will. */
+  private timeOutMs(state: MatchState<E>): number {
     const { firstRun } = state
     const { withinMs, hasPreviousWindows } = this.nfa
     const wholeMs =
@@ -82,30 +130,6 @@ export class Matcher<E, S extends Stages> {
         ? Number.POSITIVE_INFINITY
         : firstRun.node.first.timestampMs + withinMs
     return hasPreviousWindows ? Math.min(wholeMs, state.neighbourDueMs()) : wholeMs
-  }
-
-  /** Moves time on: judges all that is due by then. */
-  advance(state: MatchState<E>, timeMs: number): Finding<E, S>[] {
-    const found: Finding<E, S>[] = []
-    let dueMs = this.dueMs(state)
-    while (dueMs <= timeMs && dueMs !== Number.POSITIVE_INFINITY) {
-      this.expire(state, dueMs, found)
-      dueMs = this.dueMs(state)
-    }
-    state.timeMs = Math.max(state.timeMs, timeMs)
-    return found
-  }
-
-  /** Takes the next event. What a condition throws comes out; nothing has changed then but the time. */
-  take(state: MatchState<E>, event: E, timestampMs: number): Finding<E, S>[] {
-    // Events of the same time see the same runs: time moves once before them.
-    const found = timestampMs > state.timeMs ? this.advance(state, timestampMs) : []
-    const outcomes = this.outcomes(state, event)
-    if (outcomes.length === 0) return found
-    const completed = this.apply(state, outcomes, event, timestampMs)
-    this.settle(state, completed, timestampMs, found)
-    this.keepLimits(state, timestampMs, found)
-    return found
   }
 
   private outcomes(state: MatchState<E>, event: E): Outcome<E>[] {
@@ -213,8 +237,9 @@ export class Matcher<E, S extends Stages> {
   }
 
   /** What is due at a time: runs that time out, and those for which nothing but the time was to come. */
-  private expire(state: MatchState<E>, dueMs: number, found: Finding<E, S>[]): void {
+  private expire(state: MatchState<E>, dueMs: number): Finding<E, S>[] {
     const { nfa } = this
+    const found: Finding<E, S>[] = []
     const completed: Completed<E>[] = []
     const due = this.dueRuns(state, dueMs)
     for (const run of due) {
@@ -230,6 +255,7 @@ export class Matcher<E, S extends Stages> {
     inOrder(completed)
     for (const run of due) state.remove(run)
     this.settle(state, completed, dueMs, found)
+    return found
   }
 
   private dueRuns(state: MatchState<E>, dueMs: number): Run<E>[] {
@@ -317,6 +343,8 @@ export class Matcher<E, S extends Stages> {
     if (runs > 0) found.push({ kind: 'discarded', runs, timestampMs })
   }
 }
+
+const nothing: [] = []
 
 function leavesAlone<E>(fired: readonly Fired<E>[], state: number): boolean {
   const step = fired[0]?.step

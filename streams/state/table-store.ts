@@ -415,6 +415,8 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
       return rowValue(this.options.valueCodec, row)
     } catch (cause) {
       if (cause instanceof SchemaNotLoaded) throw cause
+      // The codec says what a person has to do; reading the same row once more from the changelog would not help.
+      if (cause instanceof StreamsError && cause.recovery === 'stop') throw cause
       throw new StreamsError(
         'STATE_CORRUPT',
         `store ${this.name}: a row cannot be decoded: ${messageOf(cause)}`,
