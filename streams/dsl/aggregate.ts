@@ -102,7 +102,7 @@ export function aggregateInput<K, V, A>(
   return inputOf(stream, store, folding, grouping.repartition || grouping.fromSource)
 }
 
-function repartitioned<K, V>(
+export function repartitioned<K, V>(
   build: BuildContext,
   grouping: Grouping<K, V>,
   key: Serde<K>,

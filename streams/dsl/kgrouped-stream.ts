@@ -1,5 +1,6 @@
 /** A stream with its records grouped by key, on its way to becoming a table. */
 import type { Serde } from '../serde/serde.ts'
+import { CountWindows } from '../time/count-windows.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
 import {
   aggregateInput,
@@ -13,6 +14,7 @@ import {
 import { type Aggregator, counting } from './aggregators.ts'
 import type { BuildContext } from './build-context.ts'
 import { CogroupedStream } from './cogrouped-stream.ts'
+import { CountedStream } from './counted-stream.ts'
 import { addKeyedProcessor, type KeyedProcessOptions, type KeyedStreams } from './keyed-process.ts'
 import type { ForwardedBy, KeyedProcessor } from './keyed-processor.ts'
 import type { KTable } from './ktable.ts'
@@ -107,8 +109,13 @@ export class KGroupedStream<out K, out V> {
    *   .windowedBy(tumbling(minutes(1)))
    *   .count({ store: 'orders-per-minute' })
    */
-  windowedBy(windows: EventWindows): WindowedStream<K, V> {
-    return new WindowedStream(this.build, this.grouping, { windows, emit: 'on-change', late: [] })
+  windowedBy(windows: EventWindows): WindowedStream<K, V>
+  /** Windows of so many records of a key. */
+  windowedBy(windows: CountWindows): CountedStream<K, V>
+  windowedBy(windows: EventWindows | CountWindows): WindowedStream<K, V> | CountedStream<K, V> {
+    return windows instanceof CountWindows
+      ? new CountedStream(this.build, this.grouping, windows)
+      : new WindowedStream(this.build, this.grouping, { windows, emit: 'on-change', late: [] })
   }
 
   /**

@@ -6,6 +6,7 @@
  * of each window its start, its end and its newest record as float64, the length of its aggregate as int32, and the aggregate.
  */
 import type { Codec, Serde } from '../serde/serde.ts'
+import { endOfSized, readSized, writeSized } from './sized-value.ts'
 
 export interface ListedWindow<A> {
   readonly startMs: number
@@ -74,10 +75,7 @@ function windowListCodec<A>(aggregates: Codec<A>): Codec<WindowList<A>> {
         writer.float64(startMs)
         writer.float64(endMs)
         writer.float64(newestMs)
-        const lengthAt = writer.position
-        writer.int32(0)
-        aggregates.encode(aggregate, writer)
-        writer.buffer.writeInt32BE(writer.position - lengthAt - 4, lengthAt)
+        writeSized(aggregates, aggregate, writer)
       }
     },
     decode(bytes, start) {
@@ -90,15 +88,13 @@ function windowListCodec<A>(aggregates: Codec<A>): Codec<WindowList<A>> {
       const count = bytes.readInt32BE(start + 17)
       let at = start + 21
       for (let index = 0; index < count; index++) {
-        const aggregateAt = at + 28
-        const end = aggregateAt + bytes.readInt32BE(at + 24)
         list.windows.push({
           startMs: bytes.readDoubleBE(at),
           endMs: bytes.readDoubleBE(at + 8),
           newestMs: bytes.readDoubleBE(at + 16),
-          aggregate: aggregates.decode(bytes, aggregateAt, end),
+          aggregate: readSized(aggregates, bytes, at + 24),
         })
-        at = end
+        at = endOfSized(bytes, at + 24)
       }
       return list
     },

@@ -10,6 +10,7 @@ import {
   sliding,
   type Topology,
   type Windowed,
+  type WindowedStream,
 } from '../../../streams/index.ts'
 import { type AggregatorName, aggregators, type Reduced, type ReducerName, reducers } from './aggregators.ts'
 import {
@@ -44,7 +45,7 @@ type Way = 'combined' | 'record by record'
 function topologyOf<V extends Json, A extends Json>(
   parameters: Windows,
   way: Way,
-  aggregate: (windowed: ReturnType<Values<V>['windowedBy']>) => KTable<Windowed<string>, A>,
+  aggregate: (windowed: WindowedStream<string, V | null>) => KTable<Windowed<string>, A>,
 ): Topology {
   const { window, inactivityGapMs, timeDifferenceMs, graceMs, emit } = parameters
   return defineTopology('windows', (builder) => {
