@@ -63,15 +63,15 @@ function waiting<K, V>(
   alarm.at(firstMs + graceMs)
   return (key, value, timestampMs) => {
     const { recordWatermarkMs } = task.time
+    if (recordWatermarkMs > reachedMs) reachedMs = recordWatermarkMs
     const hasAll = key !== null && key !== undefined && value !== null && value !== undefined
     if (!hasAll || timestampMs + graceMs <= recordWatermarkMs || buffer.isClosed(timestampMs)) {
       next(key, value, timestampMs)
-      return
+    } else {
+      const judgedByMs = Math.max(timestampMs, recordWatermarkMs)
+      buffer.add(key, { timestampMs, value, judgedByMs, waits: true })
+      if (timestampMs < firstMs) firstMs = timestampMs
     }
-    const judgedByMs = Math.max(timestampMs, recordWatermarkMs)
-    buffer.add(key, { timestampMs, value, judgedByMs, waits: true })
-    if (timestampMs < firstMs) firstMs = timestampMs
-    if (recordWatermarkMs > reachedMs) reachedMs = recordWatermarkMs
     // What the stream itself has passed is due whatever the task's watermark is.
     alarm.at(firstMs + graceMs <= reachedMs ? Number.NEGATIVE_INFINITY : firstMs + graceMs)
   }

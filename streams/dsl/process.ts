@@ -1,6 +1,7 @@
 /** Processors: operators written by hand, with stores and any number of typed outputs. */
 import { RecordError } from '../errors.ts'
 import type { Serde } from '../serde/serde.ts'
+import type { VersionedStoreSpec } from '../state/versioned-rows.ts'
 import type { GraphNode } from '../topology/graph.ts'
 import { checkedTimestamp } from '../topology/source.ts'
 import type { KeyValueStore, StoreSpec, Timestamped } from '../topology/store-spec.ts'
@@ -8,6 +9,7 @@ import type { StreamNode, StreamPlace } from '../topology/stream-node.ts'
 import type { Receiver, RecordContext, TaskContext } from '../topology/task-context.ts'
 import type { BuildContext } from './build-context.ts'
 import type { KStream } from './kstream.ts'
+import { isVersioned, ProcessorVersions, type VersionedKeyValueStore } from './processor-versions.ts'
 import { checkSchedules, type Punctuation, punctuation, type Schedules } from './punctuation.ts'
 
 /** Declares an output of a processor: its types and, if it is to be repartitioned, its serdes. */
@@ -26,7 +28,11 @@ export type StoreSpecs = Readonly<Record<string, StoreSpec>>
 export type Unnamed = Record<never, never>
 
 export type ProcessorStores<S extends StoreSpecs> = {
-  readonly [N in keyof S]: S[N] extends StoreSpec<infer K, infer V> ? KeyValueStore<K, V> : never
+  readonly [N in keyof S]: S[N] extends VersionedStoreSpec<infer K, infer V>
+    ? VersionedKeyValueStore<K, V>
+    : S[N] extends StoreSpec<infer K, infer V>
+      ? KeyValueStore<K, V>
+      : never
 }
 
 export type ProcessorOutputs<O> = {
@@ -82,7 +88,7 @@ export function addProcessor<K, V, S extends StoreSpecs, O extends OutputSpecs, 
   const stores = Object.values(definition.stores ?? {})
   const schedules = Object.entries(definition.schedules ?? {})
   checkSchedules(name, definition.schedules ?? {})
-  const usesTime = schedules.some(([, { by }]) => by === 'event-time')
+  const usesTime = schedules.some(([, { by }]) => by === 'event-time') || stores.some(isVersioned)
   const node = build.graph.add({
     name,
     role: { kind: 'operator', operator: 'process', ...(usesTime ? { usesTime } : {}) },
@@ -104,7 +110,9 @@ export function addProcessor<K, V, S extends StoreSpecs, O extends OutputSpecs, 
     const opened: Record<string, unknown> = Object.fromEntries(
       Object.entries(definition.stores ?? {}).map(([storeName, spec]) => [
         storeName,
-        new ProcessorStore(task.store(spec), current),
+        isVersioned(spec)
+          ? new ProcessorVersions(task, node, spec, current)
+          : new ProcessorStore(task.store(spec), current),
       ]),
     )
     const punctuations: Punctuation[] = []

@@ -61,5 +61,18 @@ export function goldenTopic<V extends Json>(name: string): Topic<string | null, 
   return topic(name, { key: nullable(serdes.string), value: nullable(serdes.json<V>()) })
 }
 
+/** Whether tables of a case remember what their rows were, and for how long. */
+export interface Versioned {
+  readonly versioned?: boolean
+  readonly historyRetentionMs?: number
+}
+
+/** What a table of a case is declared with. */
+export function versionedIf({ versioned, historyRetentionMs = 0 }: Versioned): {
+  readonly versioned?: { readonly historyMs: number }
+} {
+  return versioned === true ? { versioned: { historyMs: historyRetentionMs } } : {}
+}
+
 /** Where each case's operator writes to. */
 export const output = goldenTopic<Json>('output')
