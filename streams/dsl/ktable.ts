@@ -6,6 +6,7 @@ import type { BuildContext } from './build-context.ts'
 import { KGroupedTable } from './kgrouped-table.ts'
 import type { KStream } from './kstream.ts'
 import { storedRows, writeRows } from './stored-rows.ts'
+import { type SuppressOptions, suppressed } from './suppress.ts'
 import { joinTables, type TableJoinType } from './table-joins.ts'
 
 export interface TableTraits<K, V> {
@@ -59,6 +60,17 @@ export class KTable<out K, out V> {
     const mapped = (value: V, key: K) => mapper(value, key) ?? null
     const table = rowByRow(this.build, this, 'table-map-values', options.value, mapped, false)
     return this.materialize(table, options)
+  }
+
+  /**
+   * Holds changes back, so that of many of a row in a short time only the last is passed on: a row is let go when the watermark
+   * has passed its first change by `untilMs`. What is held is state, and survives crashes. For windows that are to be seen once,
+   * when they are final, use `emit('on-close')` instead.
+   *
+   * @example const calm = prices.suppress({ untilMs: minutes(1), store: 'held-prices' })
+   */
+  suppress(options: SuppressOptions<K, V>): KTable<K, V> {
+    return suppressed(this.build, this, options)
   }
 
   /** The changes as a stream; null is a deleted row. */

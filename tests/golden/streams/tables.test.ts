@@ -59,6 +59,7 @@ describe('golden cases', () => {
       'stream-stream-join',
       'stream-stream-self-join',
       'stream-table-join',
+      'suppress-time-limit',
       'table-aggregate',
       'table-filter',
       'table-map-values',
