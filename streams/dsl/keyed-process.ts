@@ -118,22 +118,28 @@ interface RunningParts<K, V> {
   readonly forward: ReadonlyMap<string, Receiver<K, unknown>>
 }
 
-/** A processor in one task, and the one context that it is given each time. */
-class RunningProcessor<K, V> implements TimerContext<K, unknown>, ProcessorTimers {
+/** A processor in one task, and the one context that it is given each time. What it offers may be taken out of it. */
+class RunningProcessor<K, V> implements TimerContext<K, unknown> {
   readonly current: CurrentKey = { key: undefined, timestampMs: 0 }
   readonly receiver: Receiver<K, V>
+  readonly forward: (value: unknown, timestampMs?: number) => void
+  readonly timers: ProcessorTimers = {
+    eventTime: (timeMs, name) => this.openTimers.schedule(this.timer('event-time', timeMs, name)),
+    wallClock: (timeMs, name) => this.openTimers.schedule(this.timer('wall-clock', timeMs, name)),
+    cancelEventTime: (timeMs, name) => this.openTimers.cancel(this.timer('event-time', timeMs, name)),
+    cancelWallClock: (timeMs, name) => this.openTimers.cancel(this.timer('wall-clock', timeMs, name)),
+  }
   by: TimerKind = 'event-time'
   private readonly task: TaskContext
   private readonly parts: RunningParts<K, V>
   private readonly keyedTimers: KeyedTimers<K> | undefined
-  private readonly forwardMain: (value: unknown, timestampMs?: number) => void
   private timerName = ''
 
   constructor(task: TaskContext, parts: RunningParts<K, V>) {
     const { node, processor, timers: store } = parts
     this.task = task
     this.parts = parts
-    this.forwardMain = this.forwarder('main')
+    this.forward = this.forwarder('main')
     for (const [field, side] of sideOutputsOf(processor)) side.bind(this.forwarder(field))
     this.keyedTimers =
       store === undefined
@@ -172,32 +178,12 @@ class RunningProcessor<K, V> implements TimerContext<K, unknown>, ProcessorTimer
     return this.task.record
   }
 
-  get timers(): ProcessorTimers {
-    return this
-  }
-
   get name(): string {
     return this.timerName
   }
 
-  forward(value: unknown, timestampMs?: number): void {
-    this.forwardMain(value, timestampMs)
-  }
-
-  eventTime(timeMs: number, name = ''): void {
-    this.openTimers.schedule({ by: 'event-time', timeMs, key: this.key, name })
-  }
-
-  wallClock(timeMs: number, name = ''): void {
-    this.openTimers.schedule({ by: 'wall-clock', timeMs, key: this.key, name })
-  }
-
-  cancelEventTime(timeMs: number, name = ''): void {
-    this.openTimers.cancel({ by: 'event-time', timeMs, key: this.key, name })
-  }
-
-  cancelWallClock(timeMs: number, name = ''): void {
-    this.openTimers.cancel({ by: 'wall-clock', timeMs, key: this.key, name })
+  private timer(by: TimerKind, timeMs: number, name = ''): Timer<K> {
+    return { by, timeMs, key: this.key, name }
   }
 
   private fire({ by, timeMs, key, name }: Timer<K>): void {
