@@ -94,3 +94,34 @@ function ofEachKey<V, R>(
     ),
   )
 }
+
+/**
+ * Sessions where a key's records come in one order: a record joins what is open, and is late when what it would be in has closed.
+ */
+export function sessionsInOrder<V>(
+  records: readonly Timed<V>[],
+  { gapMs, graceMs, disorderMs = 0 }: { gapMs: number; graceMs: number; disorderMs?: number },
+): { readonly sessions: Content<V>[]; readonly late: Timed<V>[] } {
+  let sessions: Content<V>[] = []
+  const late: Timed<V>[] = []
+  let watermarkMs = Number.NEGATIVE_INFINITY
+  const isClosed = ({ endMs }: { readonly endMs: number }) => endMs + gapMs + graceMs < watermarkMs
+  for (const record of records) {
+    const { key, timestampMs } = record
+    watermarkMs = Math.max(watermarkMs, timestampMs - disorderMs)
+    if (key === null) continue
+    const near = sessions.filter(
+      (one) =>
+        one.key === key &&
+        !isClosed(one) &&
+        one.startMs - gapMs <= timestampMs &&
+        timestampMs <= one.endMs + gapMs,
+    )
+    const joined = [...near.flatMap((one) => one.records), { ...record, key }]
+    const startMs = Math.min(...joined.map((one) => one.timestampMs))
+    const session = { key, startMs, endMs: newestOf(joined), records: joined }
+    if (isClosed(session)) late.push(record)
+    else sessions = [...sessions.filter((one) => !near.includes(one)), session]
+  }
+  return { sessions, late }
+}
