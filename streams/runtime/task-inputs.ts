@@ -8,6 +8,7 @@ import { StreamsError } from '../errors.ts'
 import type { LogReader, PartitionOffset } from '../ports/log.ts'
 import type { InputWatermark } from '../schemas/generated/records.ts'
 import type { InputTime } from '../time/input-time.ts'
+import type { TaskTime } from '../time/task-time.ts'
 import type { CompiledTask } from './compiled-task.ts'
 import { PartitionInput } from './partition-input.ts'
 import type { StartingPoint } from './starting-point.ts'
@@ -58,6 +59,15 @@ export class TaskInputs {
 
   get times(): readonly InputTime[] {
     return this.inputs.map(({ time }) => time)
+  }
+
+  /** Of each input, only the record that was processed last tells the time. */
+  observeProcessed(time: TaskTime): void {
+    for (const input of this.inputs) {
+      const slot = input.head - 1
+      if (slot < 0 || input.failureOf(slot) !== undefined || input.watermarkAt(slot) !== undefined) continue
+      time.observe(input.time, input.processor.timestampOf(slot), undefined)
+    }
   }
 
   /** Tells the inputs what the clock says: one that has been at its end for long may be idle. */

@@ -59,6 +59,9 @@ export class Task {
   private readonly announcer: WatermarkAnnouncer
   private readonly meters: TaskMeters
   private readonly commitTarget: CommitTarget
+  /** Whether an operator needs to know the time: else it is told once a slice, for whoever looks at the task. */
+  private readonly usesTime: boolean
+  private readonly hasAlarms: boolean
   private commitNumber: number
   private lastCommitMs: number
   private readerFailure: StreamsError | undefined
@@ -77,6 +80,8 @@ export class Task {
     )
     this.lastCommitMs = environment.clock.now()
     this.deadLetters = deadLettersOf(parts)
+    this.usesTime = parts.subTopology.usesTime
+    this.hasAlarms = !compiled.time.isUnused
     this.announcer = announcerOf(parts)
     this.commitTarget = commitTargetOf(parts, this.deadLetters, this.announcer)
     this.reader = environment.log.openReader({
@@ -101,6 +106,7 @@ export class Task {
     this.compiled.time.refresh()
     this.compiled.time.clock.look(nowMs)
     const { records, woken } = this.processSlice()
+    if (!this.usesTime) this.inputs.observeProcessed(this.compiled.time)
     if (records > 0) this.meters.recordsIn.add(records)
     return woken > 0 || this.inputs.progress !== before || this.inputs.awaitsSchema
   }
@@ -210,18 +216,18 @@ export class Task {
     const endMs = clock.now() + settings.sliceMaxMs
     let records = 0
     let woken = 0
-    let input = this.inputs.next()
-    while (time.isDue || input !== undefined) {
-      if (time.isDue) {
+    for (;;) {
+      if (this.hasAlarms && time.isDue) {
         this.compiled.wake(settings.wakeMaxRows)
         woken++
         if (this.isFull() || clock.now() >= endMs) break
-      } else if (input !== undefined) {
-        if (this.processHead(input)) records++
-        input = this.inputs.next()
-        if (records >= settings.batchMaxRecords || this.isFull()) break
-        if ((records & (recordsPerClockCheck - 1)) === 0 && clock.now() >= endMs) break
+        continue
       }
+      const input = this.inputs.next()
+      if (input === undefined) break
+      if (this.processHead(input)) records++
+      if (records >= settings.batchMaxRecords || this.isFull()) break
+      if ((records & (recordsPerClockCheck - 1)) === 0 && clock.now() >= endMs) break
     }
     return { records, woken }
   }
@@ -249,7 +255,7 @@ export class Task {
     if (decodeFailure === undefined) {
       const timestampMs = input.processor.timestampOf(slot)
       record.moveTo(input.batchOf(slot), input.indexOf(slot), timestampMs)
-      time.observe(input.time, timestampMs, input.carriedBy(slot))
+      if (this.usesTime) time.observe(input.time, timestampMs, input.carriedBy(slot))
       try {
         input.processor.process(slot)
       } catch (error) {

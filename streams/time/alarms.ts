@@ -30,6 +30,10 @@ export class Alarms {
     return sleeper
   }
 
+  get isEmpty(): boolean {
+    return this.sleepers.length === 0
+  }
+
   /** Whether somebody is to be woken at a time; Infinity is the end of time, at which all are. */
   isDue(reachedMs: number): boolean {
     return this.dueMs <= reachedMs && this.dueMs < never

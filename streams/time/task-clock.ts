@@ -19,6 +19,11 @@ export class TaskClock implements WallClock {
     this.nowMs = nowMs
   }
 
+  /** Whether nobody ever wants to be woken by it. */
+  get isUnused(): boolean {
+    return this.alarms.isEmpty
+  }
+
   /** The earliest time that somebody wants to be woken at; Infinity when nobody does. */
   get dueMs(): number {
     return this.alarms.dueMs

@@ -37,6 +37,11 @@ export class TaskTime implements EventTime {
     this.refresh()
   }
 
+  /** Whether nobody ever wants to be woken, be it by events or by the clock. */
+  get isUnused(): boolean {
+    return this.alarms.isEmpty && this.clock.isUnused
+  }
+
   /** Whether nothing is left to read that would tell the time. */
   get isIdle(): boolean {
     return this.inputs.every(({ isIdle }) => isIdle)
