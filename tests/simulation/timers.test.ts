@@ -22,7 +22,17 @@ import {
 import { crashAt } from '../../streams/testing/index.ts'
 import { type PlainTimer, PlainTimers } from '../support/timer-oracle.ts'
 import { type Case, input } from './cases.ts'
-import { append, newProcess, newWorld, openLog, readTopic, run, startProcess, type World } from './world.ts'
+import {
+  append,
+  newProcess,
+  newWorld,
+  openLog,
+  readTopic,
+  run,
+  settle,
+  startProcess,
+  type World,
+} from './world.ts'
 
 const disorderMs = 25
 const sourcePartitions = 2
@@ -355,4 +365,56 @@ describe('timers', () => {
       { numRuns: 60 },
     )
   }, 120_000)
+
+  it('should fire at the next opening when the wall clock has reached them while nobody ran', async () => {
+    const dayMs = 86_400_000
+    class Tomorrow extends KeyedProcessor<string, number, number> {
+      override process(value: number, { nowMs, timers: own }: KeyedContext<string, number>): void {
+        own.wallClock(nowMs + dayMs, `${value}`)
+      }
+
+      override onTimer(_timeMs: number, { name, forward }: TimerContext<string, number>): void {
+        forward(Number(name))
+      }
+    }
+    const tomorrow: Case = {
+      ...timers,
+      topology: () =>
+        defineTopology('tomorrow', (builder) => {
+          builder
+            .stream(input)
+            .groupByKey()
+            .process('tomorrow', () => new Tomorrow())
+            .main.to(out('fired'))
+        }),
+    }
+    let world = newWorld()
+    const firedBy = async (lookAtMs: number): Promise<number[]> => {
+      world = world.snapshot()
+      const open = await openLog(world)
+      if (lookAtMs === 0) {
+        await open.log.createTopics([{ name: input.name, partitions: sourcePartitions, ...input.settings }])
+        const events: Event[] = [1, 2].map((value) => ({ key: '0-a', value, timestampMs: 10 }))
+        await new Feed([events, []]).next(open.log, 2)
+      }
+      open.clock.advance(lookAtMs)
+      const { app } = await newProcess(open, world, tomorrow, {})
+      await run(
+        open.clock,
+        app.start().then(() => app.drained()),
+      )
+      // Time to look at the clock, and to commit.
+      await settle(open.clock)
+      await run(open.clock, app.stop())
+      const batches = await run(open.clock, readTopic(open.log, open.clock, 'fired'))
+      await open.log.close()
+      return batches.flatMap((batch) =>
+        Array.from({ length: batch.length }, (_, index) => Number(valueAt(batch, index)!.readBigInt64BE())),
+      )
+    }
+    expect(await firedBy(0)).toEqual([])
+    expect(await firedBy(dayMs / 2)).toEqual([])
+    expect(await firedBy(2 * dayMs)).toEqual([1, 2])
+    expect(await firedBy(3 * dayMs)).toEqual([1, 2])
+  })
 })
