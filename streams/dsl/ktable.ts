@@ -3,6 +3,7 @@ import { nullable, type Serde } from '../serde/serde.ts'
 import type { StoreSpec, Timestamped } from '../topology/store-spec.ts'
 import { StreamNode, TableNode, type TablePlace } from '../topology/stream-node.ts'
 import type { BuildContext } from './build-context.ts'
+import { type ForeignKeyJoinOptions, joinByForeignKey } from './foreign-key-join.ts'
 import { KGroupedTable } from './kgrouped-table.ts'
 import type { KStream } from './kstream.ts'
 import { storedRows, writeRows } from './stored-rows.ts'
@@ -169,6 +170,36 @@ export class KTable<out K, out V> {
       (left, right, key) => (left === null && right === null ? null : joiner(left, right, key)),
       options,
     )
+  }
+
+  /**
+   * Each row with the row of another table that it names by its key; without one, or a name, there is no result.
+   *
+   * @example
+   * const withUser = orders.joinOn(users, (order) => order.userId, (order, user) => ({ ...order, name: user.name }), {
+   *   store: 'orders-with-user', value: serdes.json(),
+   * })
+   */
+  joinOn<K2, V2, R>(
+    right: KTable<K2, V2>,
+    foreignKeyOf: (value: V, key: K) => K2 | null,
+    joiner: (left: V, right: V2, key: K) => R,
+    options: ForeignKeyJoinOptions<K, K2, V2, R>,
+  ): KTable<K, R> {
+    // An inner join has no results without a right row.
+    const ofBoth = (left: V, row: V2 | null, key: K) => joiner(left, row as V2, key)
+    const join = { left: this, right, type: 'inner', foreignKeyOf, joiner: ofBoth } as const
+    return joinByForeignKey(this.build, join, options)
+  }
+
+  /** Like `joinOn`; without a row, or a name, the joiner gets null. */
+  leftJoinOn<K2, V2, R>(
+    right: KTable<K2, V2>,
+    foreignKeyOf: (value: V, key: K) => K2 | null,
+    joiner: (left: V, right: V2 | null, key: K) => R,
+    options: ForeignKeyJoinOptions<K, K2, V2, R>,
+  ): KTable<K, R> {
+    return joinByForeignKey(this.build, { left: this, right, type: 'left', foreignKeyOf, joiner }, options)
   }
 
   private joined<V2, R>(

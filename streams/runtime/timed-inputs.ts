@@ -7,13 +7,34 @@ import { taskCount } from './internal-topics.ts'
 import { type TaskEnvironment, taskIdOf } from './task-environment.ts'
 import type { TimedInput } from './task-inputs.ts'
 
-/** Topics between sub-topologies that need to be told the time of what is written there. */
+/**
+ * Topics between sub-topologies that need to be told the time of what is written there. Where they make a circle nobody could wait for
+ * the time of the other: such topics are told nothing, and their records tell the time.
+ */
 export function timedTopics({ subTopologies }: Topology): ReadonlySet<string> {
-  const written = new Set(subTopologies.flatMap(repartitions))
+  const written = new Set(
+    subTopologies.flatMap((writer) =>
+      repartitions(writer).filter((topic) => !leadsBack(subTopologies, topic, writer)),
+    ),
+  )
   const read = subTopologies
     .filter(({ usesTime }) => usesTime)
     .flatMap(({ sources }) => sources.map(({ topic }) => topic.name))
   return new Set(read.filter((name) => written.has(name)))
+}
+
+/** Whether what is written to a topic may come back to its writer. */
+function leadsBack(all: readonly SubTopology[], topic: string, writer: SubTopology): boolean {
+  const reached = new Set(all.filter((part) => readsFrom(part, [topic])))
+  // What is added while it is walked is walked too.
+  for (const part of reached) {
+    for (const next of all) if (readsFrom(next, repartitions(part))) reached.add(next)
+  }
+  return reached.has(writer)
+}
+
+function readsFrom({ sources }: SubTopology, topics: readonly string[]): boolean {
+  return sources.some(({ topic }) => topics.includes(topic.name))
 }
 
 /** The time of each input of a task, by its topic. */

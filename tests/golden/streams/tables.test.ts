@@ -49,6 +49,7 @@ describe('golden cases', () => {
   it('should all be of operators that are tested here', () => {
     expect([...operatorsWithCases].sort()).toEqual([
       'cogroup',
+      'foreign-key-join',
       'hopping-aggregate',
       'merge',
       'session-aggregate',
@@ -59,6 +60,8 @@ describe('golden cases', () => {
       'stream-stream-join',
       'stream-stream-self-join',
       'stream-table-join',
+      'stream-time-punctuation',
+      'stream-versioned-table-join',
       'suppress-time-limit',
       'table-aggregate',
       'table-filter',
@@ -67,6 +70,8 @@ describe('golden cases', () => {
       'table-table-join',
       'to-table',
       'tumbling-aggregate',
+      'versioned-lookup',
+      'versioned-table',
       'windowed-cogroup',
       'windowed-reduce',
     ])

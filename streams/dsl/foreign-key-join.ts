@@ -1,0 +1,229 @@
+/**
+ * Joins of tables where rows of the left one name rows of the right one.
+ *
+ * A left row tells the task of the right row that it refers to it, through a repartition topic, and that task answers with the right
+ * row through another: at once, and whenever that row changes. The result is made where the left row is.
+ *
+ * Invariants:
+ * 1. What refers to a right row lies in that row's task, one row for each reference: a right row may have any number of them.
+ * 2. An answer is used only if the left row refers to the row that it is of. Answers of one right row come in their order, so the last
+ *    one that is used is the newest: results are right in the end, and are never made from a left row that has gone.
+ * 3. Both ways are topics in the tasks' transactions, so each reference and answer counts exactly once.
+ */
+import type { Serde } from '../serde/serde.ts'
+import { topic as declareTopic, type Topic } from '../serde/topic.ts'
+import type { SourceTiming } from '../topology/source.ts'
+import type { StoreSpec } from '../topology/store-spec.ts'
+import { StreamNode } from '../topology/stream-node.ts'
+import type { TaskContext } from '../topology/task-context.ts'
+import { internalTopics } from '../topology/topology.ts'
+import type { BuildContext } from './build-context.ts'
+import {
+  presence,
+  type Reference,
+  type Response,
+  referenceSerde,
+  responseSerde,
+  type Subscription,
+  subscriptionSerde,
+} from './foreign-key-serdes.ts'
+import type { KTable } from './ktable.ts'
+import { ofRowsBefore, writeRows } from './stored-rows.ts'
+import { tableOfStore } from './table-sources.ts'
+
+export interface ForeignKeyJoinOptions<K, KR, VR, R> {
+  /** Names the result's store; what refers to what is in `<store>-references`, and goes through `<store>-subscriptions` and `<store>-responses`. */
+  readonly store: string
+  readonly value: Serde<R>
+  readonly key?: Serde<K>
+  readonly otherKey?: Serde<KR>
+  readonly otherValue?: Serde<VR>
+}
+
+interface ForeignKeyJoin<K, V, KR, VR, R> {
+  readonly left: KTable<K, V>
+  readonly right: KTable<KR, VR>
+  readonly type: 'inner' | 'left'
+  readonly foreignKeyOf: (value: V, key: K) => KR | null
+  /** Asked with null only by a left join. */
+  readonly joiner: (left: V, right: VR | null, key: K) => R
+}
+
+/**
+ * Both ways make a circle, in which nobody could wait for the time of the other: what comes here tells the time while it is there to
+ * read, and holds nobody up.
+ */
+const asTheyCome: SourceTiming = { disorderMs: 0, idle: 'ignore', idleAfterMs: 0 }
+
+export function joinByForeignKey<K, V, KR, VR, R>(
+  build: BuildContext,
+  join: ForeignKeyJoin<K, V, KR, VR, R>,
+  options: ForeignKeyJoinOptions<K, KR, VR, R>,
+): KTable<K, R> {
+  const { left, right } = join
+  const { store } = options
+  const where = `foreign-key join "${store}"`
+  for (const { traits } of [left, right]) traits.requireRows()
+  left.traits.requireOldValues()
+  const key = build.serde(options.key ?? left.traits.keySerde, where, 'pass { key: … }')
+  const otherKey = build.serde(options.otherKey ?? right.traits.keySerde, where, 'pass { otherKey: … }')
+  const otherValue = build.serde(
+    options.otherValue ?? right.traits.valueSerde,
+    where,
+    'pass { otherValue: … }',
+  )
+  const topics = {
+    subscriptions: between(build, `${store}-subscriptions`, otherKey, subscriptionSerde(key)),
+    responses: between(build, `${store}-responses`, key, responseSerde(otherKey, otherValue)),
+  }
+  subscribe(build, join, store, topics.subscriptions)
+  respond(build, right, store, topics, referenceSerde(otherKey, key))
+  return results(build, join, { name: store, key, value: options.value }, topics)
+}
+
+interface Topics<K, KR, VR> {
+  readonly subscriptions: Topic<KR, Subscription<K>>
+  readonly responses: Topic<K, Response<KR, VR>>
+}
+
+function between<K, V>(build: BuildContext, name: string, key: Serde<K>, value: Serde<V>): Topic<K, V> {
+  return declareTopic(internalTopics.repartition(build.topologyName, name), { key, value })
+}
+
+/** Tells right rows who refers to them, and who does no longer. */
+function subscribe<K, V, KR, VR, R>(
+  build: BuildContext,
+  { left, type, foreignKeyOf }: ForeignKeyJoin<K, V, KR, VR, R>,
+  store: string,
+  subscriptions: Topic<KR, Subscription<K>>,
+): void {
+  const node = build.graph.add({
+    name: `${store}-subscribe`,
+    role: { kind: 'operator', operator: 'refer by foreign key' },
+    parents: [left.node.node],
+  })
+  const stream = new StreamNode<KR, Subscription<K>>(node)
+  const foreignKeyBefore = ofRowsBefore(foreignKeyOf)
+  left.node.attach((task) => {
+    const send = stream.compile(task)
+    const identity = task.identity(subscriptions)
+    return (key, newValue, oldValue, timestampMs) => {
+      task.enter(node)
+      const oldKey = oldValue === null ? null : (foreignKeyBefore(oldValue, key) ?? null)
+      const newKey = newValue === null ? null : (foreignKeyOf(newValue, key) ?? null)
+      const stays = oldKey !== null && newKey !== null && identity(oldKey) === identity(newKey)
+      if (oldKey !== null && !stays) send(oldKey, { key, isActive: false }, timestampMs)
+      if (newKey !== null) send(newKey, { key, isActive: true }, timestampMs)
+      // It was no result before, either: as a record without a key it is left out.
+      else if (newValue !== null && oldKey === null && type === 'inner') task.dropped(node, 'null-key')
+    }
+  })
+  left.node.attachOlder((task) => () => task.dropped(node, 'late'))
+  build.sink(stream, subscriptions, { repartition: true })
+}
+
+/** Tells left rows what they refer to: when they ask, and when it changes. */
+function respond<K, KR, VR>(
+  build: BuildContext,
+  right: KTable<KR, VR>,
+  store: string,
+  { subscriptions, responses }: Topics<K, KR, VR>,
+  referenceKeys: Serde<Reference<KR, K>>,
+): void {
+  const references: StoreSpec<Reference<KR, K>, true> = {
+    name: `${store}-references`,
+    key: referenceKeys,
+    value: presence,
+  }
+  const asked = build.source(subscriptions, { repartition: true, timing: asTheyCome })
+  const node = build.graph.add({
+    name: `${store}-respond`,
+    role: { kind: 'operator', operator: 'answer by foreign key', coPartitioned: true },
+    parents: [asked.node, right.node.node],
+    stores: [references],
+  })
+  const stream = new StreamNode<K, Response<KR, VR>>(node)
+  asked.attach((task) => {
+    const send = stream.compile(task)
+    const stored = task.store(references)
+    const rows = right.node.rows(task)
+    return (foreignKey, { key, isActive }, timestampMs) => {
+      if (!isActive) {
+        stored.delete({ foreignKey, key }, timestampMs)
+        return
+      }
+      stored.put({ foreignKey, key }, true, timestampMs)
+      const row = rows.get(foreignKey)
+      const newestMs = row === undefined ? timestampMs : Math.max(timestampMs, row.timestampMs)
+      send(key, { foreignKey, row: row === undefined ? null : row.value }, newestMs)
+    }
+  })
+  right.node.attach((task) => {
+    const send = stream.compile(task)
+    const stored = task.store(references)
+    return (foreignKey, row, _oldRow, timestampMs) => {
+      const [from, to] = [bound(foreignKey, 'begin'), bound(foreignKey, 'end')]
+      for (const [reference] of stored.range(from, to)) {
+        if ('key' in reference) send(reference.key, { foreignKey, row }, timestampMs)
+      }
+    }
+  })
+  right.node.attachOlder((task) => () => task.dropped(node, 'late'))
+  build.sink(stream, responses, { repartition: true })
+}
+
+function bound<KR>(foreignKey: KR, end: 'begin' | 'end'): Reference<KR, never> {
+  return { foreignKey, bound: end }
+}
+
+/** Makes the results, where the left rows are. */
+function results<K, V, KR, VR, R>(
+  build: BuildContext,
+  { left, type, foreignKeyOf, joiner }: ForeignKeyJoin<K, V, KR, VR, R>,
+  spec: StoreSpec<K, R>,
+  { subscriptions, responses }: Topics<K, KR, VR>,
+): KTable<K, R> {
+  const answered = build.source(responses, { repartition: true, timing: asTheyCome })
+  const { table, outlet } = tableOfStore(build, [left.node.node, answered.node], spec, 'foreign-key-join')
+  const unmatched = (value: V, key: K): R | null => (type === 'inner' ? null : joiner(value, null, key))
+  const writer = oncePerTask((task: TaskContext) => {
+    const write = writeRows(task, spec, outlet(task).receive)
+    const stored = task.store(spec)
+    return (key: K, value: R | null, timestampMs: number) => {
+      if (value !== null || stored.entry(key).value !== null) write(key, value, timestampMs)
+    }
+  })
+  left.node.attach((task) => {
+    const write = writer(task)
+    const { node } = outlet(task)
+    return (key, value, _oldValue, timestampMs) => {
+      task.enter(node)
+      if (value === null) write(key, null, timestampMs)
+      else if ((foreignKeyOf(value, key) ?? null) === null) write(key, unmatched(value, key), timestampMs)
+      // Else the answer makes the result.
+    }
+  })
+  answered.attach((task) => {
+    const write = writer(task)
+    const { node } = outlet(task)
+    const rows = left.node.rows(task)
+    const identity = task.identity(subscriptions)
+    return (key, { foreignKey, row }, timestampMs) => {
+      task.enter(node)
+      const value = rows.get(key)?.value ?? null
+      const wanted = value === null ? null : (foreignKeyOf(value, key) ?? null)
+      if (value === null || wanted === null || identity(wanted) !== identity(foreignKey)) return
+      write(key, row === null ? unmatched(value, key) : joiner(value, row, key), timestampMs)
+    }
+  })
+  return table
+}
+
+function oncePerTask<T>(make: (task: TaskContext) => T): (task: TaskContext) => T {
+  const made = new WeakMap<TaskContext, { readonly value: T }>()
+  return (task) => {
+    const known = made.get(task) ?? { value: make(task) }
+    made.set(task, known)
+    return known.value
+  }
+}
