@@ -156,25 +156,32 @@ export function plainMatches({ pattern, input }: Pick<GoldenCase, 'pattern' | 'i
     if (withinMs === null || begin === undefined) return true
     return events[index]!.timestampMs - events[begin[1]]!.timestampMs < withinMs
   }
-  /**
-   * Whether the absences between the last event taken and a stage allow it to take an event, or the pattern to end. A
-   * notFollowedBy in front of a notNext is not watched, here as in FlinkCEP.
-   */
-  const absent = (stage: number, last: number, index: number, choice: Choice): boolean => {
-    let isWatched = true
+  /** The absences between the last event taken and a stage: what it follows, with what was left out between. */
+  const absencesBefore = (stage: number, choice: Choice): CaseStage[] => {
+    const found: CaseStage[] = []
     for (let i = stage - 1; i >= 0; i--) {
-      const { name, contiguity, condition, quantifier } = stages[i]!
-      if (contiguity === 'notNext') {
-        if (satisfies(condition, last + 1, choice)) return false
-        isWatched = false
-      } else if (contiguity === 'notFollowedBy') {
-        for (let at = last + 1; isWatched && at <= index; at++) {
-          if (satisfies(condition, at, choice)) return false
-        }
-      } else if (!isOptional(quantifier) || choice.taken.some(([taken]) => taken === name)) return true
+      const { name, contiguity, quantifier } = stages[i]!
+      if (contiguity.startsWith('not')) found.push(stages[i]!)
+      else if (!isOptional(quantifier) || choice.taken.some(([taken]) => taken === name)) break
     }
-    return true
+    return found
   }
+  /** Whether no notNext forbids the event behind the last one taken. */
+  const allows = (stage: number, last: number, choice: Choice): boolean =>
+    absencesBefore(stage, choice).every(
+      ({ contiguity, condition }) => contiguity !== 'notNext' || !satisfies(condition, last + 1, choice),
+    )
+  /** Whether no notFollowedBy forbids the events since; one in front of a notNext is not watched, here as in FlinkCEP. */
+  const allowsAll = (stage: number, last: number, index: number, choice: Choice): boolean => {
+    const absences = absencesBefore(stage, choice)
+    const unwatched = absences.findIndex(({ contiguity }) => contiguity === 'notNext')
+    return absences.slice(0, unwatched < 0 ? absences.length : unwatched).every(({ condition }) => {
+      for (let at = last + 1; at <= index; at++) if (satisfies(condition, at, choice)) return false
+      return true
+    })
+  }
+  const absent = (stage: number, last: number, index: number, choice: Choice): boolean =>
+    allows(stage, last, choice) && allowsAll(stage, last, index, choice)
 
   const take = (stage: number, count: number, choice: Choice): void => {
     const { name = '', contiguity, condition, quantifier, until } = stages[stage]!
@@ -204,15 +211,6 @@ export function plainMatches({ pattern, input }: Pick<GoldenCase, 'pattern' | 'i
       if (isRelaxed && satisfies(condition, index, choice)) return
       if (count > 0 && until !== undefined && satisfies(until, index, choice)) return
     }
-  }
-
-  /** Whether no notNext directly in front of a stage forbids the event behind the last one taken. */
-  const allows = (stage: number, last: number, choice: Choice): boolean => {
-    for (let i = stage - 1; stages[i]?.contiguity.startsWith('not') === true; i--) {
-      const { contiguity, condition } = stages[i]!
-      if (contiguity === 'notNext' && satisfies(condition, last + 1, choice)) return false
-    }
-    return true
   }
 
   /** Whether a loop that may be left is not stopped by an absence behind it. */

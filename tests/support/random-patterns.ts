@@ -95,7 +95,7 @@ export function casePattern(vocabulary: Vocabulary): fc.Arbitrary<CasePattern> {
       named: fc.nat(9),
     })
     .map(({ drafts, withinMs, strategy, named }) => {
-      const stages = stagesOf(drafts, withinMs !== null)
+      const stages = stagesOf(drafts, vocabulary, withinMs !== null)
       if (!vocabulary.full) endMandatory(stages)
       const top = stages.filter(({ group }) => group === undefined)
       const stage = top[named % Math.max(top.length, 1)]?.name
@@ -109,18 +109,16 @@ export function casePattern(vocabulary: Vocabulary): fc.Arbitrary<CasePattern> {
     })
 }
 
-function stagesOf(drafts: readonly Draft[], hasWindow: boolean): CaseStage[] {
+function stagesOf(drafts: readonly Draft[], { full }: Vocabulary, hasWindow: boolean): CaseStage[] {
   const stages: CaseStage[] = []
   drafts.forEach((draft, index) => {
     const before = stages.at(-1)
     const isLast = index === drafts.length - 1
     const name = names[index]!
-    if (draft.isAbsence && before !== undefined && !isOptional(before)) {
-      // A last one needs a window, and what it is behind a loop is judged by the golden cases.
-      const contiguity =
-        isLast && (!hasWindow || before.quantifier.kind !== 'one' || before.contiguity.startsWith('not'))
-          ? 'notNext'
-          : draft.absence
+    const isPossible = before !== undefined && !isOptional(before) && (full || isPositive(before))
+    if (draft.isAbsence && isPossible) {
+      const isDecided = !isLast || hasWindow
+      const contiguity = isDecided && (full || isPlain(before, isLast)) ? draft.absence : 'notNext'
       stages.push({ name, contiguity, condition: draft.condition, quantifier: once })
       return
     }
@@ -129,10 +127,22 @@ function stagesOf(drafts: readonly Draft[], hasWindow: boolean): CaseStage[] {
   return stages
 }
 
+/**
+ * Where the words say what notFollowedBy means. A last one is decided by its window only right behind a stage that takes once.
+ * Behind `times(a, b)` it is not watched any more once an event was passed over.
+ */
+function isPlain({ quantifier }: CaseStage, isLast: boolean): boolean {
+  return isLast ? quantifier.kind === 'one' : quantifier.kind !== 'timesRange'
+}
+
+function isPositive({ contiguity }: CaseStage): boolean {
+  return !contiguity.startsWith('not')
+}
+
 /** An absence that only optional stages follow is judged by the event taken before it, which words do not say. */
 function endMandatory(stages: CaseStage[]): void {
   const last = stages.at(-1)!
-  const isOpen = stages.slice(0, -1).some(({ contiguity }) => contiguity.startsWith('not'))
+  const isOpen = stages.slice(0, -1).some((stage) => !isPositive(stage))
   if (isOpen && last.quantifier.optional) {
     stages[stages.length - 1] = { ...last, quantifier: { ...last.quantifier, optional: false } }
   }
