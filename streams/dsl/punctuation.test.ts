@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { jsonTopic, shown, withDriver } from '../../tests/support/topologies.ts'
 import { serdes } from '../serde/serdes.ts'
+import { MemorySink } from '../testing/memory-sink.ts'
 import { minutes } from '../time/windows.ts'
 import { keyValueStore } from '../topology/store-spec.ts'
 import { output } from './process.ts'
@@ -127,7 +128,7 @@ describe('punctuation', () => {
     })
   })
 
-  it('should stop the task when it throws, and refuse an interval of nothing', async () => {
+  it('should stop the task when it throws or has no place to go, and refuse an interval of nothing', async () => {
     const failing = defineTopology('failing', (builder) => {
       builder.stream(events).process('failing', {
         outputs: {},
@@ -142,6 +143,20 @@ describe('punctuation', () => {
     })
     await withDriver(failing, {}, async (driver) => {
       await expect(driver.pipe(events, at(1))).rejects.toThrow('no luck')
+    })
+    const intoSink = defineTopology('into-sink', (builder) => {
+      const { out } = builder.stream(events).process('tick', {
+        outputs: { out: output<string, number>() },
+        schedules: { tick: { everyMs: 100, by: 'wall-clock' } },
+        create: ({ outputs, schedules }) => {
+          schedules.tick((timeMs) => outputs.out('tick', timeMs))
+          return () => {}
+        },
+      })
+      out.toSink('rows', new MemorySink(), (value) => [{ id: 'tick', value }])
+    })
+    await withDriver(intoSink, {}, async (driver) => {
+      await expect(driver.advanceWallClock(100)).rejects.toThrow('write to a topic first')
     })
     expect(() => counted({ everyMs: 0, by: 'event-time' })).toThrow('everyMs of schedule "report" is 0')
   })
