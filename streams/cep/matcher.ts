@@ -50,9 +50,9 @@ interface Outcome<E> {
   readonly fired: readonly Fired<E>[]
 }
 
-interface Completed<E> {
+/** Ends in a node, and comes from a run that keeps its place in the list until what it came to is in order. */
+interface FromRun<E> {
   readonly node: TakenNode<E>
-  /** What it came from; keeps its place in the list until matches are in order. */
   readonly run: Run<E> | undefined
 }
 
@@ -183,8 +183,8 @@ export class Matcher<E, S extends Stages> {
     outcomes: readonly Outcome<E>[],
     event: E,
     timestampMs: number,
-  ): Completed<E>[] {
-    const completed: Completed<E>[] = []
+  ): TakenNode<E>[] {
+    const completed: FromRun<E>[] = []
     const ended: Run<E>[] = []
     let held: HeldEvent<E> | undefined
     const hold = (): HeldEvent<E> => {
@@ -197,7 +197,7 @@ export class Matcher<E, S extends Stages> {
     }
     inOrder(completed)
     for (const run of ended) state.remove(run)
-    return completed
+    return completed.map(({ node }) => node)
   }
 
   /** Answers whether the run goes on: the first that comes of it takes its place, others stand behind it. */
@@ -206,7 +206,7 @@ export class Matcher<E, S extends Stages> {
     run: Run<E> | undefined,
     fired: readonly Fired<E>[],
     hold: () => HeldEvent<E>,
-    completed: Completed<E>[],
+    completed: FromRun<E>[],
   ): boolean {
     const from = run?.node
     const isStopped = fired.some(({ step }) => step.action === 'stop')
@@ -240,25 +240,23 @@ export class Matcher<E, S extends Stages> {
   private expire(state: MatchState<E>, dueMs: number): Finding<E, S>[] {
     const { nfa } = this
     const found: Finding<E, S>[] = []
-    const completed: Completed<E>[] = []
     const due = this.dueRuns(state, dueMs)
-    for (const run of due) {
-      const { node } = run
+    const completed: TakenNode<E>[] = []
+    for (const { run, node } of due) {
       if (nfa.states[run.state]!.isPending) {
         node.references++
-        completed.push({ node, run })
+        completed.push(node)
       } else {
         const events = eventsOf(node, nfa.stages) as PartialMatch<E, S>
         found.push({ kind: 'timed-out', events, timestampMs: dueMs })
       }
     }
-    inOrder(completed)
-    for (const run of due) state.remove(run)
+    for (const { run } of due) state.remove(run)
     this.settle(state, completed, dueMs, found)
     return found
   }
 
-  private dueRuns(state: MatchState<E>, dueMs: number): Run<E>[] {
+  private dueRuns(state: MatchState<E>, dueMs: number): (FromRun<E> & { readonly run: Run<E> })[] {
     const { withinMs } = this.nfa
     const due = new Set<Run<E>>()
     if (withinMs !== undefined) {
@@ -267,21 +265,23 @@ export class Matcher<E, S extends Stages> {
         due.add(run)
       }
     }
-    if (!this.nfa.hasPreviousWindows) return [...due]
-    while (state.neighbourDueMs() <= dueMs) due.add(state.nextNeighbourDue())
-    return [...due].sort(byBeginning)
+    const wholeOnly = due.size
+    while (this.nfa.hasPreviousWindows && state.neighbourDueMs() <= dueMs) due.add(state.nextNeighbourDue())
+    const found = Array.from(due, (run) => ({ run, node: run.node }))
+    if (due.size > wholeOnly) inOrder(found)
+    return found
   }
 
   /** Passes matches on that nothing can discard any more, each of which may discard others. */
   private settle(
     state: MatchState<E>,
-    completed: readonly Completed<E>[],
+    completed: readonly TakenNode<E>[],
     timestampMs: number,
     found: Finding<E, S>[],
   ): void {
     const { nfa } = this
     const { waiting } = state
-    for (const { node } of completed) insert(waiting, node)
+    for (const node of completed) insert(waiting, node)
     const skips = nfa.skip.strategy !== 'noSkip'
     for (let node = waiting[0]; node !== undefined; node = waiting[0]) {
       if (skips && state.firstRun !== undefined && isBefore(state.firstRun.node, node)) return
@@ -355,14 +355,6 @@ function isBefore<E>(left: TakenNode<E>, right: TakenNode<E>): boolean {
   return left.first.sequence < right.first.sequence
 }
 
-function byBeginning<E>(left: Run<E>, right: Run<E>): number {
-  return (
-    left.node.first.sequence - right.node.first.sequence ||
-    left.node.event.sequence - right.node.event.sequence ||
-    left.state - right.state
-  )
-}
-
 /** Behind all that began no later. */
 function insert<E>(waiting: TakenNode<E>[], match: TakenNode<E>): void {
   let at = waiting.length
@@ -379,22 +371,20 @@ function discard<E>(state: MatchState<E>, beforeSequence: number): void {
 }
 
 /** By first event, and those of the same first event in the order of the runs that they come from. */
-function inOrder<E>(completed: Completed<E>[]): void {
-  if (completed.length < 2) return
-  completed.sort(byFirst)
+function inOrder<E>(items: FromRun<E>[]): void {
+  if (items.length < 2) return
+  items.sort(byFirst)
   const ranks = new Map<Run<E>, number>()
-  for (let i = 1; i < completed.length; i++) {
-    const { run } = completed[i]!
-    const other = completed[i - 1]!
-    if (run === undefined || run === other.run || run.node.first !== other.node.first) continue
+  for (let i = 1; i < items.length; i++) {
+    const { run, node } = items[i]!
+    const other = items[i - 1]!
+    if (run === undefined || run === other.run || node.first !== other.node.first) continue
     if (!ranks.has(run)) rank(run, ranks)
   }
-  if (ranks.size > 0) {
-    completed.sort((a, b) => byFirst(a, b) || rankOf(a.run, ranks) - rankOf(b.run, ranks))
-  }
+  if (ranks.size > 0) items.sort((a, b) => byFirst(a, b) || rankOf(a.run, ranks) - rankOf(b.run, ranks))
 }
 
-function byFirst<E>(left: Completed<E>, right: Completed<E>): number {
+function byFirst<E>(left: FromRun<E>, right: FromRun<E>): number {
   return left.node.first.sequence - right.node.first.sequence
 }
 
