@@ -11,6 +11,7 @@
  * 3. Both ways are topics in the tasks' transactions, so each reference and answer counts exactly once.
  */
 import type { Serde } from '../serde/serde.ts'
+import { serdes } from '../serde/serdes.ts'
 import { topic as declareTopic, type Topic } from '../serde/topic.ts'
 import type { SourceTiming } from '../topology/source.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
@@ -19,7 +20,8 @@ import type { TaskContext } from '../topology/task-context.ts'
 import { internalTopics } from '../topology/topology.ts'
 import type { BuildContext } from './build-context.ts'
 import {
-  presence,
+  type Address,
+  addressSerde,
   type Reference,
   type Response,
   referenceSerde,
@@ -38,6 +40,8 @@ export interface ForeignKeyJoinOptions<K, KR, VR, R> {
   readonly key?: Serde<K>
   readonly otherKey?: Serde<KR>
   readonly otherValue?: Serde<VR>
+  /** How the topic of the other table is partitioned, if not by Kafka's default. */
+  partitioner?(foreignKey: NonNullable<KR>, partitionCount: number): number
 }
 
 interface ForeignKeyJoin<K, V, KR, VR, R> {
@@ -74,16 +78,16 @@ export function joinByForeignKey<K, V, KR, VR, R>(
   )
   const topics = {
     subscriptions: between(build, `${store}-subscriptions`, otherKey, subscriptionSerde(key)),
-    responses: between(build, `${store}-responses`, key, responseSerde(otherKey, otherValue)),
+    responses: between(build, `${store}-responses`, addressSerde(key), responseSerde(otherKey, otherValue)),
   }
-  subscribe(build, join, store, topics.subscriptions)
+  subscribe(build, join, options, topics.subscriptions)
   respond(build, right, store, topics, referenceSerde(otherKey, key))
   return results(build, join, { name: store, key, value: options.value }, topics)
 }
 
 interface Topics<K, KR, VR> {
   readonly subscriptions: Topic<KR, Subscription<K>>
-  readonly responses: Topic<K, Response<KR, VR>>
+  readonly responses: Topic<Address<K>, Response<KR, VR>>
 }
 
 function between<K, V>(build: BuildContext, name: string, key: Serde<K>, value: Serde<V>): Topic<K, V> {
@@ -94,7 +98,7 @@ function between<K, V>(build: BuildContext, name: string, key: Serde<K>, value: 
 function subscribe<K, V, KR, VR, R>(
   build: BuildContext,
   { left, type, foreignKeyOf }: ForeignKeyJoin<K, V, KR, VR, R>,
-  store: string,
+  { store, partitioner }: ForeignKeyJoinOptions<K, KR, VR, R>,
   subscriptions: Topic<KR, Subscription<K>>,
 ): void {
   const node = build.graph.add({
@@ -107,19 +111,20 @@ function subscribe<K, V, KR, VR, R>(
   left.node.attach((task) => {
     const send = stream.compile(task)
     const identity = task.identity(subscriptions)
+    const { partition } = task
     return (key, newValue, oldValue, timestampMs) => {
       task.enter(node)
       const oldKey = oldValue === null ? null : (foreignKeyBefore(oldValue, key) ?? null)
       const newKey = newValue === null ? null : (foreignKeyOf(newValue, key) ?? null)
       const stays = oldKey !== null && newKey !== null && identity(oldKey) === identity(newKey)
-      if (oldKey !== null && !stays) send(oldKey, { key, isActive: false }, timestampMs)
-      if (newKey !== null) send(newKey, { key, isActive: true }, timestampMs)
+      if (oldKey !== null && !stays) send(oldKey, { key, partition, isActive: false }, timestampMs)
+      if (newKey !== null) send(newKey, { key, partition, isActive: true }, timestampMs)
       // It was no result before, either: as a record without a key it is left out.
       else if (newValue !== null && oldKey === null && type === 'inner') task.dropped(node, 'null-key')
     }
   })
   left.node.attachOlder((task) => () => task.dropped(node, 'late'))
-  build.sink(stream, subscriptions, { repartition: true })
+  build.sink(stream, subscriptions, { repartition: true, partitioner })
 }
 
 /** Tells left rows what they refer to: when they ask, and when it changes. */
@@ -130,10 +135,10 @@ function respond<K, KR, VR>(
   { subscriptions, responses }: Topics<K, KR, VR>,
   referenceKeys: Serde<Reference<KR, K>>,
 ): void {
-  const references: StoreSpec<Reference<KR, K>, true> = {
+  const references: StoreSpec<Reference<KR, K>, number> = {
     name: `${store}-references`,
     key: referenceKeys,
-    value: presence,
+    value: serdes.long,
   }
   const asked = build.source(subscriptions, { repartition: true, timing: asTheyCome })
   const node = build.graph.add({
@@ -142,20 +147,20 @@ function respond<K, KR, VR>(
     parents: [asked.node, right.node.node],
     stores: [references],
   })
-  const stream = new StreamNode<K, Response<KR, VR>>(node)
+  const stream = new StreamNode<Address<K>, Response<KR, VR>>(node)
   asked.attach((task) => {
     const send = stream.compile(task)
     const stored = task.store(references)
     const rows = right.node.rows(task)
-    return (foreignKey, { key, isActive }, timestampMs) => {
+    return (foreignKey, { key, partition, isActive }, timestampMs) => {
       if (!isActive) {
         stored.delete({ foreignKey, key }, timestampMs)
         return
       }
-      stored.put({ foreignKey, key }, true, timestampMs)
+      stored.put({ foreignKey, key }, partition, timestampMs)
       const row = rows.get(foreignKey)
       const newestMs = row === undefined ? timestampMs : Math.max(timestampMs, row.timestampMs)
-      send(key, { foreignKey, row: row === undefined ? null : row.value }, newestMs)
+      send({ key, partition }, { foreignKey, row: row === undefined ? null : row.value }, newestMs)
     }
   })
   right.node.attach((task) => {
@@ -163,13 +168,14 @@ function respond<K, KR, VR>(
     const stored = task.store(references)
     return (foreignKey, row, _oldRow, timestampMs) => {
       const [from, to] = [bound(foreignKey, 'begin'), bound(foreignKey, 'end')]
-      for (const [reference] of stored.range(from, to)) {
-        if ('key' in reference) send(reference.key, { foreignKey, row }, timestampMs)
+      for (const [reference, partition] of stored.range(from, to)) {
+        if (!('key' in reference)) continue
+        send({ key: reference.key, partition }, { foreignKey, row }, timestampMs)
       }
     }
   })
   right.node.attachOlder((task) => () => task.dropped(node, 'late'))
-  build.sink(stream, responses, { repartition: true })
+  build.sink(stream, responses, { repartition: true, partitioner: ({ partition }) => partition })
 }
 
 function bound<KR>(foreignKey: KR, end: 'begin' | 'end'): Reference<KR, never> {
@@ -208,7 +214,7 @@ function results<K, V, KR, VR, R>(
     const { node } = outlet(task)
     const rows = left.node.rows(task)
     const identity = task.identity(subscriptions)
-    return (key, { foreignKey, row }, timestampMs) => {
+    return ({ key }, { foreignKey, row }, timestampMs) => {
       task.enter(node)
       const value = rows.get(key)?.value ?? null
       const wanted = value === null ? null : (foreignKeyOf(value, key) ?? null)

@@ -5,9 +5,14 @@
 import type { ByteWriter } from '../records/byte-writer.ts'
 import type { Codec, Serde, SerdeContext } from '../serde/serde.ts'
 
-/** That a row refers to another, or does so no longer. */
-export interface Subscription<K> {
+/** A row, with the partition that it lies in, wherever its key alone would lead to. */
+export interface Address<K> {
   readonly key: K
+  readonly partition: number
+}
+
+/** That a row refers to another, or does so no longer. */
+export interface Subscription<K> extends Address<K> {
   readonly isActive: boolean
 }
 
@@ -29,13 +34,36 @@ export function subscriptionSerde<K>(keys: Serde<K>): Serde<Subscription<K>> {
     open: async (context) => {
       const codec = await opened(keys, context)
       return {
-        encode({ key, isActive }, writer) {
+        encode({ key, partition, isActive }, writer) {
           writer.byte(isActive ? 1 : 0)
+          writer.int32(partition)
           codec.encode(key, writer)
         },
         decode: (bytes, start, end) => ({
           isActive: bytes[start] === 1,
-          key: codec.decode(bytes, start + 1, end),
+          partition: bytes.readInt32BE(start + 1),
+          key: codec.decode(bytes, start + 5, end),
+        }),
+        ...loading(codec),
+      }
+    },
+  }
+}
+
+export function addressSerde<K>(keys: Serde<K>): Serde<Address<K>> {
+  return {
+    name: `address(${keys.name})`,
+    nullable: false,
+    open: async (context) => {
+      const codec = await opened(keys, context)
+      return {
+        encode({ key, partition }, writer) {
+          writer.int32(partition)
+          codec.encode(key, writer)
+        },
+        decode: (bytes, start, end) => ({
+          partition: bytes.readInt32BE(start),
+          key: codec.decode(bytes, start + 4, end),
         }),
         ...loading(codec),
       }
@@ -96,13 +124,6 @@ export function referenceSerde<KR, K>(foreignKeys: Serde<KR>, keys: Serde<K>): S
       }
     },
   }
-}
-
-/** Of rows that say all with their keys. */
-export const presence: Serde<true> = {
-  name: 'presence',
-  nullable: false,
-  open: () => Promise.resolve({ encode: () => {}, decode: () => true }),
 }
 
 /** Keys and rows are not null. */

@@ -21,7 +21,7 @@ import {
 import type { Schedules } from './punctuation.ts'
 import { type BranchNames, splitStream } from './split.ts'
 import { joinOther, joinStreamWithGlobalTable, type StreamJoinOptions } from './stream-joins.ts'
-import { tableFromStream } from './table-sources.ts'
+import { type TableSourceOptions, tableFromStream } from './table-sources.ts'
 import { joinStreams, type WindowJoinOptions } from './window-joins.ts'
 
 /** What is known of a stream beside its records. */
@@ -294,12 +294,7 @@ export class KStream<out K, out V> {
    * a store when its key was changed, when it is joined, or when it is grouped.
    */
   toTable(
-    options: {
-      readonly store?: string
-      readonly key?: Serde<NonNullable<K>>
-      readonly value?: Serde<NonNullable<V>>
-      readonly ttlMs?: number
-    } = {},
+    options: TableSourceOptions<NonNullable<K>, NonNullable<V>> = {},
   ): KTable<NonNullable<K>, NonNullable<V>> {
     return tableFromStream(this.build, this, options)
   }
