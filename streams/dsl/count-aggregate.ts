@@ -110,23 +110,32 @@ function intoCountWindows<K, V, A>(
     }
     task.enter(node)
     const row = store.entry(key)
-    const taken = (row.value?.taken ?? 0) + 1
-    const windows = (row.value?.windows ?? []).flatMap((window) =>
+    const { taken: before, lastFrom, windows: open } = row.value ?? noneCounted(advance)
+    const taken = before + 1
+    const windows = open.flatMap((window) =>
       widened(window, folding.add(window.aggregate, value, key), timestampMs),
     )
-    if ((taken - 1) % advance === 0) {
-      const begun = { fromRecord: taken, startMs: timestampMs, endMs: timestampMs }
+    // The same, unless size or advance were changed: windows that follow each other do not overlap then, either.
+    const begins = size === advance ? open.length === 0 : taken >= lastFrom + advance
+    if (begins) {
       const aggregate = folding.first(value, key) ?? null
-      if (aggregate !== null) windows.push({ ...begun, aggregate })
+      if (aggregate !== null)
+        windows.push({ fromRecord: taken, startMs: timestampMs, endMs: timestampMs, aggregate })
     }
     const isFull = ({ fromRecord }: CountedWindow<A>): boolean => taken - fromRecord + 1 >= size
     const newestMs = row.value === null ? timestampMs : Math.max(row.timestampMs, timestampMs)
-    store.update(row, { taken, windows: windows.filter((window) => !isFull(window)) }, newestMs)
+    const kept = windows.filter((window) => !isFull(window))
+    store.update(row, { taken, lastFrom: begins ? taken : lastFrom, windows: kept }, newestMs)
     for (const { fromRecord, startMs, endMs, aggregate } of windows.filter(isFull)) {
       next(key, { fromRecord, toRecord: taken, startMs, endMs, value: aggregate }, endMs)
       task.enter(node)
     }
   }
+}
+
+/** The first window begins with the first record. */
+function noneCounted(advance: number): CountedWindows<never> {
+  return { taken: 0, lastFrom: 1 - advance, windows: [] }
 }
 
 /** A window whose aggregator answers null is there no more. */

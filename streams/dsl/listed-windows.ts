@@ -9,7 +9,7 @@
  *    which time its windows were passed on, and is committed with what came of them.
  * 3. A window is forgotten once nobody may read it, and no record can need it, by the watermark: without a word.
  */
-import { type DueKey, DueKeys, type DueRow } from '../state/due-keys.ts'
+import { type DueKey, DueKeys, type DueStore } from '../state/due-keys.ts'
 import { emptyWindowList, type ListedWindow, replaceWindow, type WindowList } from '../state/window-list.ts'
 import type { LiveEntry, StoreSpec, TableReceiver, TableStore, Windowed } from '../topology/store-spec.ts'
 import type { Alarm, TaskContext } from '../topology/task-context.ts'
@@ -27,7 +27,7 @@ export interface ListedRules {
 
 export interface ListedTarget<K, A> {
   readonly store: StoreSpec<K, WindowList<A>>
-  readonly due: StoreSpec<DueKey<K>, true>
+  readonly due: DueStore<K>
   readonly rules: ListedRules
   readonly emit: WindowEmission
 }
@@ -50,7 +50,7 @@ export class ListedOutlet<K, A> {
   private readonly due: DueKeys<K>
   private readonly alarm: Alarm
   /** At the end of input: keys up to here have nothing left to close. */
-  private sweptTo: DueRow<K> | undefined
+  private sweptTo: DueKey<K> | undefined
   /** False once the end of input was reached: what is left only waits to be forgotten, for which time must really pass. */
   private isArmed = true
 
@@ -62,7 +62,7 @@ export class ListedOutlet<K, A> {
     this.due = new DueKeys(task.store(target.due))
     this.passOn = target.emit === 'on-close' ? undefined : this.onChange()
     this.alarm = task.alarm(outlet.node, (watermarkMs, maxRows) => this.wake(watermarkMs, maxRows))
-    this.alarm.at(this.due.nextMs())
+    this.alarm.at(this.due.nextMs)
   }
 
   row(key: K): Row<K, A> {
@@ -87,7 +87,7 @@ export class ListedOutlet<K, A> {
     for (const { before, after } of changes) replaceWindow(list, before, after)
     this.alarm.at(this.write(row, list, timestampMs))
     this.sweptTo = undefined
-    if (!this.isArmed) this.alarm.at(this.due.nextMs())
+    if (!this.isArmed) this.alarm.at(this.due.nextMs)
     this.isArmed = true
     if (this.passOn === undefined) return
     for (const { before, after } of changes) {
@@ -134,43 +134,39 @@ export class ListedOutlet<K, A> {
 
   private wake(watermarkMs: number, maxRows: number): number {
     if (watermarkMs === never) return this.sweep(maxRows)
-    const batch = this.due.due(watermarkMs, maxRows)
-    const isWhole = batch.length < maxRows
-    for (let index = 0; index < batch.length && index < 2 * maxRows; index++) {
-      const { key, timeMs } = batch[index]!
-      const nextMs = this.handle(key, timeMs, timeMs)
-      if (nextMs <= watermarkMs) queue(batch, index + 1, { timeMs: nextMs, key }, isWhole)
+    for (let count = 0; count < maxRows; count++) {
+      const due = this.due.take(watermarkMs)
+      if (due === undefined) break
+      this.handle(due, due.timeMs)
     }
-    return this.due.nextMs()
+    return this.due.nextMs
   }
 
   /** The end of input: all that is open closes, key by key. */
   private sweep(maxRows: number): number {
-    const batch = this.target.emit === 'on-close' ? this.due.due(never, maxRows, this.sweptTo) : []
-    for (const { key, timeMs } of batch) this.handle(key, timeMs, never)
+    const batch = this.target.emit === 'on-close' ? this.due.after(this.sweptTo, maxRows) : []
+    for (const one of batch) this.handle(one, never)
     this.sweptTo = batch.length < maxRows ? undefined : batch.at(-1)
     if (this.sweptTo !== undefined) return this.sweptTo.timeMs
     this.isArmed = false
     return never
   }
 
-  /** Does what is due up to a time with a key that lies under `dueMs`. Answers what it lies under then. */
-  private handle(key: K, dueMs: number, toMs: number): number {
+  /** Does what is due up to a time with a key, and moves it to where it is due next. */
+  private handle({ key, timeMs }: DueKey<K>, toMs: number): void {
     const { store, task, target } = this
     const row = store.entry(key)
     const list = row.value
     if (list === null) {
-      this.due.move(key, dueMs, never, task.record.streamTimeMs)
-      return never
+      this.due.move(key, timeMs, never, task.record.streamTimeMs)
+      return
     }
     if (target.emit === 'on-close') this.close(key, list, toMs)
     const forgottenMs = Math.min(toMs, task.time.watermarkMs)
     const { windows } = list
     while (windows[0] !== undefined && target.rules.forgetMs(windows[0].endMs) <= forgottenMs) windows.shift()
-    const nextMs = this.nextOf(list)
-    if (nextMs !== dueMs) this.moveTo(key, list, nextMs)
+    this.moveTo(key, list, this.nextOf(list))
     store.update(row, windows.length === 0 ? null : list, row.timestampMs)
-    return nextMs
   }
 
   private close(key: K, list: WindowList<A>, toMs: number): void {
@@ -197,13 +193,6 @@ export class ListedOutlet<K, A> {
     if (task.emission === 'every-update') return outlet.receive
     return untilCommit(task, store, outlet)
   }
-}
-
-/** Puts a key that is due again before what is due later; behind all that was read only if nothing was left out. */
-function queue<K>(batch: DueRow<K>[], from: number, row: DueRow<K>, isWhole: boolean): void {
-  let at = from
-  while (at < batch.length && batch[at]!.timeMs <= row.timeMs) at++
-  if (at < batch.length || isWhole) batch.splice(at, 0, row)
 }
 
 interface Held<K, A> {

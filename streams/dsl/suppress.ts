@@ -8,7 +8,7 @@
  */
 import { StreamsError } from '../errors.ts'
 import type { Codec, Serde } from '../serde/serde.ts'
-import { type DueKey, DueKeys, type DueRow, dueKeysSpec } from '../state/due-keys.ts'
+import { type DueKey, DueKeys, type DueStore, dueKeysSpec } from '../state/due-keys.ts'
 import type { GraphNode } from '../topology/graph.ts'
 import type { StoreSpec, TableReceiver } from '../topology/store-spec.ts'
 import { TableNode } from '../topology/stream-node.ts'
@@ -37,7 +37,7 @@ interface Held<V> {
 
 interface Stores<K, V> {
   readonly held: StoreSpec<K, Held<V>>
-  readonly due: StoreSpec<DueKey<K>, true>
+  readonly due: DueStore<K>
 }
 
 /** @throws TOPOLOGY_INVALID */
@@ -123,7 +123,7 @@ function suppressing<K, V>(
   const store = task.store(specs.held)
   const due = new DueKeys(task.store(specs.due))
   let count = maxRecords === Number.POSITIVE_INFINITY ? 0 : [...store.range()].length
-  const letGo = ({ key, timeMs }: DueRow<K>): void => {
+  const letGo = ({ key, timeMs }: DueKey<K>): void => {
     const row = store.entry(key)
     try {
       if (row.value !== null) write(key, row.value.value, row.timestampMs)
@@ -135,13 +135,15 @@ function suppressing<K, V>(
     count--
   }
   const alarm = task.alarm(node, (watermarkMs, maxRows) => {
-    for (const row of due.due(watermarkMs, maxRows)) {
-      task.time.happenedAt(row.timeMs - 1)
-      letGo(row)
+    for (let rows = 0; rows < maxRows; rows++) {
+      const oldest = due.take(watermarkMs)
+      if (oldest === undefined) break
+      task.time.happenedAt(oldest.timeMs - 1)
+      letGo(oldest)
     }
-    return due.nextMs()
+    return due.nextMs
   })
-  alarm.at(due.nextMs())
+  alarm.at(due.nextMs)
   return (key, value, _oldValue, timestampMs) => {
     const row = store.entry(key)
     const isNew = row.value === null
@@ -151,7 +153,7 @@ function suppressing<K, V>(
     due.move(key, never, sinceMs + untilMs, task.record.streamTimeMs)
     alarm.at(sinceMs + untilMs)
     count++
-    if (count > maxRecords) for (const oldest of due.due(never, count - maxRecords)) letGo(oldest)
+    while (count > maxRecords) letGo(due.take(never)!)
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The count windows of one key as one row.
  *
- * Bytes, all numbers big-endian: a format byte; the number of records taken as float64; the number of open windows as int32; of
+ * Bytes, all numbers big-endian: a format byte; `taken` and `lastFrom` as float64; the number of open windows as int32; of
  * each its first record's number, its earliest and its newest time as float64, the length of its aggregate as int32, and the
  * aggregate. Neither size nor advance is in it, so both may be changed: windows that are open run to the new size.
  */
@@ -19,6 +19,8 @@ export interface CountedWindow<A> {
 export interface CountedWindows<A> {
   /** Records of the key so far. */
   readonly taken: number
+  /** The number of the record that the last window began with. */
+  readonly lastFrom: number
   readonly windows: readonly CountedWindow<A>[]
 }
 
@@ -36,9 +38,10 @@ export function countedWindowsSerde<A>(aggregates: Serde<A>): Serde<CountedWindo
 function countedWindowsCodec<A>(aggregates: Codec<A>): Codec<CountedWindows<A>> {
   const loadSchema = aggregates.loadSchema?.bind(aggregates)
   return {
-    encode({ taken, windows }, writer) {
+    encode({ taken, lastFrom, windows }, writer) {
       writer.byte(format)
       writer.float64(taken)
+      writer.float64(lastFrom)
       writer.int32(windows.length)
       for (const { fromRecord, startMs, endMs, aggregate } of windows) {
         writer.float64(fromRecord)
@@ -50,8 +53,8 @@ function countedWindowsCodec<A>(aggregates: Codec<A>): Codec<CountedWindows<A>> 
     decode(bytes, start) {
       if (bytes[start] !== format) throw new Error(`count windows in format ${bytes[start]}, not ${format}`)
       const windows: CountedWindow<A>[] = []
-      const count = bytes.readInt32BE(start + 9)
-      let at = start + 13
+      const count = bytes.readInt32BE(start + 17)
+      let at = start + 21
       for (let index = 0; index < count; index++) {
         windows.push({
           fromRecord: bytes.readDoubleBE(at),
@@ -61,7 +64,7 @@ function countedWindowsCodec<A>(aggregates: Codec<A>): Codec<CountedWindows<A>> 
         })
         at = endOfSized(bytes, at + 24)
       }
-      return { taken: bytes.readDoubleBE(start + 1), windows }
+      return { taken: bytes.readDoubleBE(start + 1), lastFrom: bytes.readDoubleBE(start + 9), windows }
     },
     ...(loadSchema === undefined ? {} : { loadSchema }),
   }

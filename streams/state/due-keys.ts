@@ -1,104 +1,74 @@
 /**
- * Keys by the time at which something is due with them: rows of a store of their own, in the order of time, which whoever
- * keeps them writes along with the rows that they are for.
+ * Keys by the time at which something is due with them: rows of a store of their own, laid out as timers, which whoever keeps
+ * them writes along with the rows that they are for.
  *
- * Invariants:
- * 1. A key lies under one time at most; its owner knows which, and moves it.
- * 2. No row lies before `fromMs`: what was due is deleted, and not walked over again.
+ * A key lies under one time at most; its owner knows which, and moves it.
  */
-import type { Codec, Serde } from '../serde/serde.ts'
+import type { Serde } from '../serde/serde.ts'
+import { TimerFront } from '../time/timer-front.ts'
+import { type Timer, type TimerKey, type TimerRow, timerStore } from '../time/timer-key.ts'
 import type { StoreSpec, TableStore } from '../topology/store-spec.ts'
 
+export type DueStore<K> = StoreSpec<TimerKey<K>, TimerRow>
+
 export interface DueKey<K> {
-  readonly timeMs: number
-  /** Undefined comes before all keys: the bound of a range. */
-  readonly key?: K
-}
-
-export interface DueRow<K> extends DueKey<K> {
   readonly key: K
+  readonly timeMs: number
 }
 
-const timeBytes = 8
-
-export function dueKeysSpec<K>(name: string, keys: Serde<K>): StoreSpec<DueKey<K>, true> {
-  return { name, key: dueKeySerde(keys), value: nothing }
+export function dueKeysSpec<K>(name: string, keys: Serde<K>): DueStore<K> {
+  return timerStore(name, keys)
 }
 
-function dueKeySerde<K>(keys: Serde<K>): Serde<DueKey<K>> {
-  return {
-    name: `due(${keys.name})`,
-    nullable: false,
-    // Keys of stores are not null.
-    open: async (context) => dueKeyCodec((await keys.open(context)) as Codec<K>),
-  }
-}
-
-function dueKeyCodec<K>(keys: Codec<K>): Codec<DueKey<K>> {
-  const loadSchema = keys.loadSchema?.bind(keys)
-  return {
-    encode({ timeMs, key }, writer) {
-      writer.float64(timeMs)
-      if (key !== undefined) keys.encode(key, writer)
-    },
-    decode: (bytes, start, end) => ({
-      timeMs: bytes.readDoubleBE(start),
-      key: keys.decode(bytes, start + timeBytes, end),
-    }),
-    ...(loadSchema === undefined ? {} : { loadSchema }),
-  }
-}
-
-/** That the row is there says all. */
-const nothing: Serde<true> = {
-  name: 'nothing',
-  nullable: false,
-  open: async () => ({ encode: () => {}, decode: () => true }),
-}
+const never = Number.POSITIVE_INFINITY
 
 export class DueKeys<K> {
-  private readonly store: TableStore<DueKey<K>, true>
-  private fromMs = 0
+  private readonly store: TableStore<TimerKey<K>, TimerRow>
+  private readonly front: TimerFront<K>
 
-  constructor(store: TableStore<DueKey<K>, true>) {
+  constructor(store: TableStore<TimerKey<K>, TimerRow>) {
     this.store = store
+    this.front = new TimerFront(store, 'event-time')
+  }
+
+  /** When the first key is due, or earlier; Infinity when there is none. */
+  get nextMs(): number {
+    return this.front.nextMs
   }
 
   /** @param fromMs where it lies, Infinity for nowhere; the same for `toMs` @param nowMs what the change is dated */
   move(key: K, fromMs: number, toMs: number, nowMs: number): void {
-    if (fromMs !== Number.POSITIVE_INFINITY) this.store.delete({ timeMs: fromMs, key }, nowMs)
-    if (toMs === Number.POSITIVE_INFINITY) return
-    this.store.put({ timeMs: toMs, key }, true, nowMs)
-    if (toMs < this.fromMs) this.fromMs = toMs
+    if (fromMs !== never) this.store.delete(timerOf(key, fromMs), nowMs)
+    if (toMs === never) return
+    const timer = timerOf(key, toMs)
+    this.store.put(timer, 0, nowMs)
+    this.front.add(timer)
   }
 
-  /** The first keys, in order, that are due at a time. @param behind only those behind this one */
-  due(untilMs: number, limit: number, behind?: DueRow<K>): DueRow<K>[] {
-    const rows: DueRow<K>[] = []
-    for (const row of this.rows(behind)) {
-      if (row.timeMs > untilMs || rows.length === limit) break
-      if (behind === undefined || !this.isSame(row, behind)) rows.push(row)
+  /** The first key that is due at a time. It must be moved before another is asked for. */
+  take(reachedMs: number): DueKey<K> | undefined {
+    for (;;) {
+      const timer = this.front.take(reachedMs)
+      // What was moved meanwhile lies elsewhere.
+      if (timer === undefined || this.store.entry(timer).value !== null) return timer
+    }
+  }
+
+  /** Some keys in the order of their times, due or not, behind one. */
+  after(behind: DueKey<K> | undefined, limit: number): DueKey<K>[] {
+    const from =
+      behind === undefined ? { by: 'event-time' as const, timeMs: 0 } : timerOf(behind.key, behind.timeMs)
+    const first = behind === undefined ? undefined : this.store.identity(from)
+    const rows: DueKey<K>[] = []
+    for (const [timer] of this.store.range(from)) {
+      if (rows.length === limit) break
+      // What is stored is no bound.
+      if (first === undefined || this.store.identity(timer) !== first) rows.push(timer as Timer<K>)
     }
     return rows
   }
+}
 
-  /** When the first key is due; Infinity when there is none. */
-  nextMs(): number {
-    for (const { timeMs } of this.rows()) {
-      this.fromMs = timeMs
-      return timeMs
-    }
-    return Number.POSITIVE_INFINITY
-  }
-
-  private *rows(from: DueKey<K> = { timeMs: this.fromMs }): IterableIterator<DueRow<K>> {
-    for (const [{ timeMs, key }] of this.store.range(from)) {
-      // Rows have keys; only bounds have none.
-      if (key !== undefined) yield { timeMs, key }
-    }
-  }
-
-  private isSame(left: DueRow<K>, right: DueRow<K>): boolean {
-    return left.timeMs === right.timeMs && this.store.identity(left) === this.store.identity(right)
-  }
+function timerOf<K>(key: K, timeMs: number): Timer<K> {
+  return { by: 'event-time', timeMs, key, name: '' }
 }

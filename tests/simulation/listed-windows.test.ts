@@ -32,6 +32,7 @@ import {
   Feed,
   finish,
   more,
+  type Phase,
   phase,
   places,
   runPhase,
@@ -212,15 +213,19 @@ describe('sessions, sliding and count windows', () => {
     }))
     const feed = new Feed([events, [], [], []])
     const [settingsOfPhase] = fc.sample(settings, 1)
-    const given = { given: [4, 0, 0, 0], settings: settingsOfPhase!, end: { kind: 'stop' as const, instances: 1 } }
+    const given: Phase = {
+      given: [4, 0, 0, 0],
+      settings: settingsOfPhase!,
+      end: { kind: 'stop', instances: 1 },
+    }
     const world = await runPhase(testCase, await worldOfInputs(), feed, given)
     windows = countWindow(3)
     const results = await finish(testCase, outputs, world, feed, {})
     // Four were there, and the next one makes five; from then on each has three.
-    expect(results.last).toEqual([
+    expect(sorted(results.last)).toEqual([
       ['a@1-5', 10],
-      ['a@7-9', 21],
-      ['a@10-12', 30],
+      ['a@6-8', 18],
+      ['a@9-11', 27],
     ])
   })
 })
