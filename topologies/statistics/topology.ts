@@ -19,6 +19,7 @@ import {
   minutes,
   output,
   type SourceTiming,
+  seconds,
   serdes,
   session,
   sliding,
@@ -47,7 +48,7 @@ import {
 
 export interface StatisticsSettings {
   /** How the orders' time passes: their disorder, and what a partition without orders does to it. */
-  readonly timing: Partial<SourceTiming>
+  readonly timing: SourceTiming
   /** How long minutes, hours and sessions take late orders after their end, and correct their rows. */
   readonly graceMs: number
   /** The same of the hour up to each order, which has a window for each. */
@@ -61,7 +62,7 @@ export interface StatisticsSettings {
 }
 
 export const defaultStatisticsSettings: StatisticsSettings = {
-  timing: { disorderMs: minutes(1) },
+  timing: { disorderMs: minutes(1), idle: 'ignore', idleAfterMs: seconds(5) },
   graceMs: days(31),
   lastHourGraceMs: days(1),
   sessionGapMs: minutes(30),
