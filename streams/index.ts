@@ -1,5 +1,8 @@
 /** The engine's public API. */
 
+export type { MatchLimits } from './cep/matcher.ts'
+export { type Gap, Pattern, type PatternStart, type StageTest } from './cep/pattern.ts'
+export type { Match, PartialMatch, PatternOf, Stages } from './cep/pattern-types.ts'
 export type { TableOptions } from './dsl/aggregate.ts'
 export { type Aggregator, type BuiltInAggregator, counting, summing } from './dsl/aggregators.ts'
 export { CogroupedStream, type CogroupInit } from './dsl/cogrouped-stream.ts'
@@ -20,6 +23,7 @@ export { KGroupedStream } from './dsl/kgrouped-stream.ts'
 export { KGroupedTable, type TableAggregator } from './dsl/kgrouped-table.ts'
 export { KStream } from './dsl/kstream.ts'
 export { KTable, type MaterializeOptions } from './dsl/ktable.ts'
+export type { MatchContext, MatchOptions, MatchStreams, Selecting } from './dsl/match.ts'
 export {
   type OutputSpec,
   type OutputSpecs,

@@ -75,7 +75,9 @@ export class Matcher<E, S extends Stages> {
 
   /** When there is something to do for the key: a time-out, or an early event; Infinity: never, as it is. */
   dueMs(state: MatchState<E>): number {
-    return Math.min(state.early[0]?.timestampMs ?? Number.POSITIVE_INFINITY, this.timeOutMs(state))
+    // What timed out when it came about is judged once time moves on.
+    const timeOutMs = Math.max(this.timeOutMs(state), state.timeMs + 1)
+    return Math.min(state.early[0]?.timestampMs ?? Number.POSITIVE_INFINITY, timeOutMs)
   }
 
   /** Takes an event, and judges all that is due by its time. Events come in the order of their times. */

@@ -97,14 +97,14 @@ export function addKeyedProcessor<K, V, P extends KeyedProcessor<K, V, unknown>>
 }
 
 /** Equal keys meet in one task. */
-function keyedInput<K, V>(
+export function keyedInput<K, V>(
   build: BuildContext,
   grouping: Grouping<K, V>,
   key: Serde<K>,
   name: string,
 ): StreamPlace<K, V> {
   if (!grouping.repartition) return grouping.stream
-  const where = `the repartition topic of processor "${name}"`
+  const where = `the repartition topic of "${name}"`
   const value = build.serde(grouping.valueSerde, where, 'pass the value serde to groupBy or groupByKey')
   return build.repartition(grouping.stream, name, { key, value })
 }

@@ -1,4 +1,5 @@
 /** A stream with its records grouped by key, on its way to becoming a table. */
+import type { PatternOf, Stages } from '../cep/pattern-types.ts'
 import type { Serde } from '../serde/serde.ts'
 import { CountWindows } from '../time/count-windows.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
@@ -18,6 +19,7 @@ import { CountedStream } from './counted-stream.ts'
 import { addKeyedProcessor, type KeyedProcessOptions, type KeyedStreams } from './keyed-process.ts'
 import type { ForwardedBy, KeyedProcessor } from './keyed-processor.ts'
 import type { KTable } from './ktable.ts'
+import { type MatchOptions, type MatchStreams, matchPattern } from './match.ts'
 import type { EventWindows } from './windowed-plan.ts'
 import { WindowedStream } from './windowed-stream.ts'
 
@@ -132,6 +134,27 @@ export class KGroupedStream<out K, out V> {
     options: KeyedProcessOptions<ForwardedBy<P>> = {},
   ): KeyedStreams<K, P> {
     return addKeyedProcessor<K, V, P>(this.build, this.grouping, name, create, options)
+  }
+
+  /**
+   * Finds a pattern in the events of each key, taken in the order of their times as the watermark comes to them, those of equal
+   * time as they came. Records with a null value are dropped and counted. Beside what is made of the matches (`main`) there are
+   * the partial matches that timed out, if `timedOut` says what to make of them, and the records that came too late.
+   *
+   * @example
+   * const burst = Pattern.of<Order>().begin('orders').times(6).consecutive().within(minutes(1)).afterMatch('skipPastLastEvent')
+   * orders
+   *   .groupBy((order) => order.user, serdes.string)
+   *   .match(burst, { store: 'bursts', select: ({ orders }) => ({ kind: 'burst', first: orders[0].id }) })
+   *   .main.to(anomalies)
+   *
+   * @throws PATTERN_INVALID, TOPOLOGY_INVALID
+   */
+  match<S extends Stages, R, T = never>(
+    pattern: PatternOf<NonNullable<V>, S>,
+    options: MatchOptions<K, NonNullable<V>, S, R, T>,
+  ): MatchStreams<K, V, R, T> {
+    return matchPattern(this.build, this.grouping, pattern, options)
   }
 
   private fold<A>(

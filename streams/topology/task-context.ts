@@ -71,7 +71,7 @@ export interface KeptTime {
   timeMs: number | undefined
 }
 
-export type DropReason = 'null-key' | 'null-value' | 'late'
+export type DropReason = 'null-key' | 'null-value' | 'late' | 'pattern-limit'
 
 export interface TaskContext {
   readonly partition: number
