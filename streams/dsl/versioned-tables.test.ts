@@ -120,6 +120,30 @@ describe('versioned table', () => {
     )
   })
 
+  it('should forget a row whose deletion lies behind the history', async () => {
+    await withDriver(
+      (builder) => builder.table(table, versioned(100)),
+      async (driver) => {
+        await driver.pipe(
+          table,
+          at('a', 'r1', 100),
+          at('a', null, 150),
+          at('b', 'r2', 120),
+          at('b', null, 130),
+          at('b', 'r3', 140),
+        )
+        await driver.pipe(table, at('c', 'r4', 250))
+        expect(driver.store('rows').get('a')).toHaveLength(2)
+        await driver.pipe(table, at('c', 'r5', 251))
+        expect(driver.store('rows').get('a')).toBeUndefined()
+        expect(driver.store('rows').get('b')).toHaveLength(3)
+        await driver.pipe(table, at('c', null, 260))
+        await driver.endInput()
+        expect(driver.store('rows').get('c')).toHaveLength(3)
+      },
+    )
+  })
+
   const total = (builder: StreamBuilder) =>
     builder
       .table(table, versioned(1_000))

@@ -5,11 +5,14 @@
  * It takes a way of its own: operators that compute the table anew leave it out, those that pass updates on pass it, too.
  */
 import type { Serde } from '../serde/serde.ts'
+import { serdes } from '../serde/serdes.ts'
 import { VersionedRows, versionedStore } from '../state/versioned-rows.ts'
+import type { GraphNode } from '../topology/graph.ts'
 import { type StreamPlace, TableNode } from '../topology/stream-node.ts'
 import type { TaskContext } from '../topology/task-context.ts'
 import type { BuildContext } from './build-context.ts'
 import type { KTable } from './ktable.ts'
+import { type BufferSpec, RecordBuffer, recordBuffer } from './record-buffer.ts'
 import { meeting } from './table-sources.ts'
 
 /** For how long, by the watermark, a table can be asked what a row was. */
@@ -32,11 +35,19 @@ export function versionedTable<KIn, VIn, K extends KIn & {}, V extends VIn & {}>
 ): KTable<K, V> {
   const { store, key, value, historyMs, readsAhead } = options
   const spec = versionedStore({ name: store, key, value, historyMs })
+  const deletions = recordBuffer({
+    store: `${store}-deleted`,
+    key,
+    value: serdes.boolean,
+    bucketMs: Math.max(1, Math.ceil(historyMs / 16)),
+    keptMs: 0,
+    waits: true,
+  })
   const node = build.graph.add({
     name: `table-${store}`,
     role: { kind: 'operator', operator: 'versioned table', ...meeting([stream.node]), usesTime: true },
     parents: [stream.node],
-    stores: [spec],
+    stores: [spec, deletions],
   })
   const ofTask = new WeakMap<TaskContext, VersionedRows<K, V>>()
   const rowsOf = (task: TaskContext): VersionedRows<K, V> => {
@@ -59,7 +70,8 @@ export function versionedTable<KIn, VIn, K extends KIn & {}, V extends VIn & {}>
   )
   stream.attach((task) => {
     if (readsAhead) task.readsAhead(spec)
-    const write = writeVersions(task, table, rowsOf(task))
+    const forget = forgetDeleted(task, node, deletions, historyMs, rowsOf(task))
+    const write = writeVersions(task, table, rowsOf(task), forget)
     return (rowKey, newValue, timestampMs) => {
       if (rowKey === null || rowKey === undefined) task.dropped(node, 'null-key')
       // What is neither null nor undefined of KIn and VIn is K and V: that is how they are declared.
@@ -80,6 +92,7 @@ function writeVersions<K, V>(
   task: TaskContext,
   table: TableNode<K, V>,
   rows: VersionedRows<K, V>,
+  forget: (key: K, timestampMs: number) => void,
 ): (key: K, value: V | null, timestampMs: number) => void {
   const receive = table.compile(task)
   const receiveOlder = table.compileOlder(task)
@@ -96,8 +109,38 @@ function writeVersions<K, V>(
     const entry = rows.store.entry(key)
     const before = entry.value?.at(-1)
     const place = rows.put(entry, value, timestampMs)
+    if (place === 'latest' && value === null) forget(key, timestampMs)
     if (place === 'too-old') task.dropped(table.node, 'late')
     else if (atOnce && place === 'older') receiveOlder(key, value, timestampMs)
     else if (atOnce) receive(key, value, before === undefined ? null : before.value, timestampMs)
   }
 }
+
+/** Forgets rows whose deletion lies behind the history: nobody can ask for what they were. */
+function forgetDeleted<K, V>(
+  task: TaskContext,
+  node: GraphNode,
+  spec: BufferSpec<K, boolean>,
+  historyMs: number,
+  rows: VersionedRows<K, V>,
+): (key: K, timestampMs: number) => void {
+  const deletions = new RecordBuffer<K, boolean>(task, spec, false)
+  const alarm = task.alarm(node, (watermarkMs, maxRows) => {
+    // The end of input makes nothing older than it is: what comes after all may still ask.
+    const dueMs = Math.min(watermarkMs, task.time.watermarkMs) - historyMs
+    const firstMs = deletions.release(dueMs, maxRows, (key, { timestampMs }) => {
+      const entry = rows.store.entry(key)
+      const latest = entry.value?.at(-1)
+      if (latest?.value === null && latest.timestampMs === timestampMs)
+        rows.store.update(entry, null, timestampMs)
+    })
+    return Number.isFinite(watermarkMs) || firstMs < dueMs ? firstMs + historyMs + 1 : never
+  })
+  alarm.at(deletions.firstWaitingMs() + historyMs + 1)
+  return (key, timestampMs) => {
+    deletions.add(key, { timestampMs, value: true, judgedByMs: timestampMs, waits: true })
+    alarm.at(timestampMs + historyMs + 1)
+  }
+}
+
+const never = Number.POSITIVE_INFINITY
