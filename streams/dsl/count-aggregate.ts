@@ -10,14 +10,13 @@
 import type { Serde } from '../serde/serde.ts'
 import { type CountedWindow, type CountedWindows, countedWindowsSerde } from '../state/counted-windows.ts'
 import type { CountWindows } from '../time/count-windows.ts'
-import type { GraphNode } from '../topology/graph.ts'
+import { type GraphNode, meeting } from '../topology/graph.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
 import { StreamNode } from '../topology/stream-node.ts'
 import type { Receiver, TaskContext } from '../topology/task-context.ts'
 import { aggregateStore, type Folding, type Grouping, repartitioned, type TableOptions } from './aggregate.ts'
 import type { BuildContext } from './build-context.ts'
 import type { KStream } from './kstream.ts'
-import { meeting } from './table-sources.ts'
 
 /** A full window. Its time is that of its newest record. */
 export interface FullWindow<A> {

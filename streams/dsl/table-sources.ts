@@ -2,7 +2,7 @@
 import { StreamsError } from '../errors.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { Topic } from '../serde/topic.ts'
-import { type GraphNode, sourcesBehind } from '../topology/graph.ts'
+import { type GraphNode, meeting } from '../topology/graph.ts'
 import type { StoreSpec, TableReceiver } from '../topology/store-spec.ts'
 import { type StreamPlace, TableNode } from '../topology/stream-node.ts'
 import type { TaskContext } from '../topology/task-context.ts'
@@ -61,11 +61,6 @@ export function tableOfStore<K, V>(
     }),
     outlet: (task) => ({ node, receive: table.compile(task), oldValuesMatter }),
   }
-}
-
-/** Equal keys of several topics must lie in equal partitions where they come to one row. */
-export function meeting(parents: readonly GraphNode[]): { readonly coPartitioned?: true } {
-  return sourcesBehind(parents).size > 1 ? { coPartitioned: true } : {}
 }
 
 /** A topic read as a table. It gets a store when it is named, or when a join or an aggregate needs one. */

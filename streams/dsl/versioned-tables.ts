@@ -7,13 +7,12 @@
 import type { Serde } from '../serde/serde.ts'
 import { serdes } from '../serde/serdes.ts'
 import { VersionedRows, versionedStore } from '../state/versioned-rows.ts'
-import type { GraphNode } from '../topology/graph.ts'
+import { type GraphNode, meeting } from '../topology/graph.ts'
 import { type StreamPlace, TableNode } from '../topology/stream-node.ts'
 import type { TaskContext } from '../topology/task-context.ts'
 import type { BuildContext } from './build-context.ts'
 import type { KTable } from './ktable.ts'
 import { type BufferSpec, RecordBuffer, recordBuffer } from './record-buffer.ts'
-import { meeting } from './table-sources.ts'
 
 /** For how long, by the watermark, a table can be asked what a row was. */
 export interface Versioning {

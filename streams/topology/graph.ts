@@ -115,6 +115,11 @@ export function sourcesBehind(nodes: readonly GraphNode[]): Set<GraphNode> {
   return new Set([...behind].filter(({ role }) => role.kind === 'source'))
 }
 
+/** Equal keys of several topics must lie in equal partitions where they come to one row. */
+export function meeting(parents: readonly GraphNode[]): { readonly coPartitioned?: true } {
+  return sourcesBehind(parents).size > 1 ? { coPartitioned: true } : {}
+}
+
 /** Names go into topic names and paths, so they keep to what Kafka allows in a topic name. */
 export function checkName(what: string, name: string): void {
   if (!/^[A-Za-z0-9._-]{1,200}$/.test(name)) {
