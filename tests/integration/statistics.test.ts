@@ -160,6 +160,32 @@ async function stored(dataDir: string): Promise<Rows> {
   }
 }
 
+/** What the summary should say, of orders in one currency. */
+function highlightsOf(rows: Rows): object {
+  const split = (table: TableName) => rows[table].map((row) => row.split(' | '))
+  /** Sums of columns by the text in another; the largest of the first column come first. */
+  const top = (table: TableName, key: number, ...sums: readonly number[]) => {
+    const groups = new Sums()
+    for (const cells of split(table))
+      groups.add([cells[key]!], ...sums.map((column) => Number(cells[column])))
+    const order = ([a, m]: [string, number[]], [b, n]: [string, number[]]) =>
+      n[0]! - m[0]! || (a < b ? -1 : 1)
+    return [...groups.groups].sort(order).slice(0, 5)
+  }
+  return {
+    currency: 'USD',
+    busiestHours: top('order_statistics_hour', 0, 2, 3).map(([start, [orders, amount]]) => {
+      return { hour: `${start.replace(' ', 'T')}Z`, orders, amount: amount! / 100 }
+    }),
+    topProducts: top('product_statistics', 1, 5, 3, 4).map(([productId, [sales, orders, quantity]]) => {
+      return { productId, orders, quantity, sales: sales! / 100 }
+    }),
+    topUsers: top('user_statistics', 1, 4, 3).map(([userId, [amount, orders]]) => {
+      return { userId, orders, amount: amount! / 100 }
+    }),
+  }
+}
+
 let directory: ReturnType<typeof temporaryDirectory>
 let dataDir: string
 
@@ -197,7 +223,7 @@ describe('statistics', () => {
     const expected = await expectTally(eventsOf(gunzipSync(readFileSync(sampleFile))))
     expect(expected.user_session.length).toBeGreaterThan(10_000)
     expect(expected.product_statistics.length).toBeGreaterThan(100_000)
-    expect(summaryOf(run)).toMatchObject({ reconciles: true })
+    expect(summaryOf(run)).toMatchObject({ reconciles: true, statistics: highlightsOf(expected) })
   })
 
   it('should be so of orders of many statuses that come late and out of order, and stay so when started again', async () => {

@@ -11,6 +11,14 @@ import {
   orderLineTable,
   orderRejectionTable,
 } from '../../sql/order-tables.ts'
+import {
+  orderStatisticsHourTable,
+  orderStatisticsMinuteTable,
+  orderStatusStatisticsTable,
+  productStatisticsTable,
+  userSessionTable,
+  userStatisticsTable,
+} from '../../sql/statistics-tables.ts'
 import { readTable } from './sql-databases.ts'
 import type { ProcessResult } from './typescript-process.ts'
 
@@ -81,12 +89,25 @@ export function summaryOf({ stdout, stderr }: ProcessResult): Record<string, unk
   return JSON.parse(last)
 }
 
+const tables = [
+  orderEventTable,
+  orderHeaderTable,
+  orderLineTable,
+  orderRejectionTable,
+  orderStatisticsMinuteTable,
+  orderStatisticsHourTable,
+  userStatisticsTable,
+  productStatisticsTable,
+  orderStatusStatisticsTable,
+  userSessionTable,
+]
+
 /** Every row of every order table, and how far each task has come, as text. The epoch counts the starts, so it is left out. */
 export async function dumpTables(dataDir: string): Promise<string> {
   const database = await openDatabase(join(dataDir, 'orders.db'))
   try {
     const dump: string[] = []
-    for (const table of [orderEventTable, orderHeaderTable, orderLineTable, orderRejectionTable]) {
+    for (const table of tables) {
       for (const row of await readTable(database, table)) dump.push(`${table.name} ${JSON.stringify(row)}`)
     }
     const progress = await database.query(
