@@ -122,6 +122,34 @@ describe('join of two streams', () => {
     })
   })
 
+  it('should give what comes too late to whom wants it, with its own type', async () => {
+    const late = topic('late', { key: nullable(serdes.string), value: nullable(serdes.string) })
+    const topology = defineTopology('late', (builder) => {
+      const options: Options = { ...hour, lateTo: (stream) => stream.to(late) }
+      const numbers = builder.stream(rights).mapValues((value) => Number(value))
+      builder
+        .stream(lefts)
+        .join(numbers, (left, right) => `${left} ${right}`, {
+          ...options,
+          otherValue: serdes.long,
+          otherLateTo: (stream) => stream.mapValues((n) => `${n + 1}`).to(late),
+        })
+        .to(output)
+    })
+    await withDriver(topology, async (driver, pipe) => {
+      await pipe(
+        given('left', 'a', 'l1', 1_000),
+        given('left', 'a', 'l2', 899),
+        given('left', 'a', 'l3', 900),
+      )
+      await pipe(given('right', 'b', '1', 1_000), given('right', 'b', '2', 899))
+      expect((await driver.read(late)).map(({ key, value }) => [key, value])).toEqual([
+        ['a', 'l2'],
+        ['b', '3'],
+      ])
+    })
+  })
+
   it('should drop what has no value, and what has no key but where unmatched records are results', async () => {
     await withDriver(topologyOf('left', hour), async (driver, pipe) => {
       const results = await pipe(

@@ -32,6 +32,9 @@ export type WindowJoinOptions<K, V, V2> = JoinWindow & {
   readonly key?: Serde<NonNullable<K>>
   readonly value?: Serde<V>
   readonly otherValue?: Serde<V2>
+  /** Gives the records that came too late, and those of the other stream that did. */
+  lateTo?(late: KStream<K, V>): void
+  otherLateTo?(late: KStream<K, V2>): void
 }
 
 export type WindowJoinType = 'inner' | 'left' | 'outer'
@@ -105,6 +108,8 @@ export function joinStreams<K, VL, VR, R>(
     stores: [leftSide.buffer, rightSide.buffer],
   })
   const joined = new StreamNode<K, R>(node)
+  const lateLeft = lateStream(build, node, `${names.left}-late`, leftInput, options.lateTo)
+  const lateRight = lateStream(build, node, `${names.right}-late`, rightInput, options.otherLateTo)
   const swapped: PairJoiner<K, NonNullable<VR>, NonNullable<VL>, R> = (own, other, key) =>
     joiner(other, own, key)
   const ofTask = new WeakMap<TaskContext, { left: Receiver<K, VL>; right: Receiver<K, VR> }>()
@@ -115,8 +120,8 @@ export function joinStreams<K, VL, VR, R>(
       const l = openSide(task, node, leftSide, next, joiner)
       const r = openSide(task, node, rightSide, next, swapped)
       made = {
-        left: intoSide(task, node, l, r, next, joiner),
-        right: intoSide(task, node, r, l, next, swapped),
+        left: intoSide(task, node, l, r, next, joiner, lateLeft?.compile(task)),
+        right: intoSide(task, node, r, l, next, swapped, lateRight?.compile(task)),
       }
       ofTask.set(task, made)
     }
@@ -140,6 +145,7 @@ function intoSide<K, V, V2, R>(
   other: Side<K, V2>,
   next: Receiver<K, R>,
   joiner: PairJoiner<K, NonNullable<V>, NonNullable<V2>, R>,
+  late: Receiver<K, V> | undefined,
 ): Receiver<K, V> {
   const { openMs, isOuter, backMs, aheadMs } = spec
   const { isOuter: otherIsOuter, openMs: otherOpenMs } = other.spec
@@ -160,6 +166,7 @@ function intoSide<K, V, V2, R>(
     const { recordWatermarkMs } = task.time
     if (timestampMs + openMs < recordWatermarkMs || (isOuter && buffer.isClosed(timestampMs))) {
       if (spec.counts) task.dropped(node, 'late')
+      late?.(key, value, timestampMs)
       return
     }
     let waits = isOuter
@@ -226,6 +233,19 @@ function sideSpec<K, V>(
     waits: isOuter,
   })
   return { buffer, backMs, aheadMs, openMs, isOuter, takesNullKeys, counts }
+}
+
+function lateStream<K, V>(
+  build: BuildContext,
+  node: GraphNode,
+  name: string,
+  { traits }: KStream<K, V>,
+  use: ((late: KStream<K, V>) => void) | undefined,
+): StreamNode<K, V> | undefined {
+  if (use === undefined) return undefined
+  const late = build.branch<K, V>(node, name)
+  use(build.stream(late, { ...traits, fromSource: false }))
+  return late
 }
 
 function boundsOf<K, VL, VR>(options: WindowJoinOptions<K, VL, VR>): Bounds {
