@@ -98,6 +98,7 @@ function runtimeSettings(config: Config): Partial<RuntimeSettings> {
     sinkMaxRows: config.sinkMaxRows,
     inputMaxBufferedBytes: config.inputMaxBufferedBytes,
     taskMaxAttempts: config.taskMaxAttempts,
+    outageMaxMs: config.outageMaxMs,
     defaultPartitions: config.partitions,
     standbyReplicas: config.standbyReplicas,
     warmUpMaxLag: config.warmUpMaxLag,

@@ -66,10 +66,11 @@ export interface News {
 export class TaskNews {
   private readonly told = new Map<string, string>()
   private readonly seen = new Map<string, { readonly text: string; readonly sinceMs: number }>()
-  private restoresToldMs = 0
+  private restoresToldMs: number | undefined
 
   news(statuses: readonly TopologyStatus[], nowMs: number): News[] {
     const news: News[] = []
+    this.restoresToldMs ??= nowMs
     const tellsRestores = nowMs - this.restoresToldMs >= restoresEveryMs
     for (const status of statuses) {
       const { name, state } = status

@@ -32,6 +32,26 @@ Times end in \`Ms\` and are milliseconds; sizes have \`Bytes\` in their names an
 | --- | --- | --- | --- | --- |
 ${settingNames.map(row).join('\n')}
 
+## In a cluster
+
+\`brokers\` chooses: while it is empty, commands work on the data directory; with brokers, \`run\`, \`migrate\`, \`api\`, \`simulate\`,
+\`feed\`, \`topics\`, \`dead-letters\` and \`state\` work in the cluster, and ask for \`registryUrl\` and \`databaseUrl\` where they need them.
+\`start\` is single-node mode always, and says so where it finds brokers. \`--data-dir\` beside brokers is refused.
+
+What a cluster needs - topics, tables, schemas - is made in one of two ways:
+
+- \`registerSchemas: at-start\`, the default: each start does what \`order-streams migrate\` does. It makes what is missing, leaves
+  alone what is there, and refuses topics with wrong settings. Any number of instances may start at once.
+- \`registerSchemas: migrate-only\`: only \`order-streams migrate\` makes anything, once before a release is started; all others stop
+  with the list of what is missing. So instances can do without the rights to create topics, alter tables and register schemas.
+
+Services that cannot be reached at the start are waited for, \`startWaitMs\` at most, which the log shows; then the program ends with
+exit code 1, naming the service and the setting that leads to it. What a service refuses - a password, a database that does not
+exist - ends it at once. Passwords are never shown: not by \`order-streams config\`, not in logs, not in errors. In
+\`databaseUrl\`, special characters of a password must be %-encoded.
+
+## What is kept
+
 What is stored keeps the number of partitions it was made with. \`orderMemoryMs\` may not be less than \`repeatMemoryMs\`: an order
 would be forgotten before its repeats.
 `
@@ -41,7 +61,7 @@ function row(name: SettingName): string {
   const { purpose, wanted } = textOf(name)
   const variables = [variableOf(name), ...shortVariablesOf(name)].map((variable) => `\`${variable}\``)
   const value = check(name, undefined)?.value
-  const byDefault = `\`${String(value)}\`${inWords(name, value)}`
+  const byDefault = value === '' ? '' : `\`${String(value)}\`${inWords(name, value)}`
   return `| ${[`\`${name}\``, byDefault, wanted, variables.join('<br>'), purpose].join(' | ')} |`
 }
 

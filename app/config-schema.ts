@@ -191,8 +191,13 @@ export const settings = {
     1,
   ),
   taskMaxAttempts: integer(
-    'How often a task is opened again after an error that may pass',
+    'How often in a row a task is opened again after an error that starting over may mend',
     defaultSettings.taskMaxAttempts,
+    1,
+  ),
+  outageMaxMs: integer(
+    'How long a task waits for Kafka, registry or database to come back before its topology stops',
+    defaultSettings.outageMaxMs,
     1,
   ),
 

@@ -59,6 +59,13 @@ describe('loadConfig', () => {
   it('should take the short variables, and the long ones over them', () => {
     const environment = { DATA_DIR: 'short', API_PORT: '1', ORDER_STREAMS_API_PORT: '2' }
     expect(load({ environment }).config).toMatchObject({ dataDir: 'short', apiPort: 2 })
+    const cluster = { KAFKA_BROKERS: 'a:1', SCHEMA_REGISTRY_URL: 'r', DATABASE_URL: 'd', STATE_DIR: 's' }
+    expect(load({ environment: cluster }).config).toMatchObject({
+      brokers: 'a:1',
+      registryUrl: 'r',
+      databaseUrl: 'd',
+      stateDir: 's',
+    })
   })
 
   it('should read the file that is named, by flag or variable, and not the one that lies there', () => {
@@ -102,6 +109,33 @@ describe('loadConfig', () => {
     expect(problemsOf({ file: join(directory, 'none.yaml') })[0]).toMatch(
       /none\.yaml cannot be read: .*ENOENT/,
     )
+  })
+})
+
+describe('passwords', () => {
+  const secret = 'hunter2'
+
+  it('should show none of them in what is described, and the rest of a URL', () => {
+    const flags = [
+      flag('databaseUrl', `mysql://root:${secret}/@:x@db:3306/orders`),
+      flag('registryUrl', `https://me:${secret}@registry:8081`),
+      flag('kafkaSaslPassword', secret),
+      flag('registryPassword', secret),
+    ]
+    const described = describeConfig(load({ flags }))
+    const shownOf = (name: string) => described.find(({ setting }) => setting === name)?.value
+    expect(shownOf('databaseUrl')).toBe('mysql://root:***@db:3306/orders')
+    expect(shownOf('registryUrl')).toBe('https://me:***@registry:8081')
+    expect(shownOf('kafkaSaslPassword')).toBe('***')
+    expect(JSON.stringify(described)).not.toContain(secret)
+    expect(describeConfig(load()).find(({ setting }) => setting === 'kafkaSaslPassword')?.value).toBe('')
+  })
+
+  it('should show none of them when the value is of a wrong type', () => {
+    writeConfig(`kafkaSaslPassword: 12345\nregistryPassword: [${secret}]\n`)
+    const problems = problemsOf({})
+    expect(problems).toHaveLength(2)
+    expect(problems.join()).not.toMatch(/12345|hunter2/)
   })
 })
 

@@ -1,31 +1,53 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { mysqlServer, readTable, type TestDatabase } from '../tests/support/sql-databases.ts'
 import type { Database, Transaction } from './database.ts'
 import { migrate } from './migrate.ts'
 import { sqlSink } from './sink.ts'
-import { defineTable, integer, json, type SqlRow, text, upsert } from './table.ts'
+import { defineTable, integer, json, remove, type SqlRow, text, upsert } from './table.ts'
 
 const stock = defineTable({ name: 'stock', key: ['id'], columns: { id: text(16), value: integer } })
 const document = defineTable({ name: 'document', key: ['id'], columns: { id: text(16), body: json } })
+const lot = defineTable({
+  name: 'lot',
+  key: ['id'],
+  columns: { id: text(16), value: integer, at: integer },
+  newerWins: 'at',
+})
 const task = { id: 'task', partitions: [{ topic: 'in', partition: 0 }] }
 const at = (offset: number) => [{ ...task.partitions[0]!, offset }]
 
 describe.skipIf(mysqlServer.skipped)(`MySQL sink under faults: ${mysqlServer.title}`, () => {
   let home: TestDatabase
   beforeEach(async () => {
-    home = await mysqlServer.create({ lockWaitMs: 2_000 })
+    home = await mysqlServer.create({ lockWaitMs: 1_000 })
     await migrate(home.database)
     await home.database.changeSchema((session) =>
       session.script(`
         CREATE TABLE stock (id VARCHAR(16) NOT NULL PRIMARY KEY, value BIGINT NOT NULL);
         CREATE TABLE document (id VARCHAR(16) NOT NULL PRIMARY KEY, body JSON NOT NULL);
+        CREATE TABLE lot (id VARCHAR(16) NOT NULL PRIMARY KEY, value BIGINT NOT NULL, at BIGINT NOT NULL);
+        CREATE TABLE shelf (id VARCHAR(16) NOT NULL PRIMARY KEY, FOREIGN KEY (id) REFERENCES lot (id));
       `),
     )
   })
   afterEach(() => home.dispose())
 
-  const sinkOn = (database: Database) => sqlSink({ name: 'sql', database, tables: [stock, document] })
+  const sinkOn = (database: Database) => sqlSink({ name: 'sql', database, tables: [stock, document, lot] })
   const row = (id: string, value: number): SqlRow => upsert(stock, { id, value })
+
+  /** Resolves with the id of a connection of this test that waits for a lock. */
+  function waiting(): Promise<number> {
+    const look = async () => {
+      const [found] = await home.database.query(
+        `SELECT trx_mysql_thread_id AS id FROM information_schema.INNODB_TRX
+         JOIN information_schema.PROCESSLIST ON ID = trx_mysql_thread_id
+         WHERE trx_state = 'LOCK WAIT' AND DB = DATABASE()`,
+      )
+      return found === undefined ? undefined : Number(found['id'])
+    }
+    // The server looks anew only when nobody has asked for a tenth of a second.
+    return vi.waitUntil(look, { interval: 150, timeout: 20_000 })
+  }
 
   /** Kills a transaction's connection from another one, as a failing network or server does. */
   async function killConnection(database: Database, session: { prepare: unknown }): Promise<void> {
@@ -103,6 +125,89 @@ describe.skipIf(mysqlServer.skipped)(`MySQL sink under faults: ${mysqlServer.tit
     expect(await readTable(home.database, stock)).toEqual([
       { id: 'a', value: 9 },
       { id: 'b', value: 9 },
+    ])
+  })
+
+  it('should try again by itself as the victim of a deadlock', async () => {
+    const session = await sinkOn(home.database).open(task)
+    await session.prepare([row('a', 0), row('b', 0)], at(1))
+    await session.commit()
+    // It has written more than the session, so that the server undoes the session's work.
+    const other = await home.database.begin('other')
+    for (let i = 0; i < 20; i++) await other.run('INSERT INTO stock VALUES (?, 0)', [`other-${i}`])
+    await other.run('UPDATE stock SET value = 1 WHERE id = ?', ['b'])
+    const preparing = session.prepare([row('a', 9), row('b', 9)], at(2))
+    await waiting()
+    await other.run('UPDATE stock SET value = 1 WHERE id = ?', ['a'])
+    await other.commit()
+    expect(await preparing).toEqual([])
+    await session.commit()
+    const stored = await readTable(home.database, stock)
+    expect(stored.filter(({ id }) => String(id).length === 1)).toEqual([
+      { id: 'a', value: 9 },
+      { id: 'b', value: 9 },
+    ])
+  })
+
+  it('should try again on another connection when its own is lost while it writes', async () => {
+    const session = await sinkOn(home.database).open(task)
+    const other = await home.database.begin('other')
+    await other.run('INSERT INTO stock VALUES (?, 0)', ['a'])
+    const preparing = session.prepare([row('a', 9)], at(1))
+    await home.database.query(`KILL ${await waiting()}`)
+    await waiting()
+    await other.rollback()
+    expect(await preparing).toEqual([])
+    await session.commit()
+    expect(await readTable(home.database, stock)).toEqual([{ id: 'a', value: 9 }])
+  })
+
+  it('should reject a removal that the database refuses, and keep to the order of the rows of its key', async () => {
+    const session = await sinkOn(home.database).open(task)
+    const ids = ['a', 'b', 'c', 'd', 'e']
+    const lotRow = (id: string, value: number, at: number) => upsert(lot, { id, value, at })
+    await session.prepare(
+      ids.map((id) => lotRow(id, 0, 0)),
+      at(5),
+    )
+    await session.commit()
+    for (const id of ['b', 'd']) await home.database.query('INSERT INTO shelf VALUES (?)', [id])
+    const removals = ids.map((id) => remove(lot, { id }, { ifNotNewerThan: 10 }))
+    // Older than what the removals let go, so that it is for what is left of them.
+    const rejections = await session.prepare([...removals, lotRow('d', 7, 5), lotRow('e', 8, 5)], at(12))
+    const refused = { code: expect.stringMatching(/^ER_ROW_IS/) }
+    expect(rejections).toMatchObject([
+      { index: 1, ...refused },
+      { index: 3, ...refused },
+    ])
+    await session.commit()
+    expect(await readTable(home.database, lot)).toEqual([
+      { id: 'b', value: 0, at: 0 },
+      { id: 'd', value: 7, at: 5 },
+      { id: 'e', value: 8, at: 5 },
+    ])
+  })
+
+  it('should serve many tasks that hold prepared transactions over few connections, each in its turn', async () => {
+    const few = await home.open({ poolSize: 2, lockWaitMs: 1_000 })
+    const tasks = Array.from({ length: 24 }, (_, i) => ({ ...task, id: `task-${i}` }))
+    const sessions = await Promise.all(tasks.map((own) => sinkOn(few).open(own)))
+    let prepared = 0
+    await Promise.all(
+      sessions.map(async (session, i) => {
+        for (let round = 1; round <= 5; round++) {
+          await session.prepare([row(`${i}`, round), row(`${i + 1}-`, round)], at(round))
+          prepared++
+          expect(prepared).toBeLessThanOrEqual(2)
+          // What the log's commit takes.
+          await home.database.query('SELECT SLEEP(0.02)')
+          prepared--
+          await session.commit()
+        }
+      }),
+    )
+    expect(await home.database.query('SELECT count(*) AS count, min(value) AS least FROM stock')).toEqual([
+      { count: 48, least: 5 },
     ])
   })
 

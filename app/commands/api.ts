@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { exitCodes } from '../failure.ts'
+import { exitCodes, Stopped } from '../failure.ts'
 import { prepareForOrders, serveOrders } from '../order-api.ts'
 import { tell } from '../output.ts'
 import { withPlatform } from '../platform.ts'
@@ -26,7 +26,7 @@ export function addApiCommand(program: Command, context: CommandContext): void {
         'processes them. (`start` serves the Order API too, and processes at once.)',
     )
     .option('--port <port>', 'the same as --api-port')
-  addApiOptions(addPlaceOptions(command))
+  addApiOptions(addPlaceOptions(command, 'registryUrl'))
     .addHelpText(
       'after',
       `
@@ -62,6 +62,9 @@ async function serve(options: ConfigOptions): Promise<number> {
         return exitCodes.done
       },
     )
+  } catch (error) {
+    if (error instanceof Stopped) return exitCodes.done
+    throw error
   } finally {
     await watchdog.close()
     stop.dispose()

@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
-import { describeConfig } from '../config.ts'
+import { describeConfig, shortVariables } from '../config.ts'
 import { check, settingNames, textOf } from '../config-schema.ts'
 import { exitCodes } from '../failure.ts'
 import { columns, out } from '../output.ts'
 import {
   addApiOptions,
-  addConfigOptions,
+  addPlaceOptions,
   type CommandContext,
   type ConfigOptions,
   loadedConfigOf,
@@ -23,13 +23,14 @@ export function addConfigCommand(program: Command, context: CommandContext): voi
       'Prints the configuration that a command would have here and now, with the origin of each value.',
     )
     .option('--json', 'print it as JSON')
-  addApiOptions(addConfigOptions(command))
+  addApiOptions(addPlaceOptions(command, 'registryUrl', 'databaseUrl', 'stateDir', 'healthPort'))
     .addHelpText(
       'after',
       `
 A later source wins, setting by setting: defaults, a YAML file, the environment, flags. Every setting has one name:
   in the file           commitIntervalMs: 200              ./order-streams.yaml, or --config FILE, or ORDER_STREAMS_CONFIG
-  in the environment    ORDER_STREAMS_COMMIT_INTERVAL_MS   (for short: DATA_DIR, API_HOST, API_PORT)
+  in the environment    ORDER_STREAMS_COMMIT_INTERVAL_MS
+                        for short: ${Object.keys(shortVariables).slice(0, 7).join(', ')} …
   as a flag             --set commitIntervalMs=200         (for short: --data-dir, --api-port, --log-level …)
 
 Settings:

@@ -35,6 +35,8 @@ async function main(): Promise<void> {
   const told = new Promise<void>((resolve) => process.once('SIGTERM', resolve))
   try {
     await app.start()
+    // The input is all there: what was read to its end need not wait for the commit interval.
+    app.drained().catch(() => {})
     await Promise.race([told, app.failed])
   } finally {
     await app.stop()

@@ -58,17 +58,23 @@ export class RecordBatchBuilder {
   readonly partition: number
   readonly writer: ByteWriter
   length = 0
-  private timestampsMs = new Float64Array(16)
-  private keyStarts = new Int32Array(16)
-  private keyEnds = new Int32Array(16)
-  private valueStarts = new Int32Array(16)
-  private valueEnds = new Int32Array(16)
+  private timestampsMs: Float64Array
+  private keyStarts: Int32Array
+  private keyEnds: Int32Array
+  private valueStarts: Int32Array
+  private valueEnds: Int32Array
   private headers: (Headers | undefined)[] | undefined
 
-  constructor(topic: string, partition: number, initialBytes = 1024) {
+  /** Room that is not enough grows; what is expected beforehand saves the copies. */
+  constructor(topic: string, partition: number, initialBytes = 1024, initialRecords = 16) {
     this.topic = topic
     this.partition = partition
     this.writer = new ByteWriter(initialBytes)
+    this.timestampsMs = new Float64Array(initialRecords)
+    this.keyStarts = new Int32Array(initialRecords)
+    this.keyEnds = new Int32Array(initialRecords)
+    this.valueStarts = new Int32Array(initialRecords)
+    this.valueEnds = new Int32Array(initialRecords)
   }
 
   get byteLength(): number {

@@ -2,6 +2,7 @@
  * Opening a task, in the only order that is safe: fence the predecessor, then read what was committed, restore, and
  * start. Nothing is trusted that was read before the fence.
  */
+import { StreamsError } from '../errors.ts'
 import type { TransactionalProducer } from '../ports/log.ts'
 import type { Checkpoint } from '../schemas/generated/records.ts'
 import { TaskDatabase } from '../state/task-database.ts'
@@ -33,15 +34,20 @@ export async function openTask(
 ): Promise<Task> {
   const id = taskIdOf(subTopology, partition)
   const closers: (() => Promise<void>)[] = []
+  // Taking over what was given to another meanwhile would fence its new owner.
+  const step = (name: string): void => {
+    if (isCancelled?.() === true) throw new StreamsError('CLOSED', `task ${id} is let go before it is open`)
+    onStep?.(name)
+  }
   try {
-    onStep?.('fencing its predecessor')
+    step('fencing its predecessor')
     const producer = await fence(environment, id)
     closers.push(async () => producer?.close())
-    onStep?.('reading the checkpoints')
+    step('reading the checkpoints')
     await environment.checkpoints.refresh()
     const checkpoint = environment.checkpoints.of(id)
 
-    onStep?.('opening its state')
+    step('opening its state')
     const database = await openDatabase(environment, subTopology, id)
     closers.push(async () => database?.close())
     if (database !== undefined) {
@@ -61,7 +67,7 @@ export async function openTask(
     closers.push(() => compiled.sinkWriter.close())
     // At-least-once writes the checkpoint before the offsets, so that it may be ahead of them.
     const inTransaction = producer === undefined ? undefined : checkpoint
-    onStep?.('asking log and sink where to start')
+    step('asking log and sink where to start')
     const start = await startingPoint(environment, subTopology, partition, compiled.sinkWriter, inTransaction)
     const task = new Task({
       id,

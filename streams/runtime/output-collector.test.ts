@@ -146,4 +146,15 @@ describe('OutputCollector', () => {
       expect(withoutTime(headersAt(batch!, 0))).toEqual(headers)
     }
   })
+
+  it('should hand out what came since the last time, however much that was before', async () => {
+    const { outputs, receive } = await collector()
+    for (const count of [1, 300, 2, 0, 40]) {
+      const sent = Array.from({ length: count }, (_, n): [string, string] => [`key-${n % 7}`, `value-${n}`])
+      for (const [key, value] of sent) receive(key, value, count)
+      const taken = records(outputs.take()).map(([, key, value]) => [key, value])
+      expect(taken.sort()).toEqual([...sent].sort())
+      expect([outputs.records, outputs.bytes]).toEqual([0, 0])
+    }
+  })
 })

@@ -32,6 +32,8 @@ export class OutputCollector {
   /** Records collected since the last `take`. */
   records = 0
   private builders = new Map<string, RecordBatchBuilder[]>()
+  /** The most that a partition of each topic had at the last `take`: there is likely to be as much again. */
+  private readonly expected = new Map<string, { readonly bytes: number; readonly records: number }>()
   private readonly keyWriter = new ByteWriter(256)
   private readonly context: OutputContext
 
@@ -68,7 +70,8 @@ export class OutputCollector {
     }
     let builder = partitions[partition]
     if (builder === undefined) {
-      builder = new RecordBatchBuilder(topic, partition)
+      const expected = this.expected.get(topic)
+      builder = new RecordBatchBuilder(topic, partition, expected?.bytes, expected?.records)
       partitions[partition] = builder
     }
     return builder
@@ -77,9 +80,16 @@ export class OutputCollector {
   /** Everything collected, which is then no longer here. */
   take(): RecordBatch[] {
     const batches: RecordBatch[] = []
-    for (const partitions of this.builders.values()) {
-      for (const builder of partitions)
-        if (builder !== undefined && builder.length > 0) batches.push(builder.build())
+    for (const [topic, partitions] of this.builders) {
+      let bytes = 0
+      let records = 0
+      for (const builder of partitions) {
+        if (builder === undefined || builder.length === 0) continue
+        batches.push(builder.build())
+        bytes = Math.max(bytes, builder.byteLength)
+        records = Math.max(records, builder.length)
+      }
+      this.expected.set(topic, { bytes: withSlack(bytes), records: withSlack(records) })
     }
     this.builders = new Map()
     this.bytes = 0
@@ -127,6 +137,11 @@ export class OutputCollector {
     if (!isTimed || timestampMs >= time.recordWatermarkMs) return headers()
     return [...headers(), ...carriedHeaders(time.recordWatermarkMs)]
   }
+}
+
+/** A little more than last time must not make all of it grow. */
+function withSlack(size: number): number {
+  return size + (size >> 3) + 16
 }
 
 function tooLarge(topic: string, bytes: number): StreamsError {

@@ -53,8 +53,10 @@ export interface RuntimeSettings {
   readonly stateCleanupDelayMs: number
   /** A task that gets no further for this long, and does not fail either, stops its topology. */
   readonly taskDeadlineMs: number
-  /** How often a task is rebuilt after an error that may pass, before the topology stops. A commit that succeeds starts the count anew. */
+  /** How often in a row a task is rebuilt after an error that starting over may mend, before its topology stops. */
   readonly taskMaxAttempts: number
+  /** How long a task waits for a service that is away, the log, the registry or a sink, before its topology stops. */
+  readonly outageMaxMs: number
   readonly taskRetryInitialMs: number
   readonly taskRetryMaxMs: number
   /**
@@ -90,9 +92,10 @@ export const defaultSettings: RuntimeSettings = {
   stateCleanupDelayMs: 10 * 60 * 1000,
   taskDeadlineMs: 5 * 60 * 1000,
   taskMaxAttempts: 10,
+  outageMaxMs: 10 * 60 * 1000,
   taskRetryInitialMs: 100,
   taskRetryMaxMs: 10_000,
-  fencedTaskReopenMs: 15_000,
+  fencedTaskReopenMs: 5_000,
 }
 
 const mayBeZero = new Set<string>(['standbyReplicas', 'warmUpMaxLag'])

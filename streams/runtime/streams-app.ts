@@ -76,12 +76,12 @@ export class StreamsApp {
   }
 
   /**
-   * Starts the topologies, one after the other. An application is started once; `stop` may be called meanwhile.
+   * Starts the topologies, all at the same time. An application is started once; `stop` may be called meanwhile.
    * @throws what keeps one from starting; those that run already are stopped then
    */
   async start(): Promise<void> {
     try {
-      for (const runner of this.runners) await runner.start()
+      await Promise.all(this.runners.map((runner) => runner.start()))
     } catch (error) {
       await this.stop()
       throw error

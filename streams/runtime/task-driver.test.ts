@@ -94,6 +94,25 @@ describe('TaskDriver', () => {
     await run(open.clock, app.stop())
   })
 
+  it('should stop when what it needs stays away for longer than an outage may take', async () => {
+    const records = inputRecords(5)
+    const world = await worldWithInput(records)
+    const open = await openLog(world)
+    const { app } = await startProcess(open, world, keyedCount, {
+      settings: { outageMaxMs: 60_000, taskRetryInitialMs: 100, taskRetryMaxMs: 1_000, taskMaxAttempts: 3 },
+      observer: {
+        onCommitStep: () => {
+          throw new StreamsError('SINK_UNAVAILABLE', 'away')
+        },
+      },
+    })
+    const startMs = open.clock.now()
+    await expect(run(open.clock, app.failed)).rejects.toMatchObject({ code: 'SINK_UNAVAILABLE' })
+    expect(open.clock.now() - startMs).toBeGreaterThan(60_000)
+    expect(open.clock.now() - startMs).toBeLessThan(63_000)
+    await run(open.clock, app.stop())
+  })
+
   it('should stop at once while it waits for another attempt', async () => {
     const error = new StreamsError('LOG_UNAVAILABLE', 'away')
     const { app, open, state } = await startWithError(error)

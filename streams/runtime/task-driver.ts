@@ -7,6 +7,7 @@
  */
 import { assertNever, messageOf, recoveryOf, StreamsError } from '../errors.ts'
 import type { PartitionOffset } from '../ports/log.ts'
+import type { LogFields } from '../ports/observability.ts'
 import { SchemaNotLoaded } from '../serde/serde.ts'
 import type { SubTopology } from '../topology/topology.ts'
 import type { TaskPlace } from './local-state.ts'
@@ -43,7 +44,9 @@ export class TaskDriver {
   private commitAwaited = false
   private inputEnded: { readonly clockToo: boolean } | undefined
   private task: Task | undefined
+  /** In a row: a commit that succeeds starts the count anew. */
   private failures = 0
+  private outageSinceMs: number | undefined
   private hasRun = false
   private abandoned: () => void = () => {}
 
@@ -184,13 +187,14 @@ export class TaskDriver {
     for (;;) {
       this.activity.turn('advancing')
       const worked = this.stopping ? false : await task.advance()
-      const requested = this.stopping || (!worked && this.commitAwaited)
+      const requested = this.stopping || (this.commitAwaited && task.isAtEnd)
       const decision = task.decideCommit(requested)
       if (decision.kind === 'commit') {
         this.commitAwaited = false
         this.activity.turn('committing')
         await task.commit(requested)
         this.failures = 0
+        this.outageSinceMs = undefined
       } else if (this.stopping) {
         return
       } else if (worked) {
@@ -224,19 +228,28 @@ export class TaskDriver {
       case 'stop':
         return this.failed(error)
       case 'retry':
+        this.failures++
+        this.outageSinceMs ??= this.environment.clock.now()
+        if (this.environment.clock.now() - this.outageSinceMs > settings.outageMaxMs)
+          return this.failed(error)
+        return this.openAgain(error, fields)
       case 'rebuild-task':
         if (++this.failures > settings.taskMaxAttempts) return this.failed(error)
-        logger.warn({ ...fields, attempt: this.failures }, 'the task is opened again from its last commit')
         if (unread !== undefined) await this.loadSchema(unread)
         if (code === 'STATE_CORRUPT') await stores.destroy(databaseName(topology.name, this.taskId))
-        this.state = { kind: 'waiting', error, attempt: this.failures }
-        await this.pause(
-          Math.min(settings.taskRetryMaxMs, settings.taskRetryInitialMs * 2 ** (this.failures - 1)),
-        )
-        return undefined
+        return this.openAgain(error, fields)
       default:
         return assertNever(recovery)
     }
+  }
+
+  private async openAgain(error: unknown, fields: LogFields): Promise<undefined> {
+    const { logger, settings } = this.environment
+    logger.warn({ ...fields, attempt: this.failures }, 'the task is opened again from its last commit')
+    this.state = { kind: 'waiting', error, attempt: this.failures }
+    await this.pause(
+      Math.min(settings.taskRetryMaxMs, settings.taskRetryInitialMs * 2 ** (this.failures - 1)),
+    )
   }
 
   /** What cannot be loaded now is asked for again by the next attempt. */

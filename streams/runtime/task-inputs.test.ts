@@ -118,4 +118,17 @@ describe('TaskInputs', () => {
     inputs.markCommitted(inputs.offsets())
     expect(inputs.hasMoved).toBe(false)
   })
+
+  it('should be at the end only once every input is known to have no more', async () => {
+    const { inputs, deliver, drain } = open()
+    expect(inputs.isAtEnd).toBe(false)
+    deliver('fast', 0, [10, 20], 2)
+    deliver('slow', 0, [5], 3)
+    await drain()
+    expect(inputs.isAtEnd).toBe(false)
+    deliver('slow', 1, [30, 40], 3)
+    expect(inputs.isAtEnd).toBe(false)
+    await drain()
+    expect(inputs.isAtEnd).toBe(true)
+  })
 })

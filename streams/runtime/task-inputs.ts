@@ -105,6 +105,11 @@ export class TaskInputs {
     return earliest
   }
 
+  /** Whether everything that the log is known to have was taken: a fetch that is slow is not the end. */
+  get isAtEnd(): boolean {
+    return !this.inputs.some((input) => input.mayHaveMore)
+  }
+
   /** Whether decoding waits for a schema that is to be fetched. */
   get awaitsSchema(): boolean {
     return this.inputs.some(({ missingSchema }) => missingSchema !== undefined)

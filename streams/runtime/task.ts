@@ -135,6 +135,11 @@ export class Task {
     return this.compiled.time.clock.dueMs - this.environment.clock.now()
   }
 
+  /** Whether there was nothing more to process when the log was last heard of. */
+  get isAtEnd(): boolean {
+    return this.inputs.isAtEnd
+  }
+
   /** Whether to commit now, or in how long. */
   decideCommit(requested: boolean): CommitDecision {
     const { settings, clock } = this.environment

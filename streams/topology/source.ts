@@ -62,7 +62,7 @@ export interface SourceProcessor {
   /** Decodes record `index` of a batch into a slot. @throws whatever the codec throws, RECORD_NULL_NOT_ALLOWED */
   decode(batch: RecordBatch, index: number, slot: number): void
   timestampOf(slot: number): number
-  /** Hands the record in a slot to the operators. */
+  /** Hands the record in a slot to the operators, and forgets it. */
   process(slot: number): void
   /** The decoded key, for reading state ahead. */
   keyOf(slot: number): unknown
@@ -100,8 +100,8 @@ class DecodedRecords<K, V> implements SourceProcessor {
   private readonly valueCodec: Codec<Exclude<V, null>>
   private readonly receive: Receiver<K, V>
   private readonly timestamp: TimestampExtractor<K, V> | undefined
-  private readonly keys: K[] = []
-  private readonly values: V[] = []
+  private readonly keys: (K | undefined)[] = []
+  private readonly values: (V | undefined)[] = []
   private readonly timestampsMs: number[] = []
 
   constructor(
@@ -142,11 +142,17 @@ class DecodedRecords<K, V> implements SourceProcessor {
   }
 
   keyOf(slot: number): K {
-    return this.keys[slot]!
+    return this.keys[slot] as K
   }
 
   process(slot: number): void {
-    this.receive(this.keys[slot]!, this.values[slot]!, this.timestampsMs[slot]!)
+    // Decoded, and not processed before: what is there is of these types.
+    const key = this.keys[slot] as K
+    const value = this.values[slot] as V
+    // Objects that die young cost the garbage collector nothing; a thousand kept in every task would be copied each time.
+    this.keys[slot] = undefined
+    this.values[slot] = undefined
+    this.receive(key, value, this.timestampsMs[slot]!)
   }
 
   async loadSchema(id: number): Promise<void> {

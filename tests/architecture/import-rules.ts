@@ -46,6 +46,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   rocksdb: ['streams/adapters/rocksdb'],
   kafkajs: ['streams/adapters/kafka', 'tests/kafka'],
   '@kafkajs/confluent-schema-registry': ['streams/adapters/registry'],
+  testcontainers: ['tests/compose'],
   pino: ['streams/adapters/system'],
   'pino-pretty': ['streams/adapters/system'],
   avsc: ['streams/serde'],

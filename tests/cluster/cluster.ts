@@ -20,6 +20,7 @@ import { waitUntil } from './waiting.ts'
 
 const partitions = 4
 const eventsPerSecond = 200
+const root = 'root:root'
 export const sessionTimeoutMs = 6000
 const program = join(import.meta.dirname, '../../bin/order-streams.js')
 const run = promisify(execFile)
@@ -27,6 +28,8 @@ const run = promisify(execFile)
 /** How long no output came while a fault was going on. */
 export interface PauseReport {
   readonly fault: string
+  /** How long a service did not serve that was killed; null where none was. */
+  readonly serviceDownMs: number | null
   readonly orderProcessed: Pause
   readonly orderEvent: Pause
 }
@@ -40,6 +43,7 @@ export interface ClusterOptions {
 let clusterCount = 0
 
 export class Cluster {
+  readonly pauses: PauseReport[] = []
   readonly services: Services
   readonly kafka: Service
   private readonly options: ClusterOptions
@@ -59,19 +63,19 @@ export class Cluster {
     // A test that failed may have left them down.
     await Promise.all([services.registry.start(), services.mysql.start()])
     const kafka = await services.newKafka()
-    const admin = await openDatabase(`${onHost.mysqlUrl}/mysql`, { poolSize: 1 })
+    const admin = await openDatabase(`mysql://${root}@${onHost.mysqlAddress}/mysql`, { poolSize: 1 })
     await admin.query(`CREATE DATABASE ${databaseName}`)
     await admin.close()
     await run(process.execPath, [
       program,
       'migrate',
-      ...addressFlags(onHost, databaseName),
+      ...addressFlags(onHost, root, databaseName),
       '--set',
       `partitions=${partitions}`,
     ])
     const log = await openKafkaLog({ brokers: onHost.brokers.split(','), clock: systemClock })
     // A short patience, since it only looks on, and has to notice when the database is back.
-    const database = await openDatabase(`${onHost.mysqlUrl}/${databaseName}`, {
+    const database = await openDatabase(`mysql://${root}@${onHost.mysqlAddress}/${databaseName}`, {
       statementTimeoutMs: 5000,
       connectTimeoutMs: 2000,
     })
@@ -114,16 +118,18 @@ export class Cluster {
     })
   }
 
-  /** Starts instances that are reached from the host, or one inside the network. */
-  start(...ids: string[]): Instance[] {
-    return ids.map((id) => this.startAt(id, this.services.onHost, []))
+  async start(id: string): Promise<Instance> {
+    return this.startAt(id, this.services.onHost, [])
   }
 
-  startInNetwork(id: string): Instance {
+  async startInNetwork(id: string): Promise<Instance> {
     return this.startAt(id, this.services.inNetwork!, this.options.network!.prefix)
   }
 
-  private startAt(id: string, addresses: Addresses, prefix: readonly string[]): Instance {
+  private async startAt(id: string, addresses: Addresses, prefix: readonly string[]): Promise<Instance> {
+    // A user of its own tells whose a connection is.
+    await this.database.query(`CREATE USER IF NOT EXISTS '${id}' IDENTIFIED BY '${id}'`)
+    await this.database.query(`GRANT ALL ON ${this.databaseName}.* TO '${id}'`)
     const instance = new Instance({
       id,
       directory: join(this.options.directory, `${this.databaseName}-${id}`),
@@ -132,7 +138,7 @@ export class Cluster {
         'run',
         'ingest',
         'cleanse',
-        ...addressFlags(addresses, this.databaseName),
+        ...addressFlags(addresses, `${id}:${id}`, this.databaseName),
         '--log-format',
         'json',
         '--set',
@@ -163,13 +169,42 @@ export class Cluster {
     )
   }
 
-  /** Measures until the returned function is called. */
-  measure(fault: string): () => PauseReport {
+  /**
+   * Measures the pauses while a fault goes on, up to when everything has caught up.
+   * @param happens may answer for how long a service was down
+   */
+  async measure(fault: string, happens: () => Promise<unknown>): Promise<void> {
     const startMs = performance.now()
-    return () => ({
-      fault,
-      orderProcessed: this.watch.records.pauseSince(startMs),
-      orderEvent: this.watch.rows.pauseSince(startMs),
+    const answer = await happens()
+    const serviceDownMs = typeof answer === 'number' ? answer : null
+    await this.hasCaughtUp()
+    const [orderProcessed, orderEvent] = [this.watch.records, this.watch.rows].map((arrivals) =>
+      arrivals.pauseSince(startMs),
+    )
+    this.pauses.push({ fault, serviceDownMs, orderProcessed: orderProcessed!, orderEvent: orderEvent! })
+  }
+
+  /** SIGKILL and a new start. Answers how long it took. */
+  async restart(service: Service): Promise<number> {
+    const startMs = performance.now()
+    await service.kill()
+    await service.start()
+    return performance.now() - startMs
+  }
+
+  /** Stops an instance at a moment at which it holds rows of the database in a transaction. */
+  async stopInTransaction(instance: Instance): Promise<void> {
+    await this.waitUntil(`instance ${instance.id} is stopped in a transaction`, async () => {
+      instance.signal('SIGSTOP')
+      const held = await this.database.query(
+        `SELECT count(*) AS transactions FROM information_schema.innodb_trx
+         JOIN information_schema.processlist ON processlist.id = trx_mysql_thread_id
+         WHERE user = ? AND command = 'Sleep' AND trx_rows_modified > 0`,
+        [instance.id],
+      )
+      if (Number(held[0]?.['transactions']) > 0) return true
+      instance.signal('SIGCONT')
+      return false
     })
   }
 
@@ -234,8 +269,10 @@ export class Cluster {
   }
 }
 
-function addressFlags({ brokers, registryUrl, mysqlUrl }: Addresses, databaseName: string): string[] {
-  return ['--brokers', brokers, '--registry', registryUrl, '--database', `${mysqlUrl}/${databaseName}`]
+function addressFlags(addresses: Addresses, login: string, databaseName: string): string[] {
+  const { brokers, registryUrl, mysqlAddress } = addresses
+  const databaseUrl = `mysql://${login}@${mysqlAddress}/${databaseName}`
+  return ['--brokers', brokers, '--registry', registryUrl, '--database', databaseUrl]
 }
 
 function sameTexts(a: readonly string[], b: readonly string[]): boolean {

@@ -16,8 +16,7 @@ const run = promisify(execFile)
 export interface Addresses {
   readonly brokers: string
   readonly registryUrl: string
-  /** Without the database's name. */
-  readonly mysqlUrl: string
+  readonly mysqlAddress: string
 }
 
 export interface ServicesOptions {
@@ -65,7 +64,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   const addressesAt = (host: string, brokerPort: number): Addresses => ({
     brokers: `${host}:${brokerPort}`,
     registryUrl: `http://${host}:${registryPort}/apis/ccompat/v7`,
-    mysqlUrl: `mysql://root:root@${host}:${mysqlPort}`,
+    mysqlAddress: `${host}:${mysqlPort}`,
   })
   let kafka: Service | undefined
   let kafkaCount = 0

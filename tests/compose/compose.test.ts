@@ -24,7 +24,7 @@ describe.skipIf(whyNot !== null)(
       await system.start()
     }, 20 * minutes)
 
-    afterAll(() => system.dispose(), 5 * minutes)
+    afterAll(() => system?.dispose(), 5 * minutes)
 
     it(
       'should bring orders from the HTTP API into MySQL while containers of both topologies are killed and come back',

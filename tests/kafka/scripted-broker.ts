@@ -80,6 +80,11 @@ export class ScriptedBroker {
     this.handlers.set(apiKey, handler)
   }
 
+  /** What it answers so far, to answer differently now and then. */
+  handlerOf(apiKey: number): Handler {
+    return this.handlers.get(apiKey)!
+  }
+
   /** A log on this broker, with short budgets. */
   async openLog(options: Partial<KafkaLogOptions> = {}): Promise<KafkaLog> {
     if (this.port === 0) await this.listen()

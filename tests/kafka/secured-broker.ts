@@ -1,7 +1,7 @@
 /** A broker with a listener for each way to log in, and a user, alice. */
 import { join } from 'node:path'
 import { type Certificates, makeCertificates } from './certificates.ts'
-import { type OwnBroker, startOwnBroker } from './own-broker.ts'
+import { type OwnBroker, runTool, startOwnBroker } from './own-broker.ts'
 
 export const username = 'alice'
 export const password = 'wonder-4-land'
@@ -82,7 +82,7 @@ function tlsProperties(listener: string, directory: string): string[] {
 }
 
 async function addUser(broker: OwnBroker, mechanism: string): Promise<void> {
-  await broker.run(
+  await runTool(
     'kafka.admin.ConfigCommand',
     ...['--bootstrap-server', `127.0.0.1:${broker.ports[0]}`, '--alter'],
     ...[

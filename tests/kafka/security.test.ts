@@ -95,8 +95,8 @@ describe.skipIf(testServices === '')(title, { timeout: 60_000 }, () => {
   it('should be used on while logins are renewed', async () => {
     const log = await open('SHORT', login('plain'))
     const topic = await newTopic(log, { partitions: 2 })
-    const test = new TestReader(log)
-    for (const partition of [0, 1]) test.reader.follow({ topic, partition }, 0)
+    const reading = new TestReader(log)
+    for (const partition of [0, 1]) reading.reader.follow({ topic, partition }, 0)
     const member = await new TestMember().join(log, uniqueName('group'), [topic])
     await settled([member])
     const { generation } = member.assigned!
@@ -116,14 +116,14 @@ describe.skipIf(testServices === '')(title, { timeout: 60_000 }, () => {
       repeat(() => log.committedOffsets(member.memberId, partitions)),
     ])
     for (const [partition, count] of [first!, second!].entries()) {
-      const records = await test.next({ topic, partition }, count)
+      const records = await reading.next({ topic, partition }, count)
       expect(records.map(({ value }) => value)).toEqual(
         Array.from({ length: count }, (_, round) => `${partition}-${round}`),
       )
     }
-    expect(test.errors).toEqual([])
+    expect(reading.errors).toEqual([])
     expect([member.lost, member.assigned!.generation]).toEqual([[], generation])
-    await test.reader.close()
+    await reading.reader.close()
     await member.leave()
     await log.close()
   })

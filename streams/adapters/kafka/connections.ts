@@ -15,7 +15,8 @@ import { StreamsError } from '../../errors.ts'
 import { connectionError } from './connection-errors.ts'
 import type { KafkaSettings } from './kafka-options.ts'
 import { createCluster } from './kafkajs-client.ts'
-import { type Call, toRawCall } from './protocol/call.ts'
+import type { Call } from './protocol/call.ts'
+import { sendCall } from './send-call.ts'
 
 /** The newest request that each kind of call needs, by API key; brokers have them from Kafka 2.5 on. */
 const neededVersions: readonly (readonly [apiKey: number, version: number])[] = [
@@ -38,7 +39,8 @@ export class Connections {
   }
 
   /** @throws LOG_UNAVAILABLE, LOG_REFUSED */
-  connect(): Promise<void> {
+  async connect(): Promise<void> {
+    if (this.closed) throw closedError()
     this.connecting ??= translated(this.settings, async () => {
       await this.cluster.connect()
       await this.cluster.refreshMetadata()
@@ -47,7 +49,7 @@ export class Connections {
       this.connecting = undefined
       throw error
     })
-    return this.connecting
+    await this.connecting
   }
 
   /** @throws LOG_UNAVAILABLE, LOG_REFUSED */
@@ -55,7 +57,7 @@ export class Connections {
     await this.connect()
     return translated(this.settings, async () => {
       const broker = await this.broker(nodeId)
-      return broker.connectionPool.send(toRawCall(call, this.settings.requestTimeoutMs))
+      return sendCall(await broker.connectionPool.getConnection(0), call, this.settings.requestTimeoutMs)
     })
   }
 
@@ -64,7 +66,7 @@ export class Connections {
     await this.connect()
     return translated(this.settings, async () => {
       const broker = await this.cluster.brokerPool.findConnectedBroker()
-      return broker.connectionPool.send(toRawCall(call, this.settings.requestTimeoutMs))
+      return sendCall(await broker.connectionPool.getConnection(0), call, this.settings.requestTimeoutMs)
     })
   }
 
@@ -74,7 +76,7 @@ export class Connections {
     return translated(this.settings, async () => {
       await this.cluster.refreshMetadata()
       const broker = await this.cluster.findControllerBroker()
-      return broker.connectionPool.send(toRawCall(call, this.settings.requestTimeoutMs))
+      return sendCall(await broker.connectionPool.getConnection(0), call, this.settings.requestTimeoutMs)
     })
   }
 
@@ -99,14 +101,18 @@ export class Connections {
     })
   }
 
+  /** What is under way fails. */
   async close(): Promise<void> {
     this.closed = true
     for (const own of [...this.own]) own.close()
+    // kafkajs would wait for the answers.
+    for (const { connectionPool } of Object.values(this.cluster.brokerPool.brokers)) {
+      connectionPool.map((connection) => connection.rejectRequests(closedError()))
+    }
     await translated(this.settings, () => this.cluster.disconnect())
   }
 
   private broker(nodeId: number): Promise<Broker> {
-    if (this.closed) throw new StreamsError('CLOSED', 'the log was used after it had been closed')
     return this.cluster.findBroker({ nodeId: `${nodeId}` })
   }
 }
@@ -130,7 +136,7 @@ export class OwnConnection {
     return translated(this.settings, async () => {
       this.connection ??= await this.pool.getConnection(0)
       if (this.closed) throw new StreamsError('CLOSED', 'the connection was closed')
-      return this.connection.send(toRawCall(call, this.settings.requestTimeoutMs))
+      return sendCall(this.connection, call, this.settings.requestTimeoutMs)
     })
   }
 
@@ -143,6 +149,10 @@ export class OwnConnection {
     // Nobody waits for the socket; a failure to end it changes nothing.
     this.pool.destroy().catch(() => {})
   }
+}
+
+function closedError(): StreamsError {
+  return new StreamsError('CLOSED', 'the log was used after it had been closed')
 }
 
 function checkVersions(

@@ -34,10 +34,11 @@ import {
   syncGroup,
 } from './protocol/group-calls.ts'
 import type { Committer } from './protocol/transaction-calls.ts'
-import { isPassing } from './retrying.ts'
+import { isPassing, waitAtMost } from './retrying.ts'
 
 const firstPauseMs = 20
 const longestPauseMs = 1000
+const leaveLimitMs = 3000
 
 type MemberState = 'joining' | 'settled' | 'left' | 'lost'
 
@@ -106,14 +107,19 @@ export class KafkaGroupMember implements GroupMember {
     if (this.state === 'settled') this.wake()
   }
 
+  /** Takes a few seconds at most, however long the coordinator does not answer. */
   async leave(): Promise<void> {
     if (this.isOver) return
     this.state = 'left'
     this.wake()
     // A join that the coordinator holds back would hold back the farewell too.
     this.connection?.close()
-    await this.running
     this.onEnded()
+    await waitAtMost(this.leaders.clock, leaveLimitMs, this.sayFarewell())
+  }
+
+  private async sayFarewell(): Promise<void> {
+    await this.running
     if (this.memberId === '') return
     const { groupId, memberId } = this
     const farewell = this.leaders.callCoordinator(
@@ -121,7 +127,7 @@ export class KafkaGroupMember implements GroupMember {
       'leaving',
       leaveGroup(groupId, memberId),
       ({ errorCode }) => (errorCode === code.unknownMemberId ? code.none : errorCode),
-      { budgetMs: this.leaders.settings.sessionTimeoutMs },
+      { budgetMs: leaveLimitMs },
     )
     await farewell.catch((error: unknown) => {
       // The coordinator then misses its heartbeats and comes to the same end.
@@ -130,14 +136,13 @@ export class KafkaGroupMember implements GroupMember {
   }
 
   private async run(): Promise<void> {
-    let pauseMs = firstPauseMs
+    let pauseMs = 0
     while (this.state === 'joining' || this.state === 'settled') {
       try {
         const standing = this.state === 'joining' ? await this.joinOnce() : await this.beat()
-        if (standing === 'good') pauseMs = firstPauseMs
-        else if (standing === 'again') {
-          await this.sleep(pauseMs)
-          pauseMs = Math.min(longestPauseMs, pauseMs * 2)
+        if (standing === 'good') {
+          pauseMs = 0
+          continue
         }
       } catch (error) {
         if (this.isOver) break
@@ -145,9 +150,10 @@ export class KafkaGroupMember implements GroupMember {
         this.connection?.close()
         this.connection = undefined
         this.leaders.forgetCoordinator('group', this.groupId)
-        await this.sleep(pauseMs)
-        pauseMs = Math.min(longestPauseMs, pauseMs * 2)
       }
+      // The first time at once: a rebalance waits for its members.
+      if (pauseMs > 0) await this.sleep(pauseMs)
+      pauseMs = Math.min(longestPauseMs, Math.max(firstPauseMs, pauseMs * 2))
     }
   }
 
@@ -170,6 +176,7 @@ export class KafkaGroupMember implements GroupMember {
           generation: this.generation,
         }),
       }),
+      rebalanceTimeoutMs,
     )
     if (joined.errorCode === code.memberIdRequired) {
       this.isIn(joined.memberId)
@@ -191,17 +198,14 @@ export class KafkaGroupMember implements GroupMember {
 
   private async sync(joined: Joined): Promise<Standing> {
     const { groupId, assignor } = this.options
+    const { rebalanceTimeoutMs } = this.leaders.settings
     const leads = joined.leaderId === joined.memberId
     const shares = leads
       ? await assignGroup(this.leaders, assignor, joined.members)
       : new Map<string, Buffer>()
     const answer = await this.call(
-      syncGroup(
-        groupId,
-        { ...joined, instanceId: this.instanceId },
-        shares,
-        this.leaders.settings.rebalanceTimeoutMs,
-      ),
+      syncGroup(groupId, { ...joined, instanceId: this.instanceId }, shares, rebalanceTimeoutMs),
+      rebalanceTimeoutMs,
     )
     const standing = this.judge('sharing out', answer.errorCode)
     if (standing !== 'good' || this.isOver) return standing
@@ -261,12 +265,21 @@ export class KafkaGroupMember implements GroupMember {
     this.options.onRebalancing()
   }
 
-  private async call<T>(call: Call<T>): Promise<T> {
-    this.connection ??= await this.leaders.connections.openOwn(
-      await this.leaders.coordinator('group', this.groupId),
-    )
-    if (this.isOver) this.connection.close()
-    return this.connection.call(call)
+  /**
+   * @param heldBackMs how long the coordinator may hold the answer back. Over a connection that is dead in silence, another
+   *   try must come before the session ends.
+   */
+  private async call<T>(call: Call<T>, heldBackMs = 0): Promise<T> {
+    const { connections, clock, settings } = this.leaders
+    this.connection ??= await connections.openOwn(await this.leaders.coordinator('group', this.groupId))
+    const { connection } = this
+    if (this.isOver) connection.close()
+    const limit = clock.setTimer(heldBackMs + settings.sessionTimeoutMs / 3, () => connection.close())
+    try {
+      return await connection.call(call)
+    } finally {
+      limit.cancel()
+    }
   }
 
   private get isOver(): boolean {

@@ -37,8 +37,12 @@ import { decodeAssignment, decodeSubscription, describeGroup } from './protocol/
 import { deleteRecords, listOffsets } from './protocol/record-calls.ts'
 import { noMember } from './protocol/transaction-calls.ts'
 import { KafkaReader } from './reader.ts'
+import { waitAtMost } from './retrying.ts'
 import { Topics } from './topics.ts'
 import { openProducer } from './transactional-producer.ts'
+
+/** What has not ended in an orderly way by then is cut off. */
+const closeLimitMs = 8000
 
 /** @throws CONFIGURATION_INVALID, LOG_UNAVAILABLE, LOG_REFUSED */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
@@ -182,12 +186,16 @@ export class KafkaLog implements Log {
   }
 
   private async shutDown(): Promise<void> {
+    await waitAtMost(this.leaders.clock, closeLimitMs, this.endAll())
+    await this.connections.close()
+  }
+
+  private async endAll(): Promise<void> {
     for (const reader of [...this.readers]) await reader.close()
     this.fetcher.close()
     await Promise.all([...this.members].map((member) => member.leave()))
     await this.appender.drained()
     await Promise.all([...this.producers].map((producer) => producer.close()))
-    await this.connections.close()
   }
 
   private checkOpen(): void {

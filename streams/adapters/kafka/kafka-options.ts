@@ -36,7 +36,7 @@ export interface KafkaLogOptions {
   readonly fetchWaitMs?: number
   /** How long a member of a group may be silent before it is taken for dead. 15 seconds by default. */
   readonly sessionTimeoutMs?: number
-  /** How long a rebalance waits for the members. 60 seconds by default. */
+  /** How long a rebalance waits for the members; they come with their next heartbeat. 20 seconds by default. */
   readonly rebalanceTimeoutMs?: number
   /** How often a member says that it is there, and so learns of a rebalance. 1 second by default. */
   readonly heartbeatIntervalMs?: number
@@ -63,7 +63,7 @@ export function kafkaSettings(options: KafkaLogOptions): KafkaSettings {
     maxBatchBytes: 1_000_000,
     fetchWaitMs: 250,
     sessionTimeoutMs: 15_000,
-    rebalanceTimeoutMs: 60_000,
+    rebalanceTimeoutMs: 20_000,
     heartbeatIntervalMs: 1000,
     ...options,
   }

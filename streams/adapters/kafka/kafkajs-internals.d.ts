@@ -67,31 +67,36 @@ declare module 'kafkajs/src/network/socketFactory.js' {
 }
 
 declare module 'kafkajs/src/network/connection.js' {
-  export interface RawRequest {
-    readonly apiKey: number
-    readonly apiVersion: number
-    readonly apiName: string
-    /** Of kafkajs's own encoder only its bytes are looked at. */
-    encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>
-  }
-  export interface Decoded<T> {
-    readonly value: T
-    /** For how long no further request may be sent over the connection (KIP-219). */
-    readonly clientSideThrottleTime: number
-  }
-  export interface RawCall<T> {
-    readonly request: RawRequest
-    readonly response: {
-      decode(bytes: Buffer): Promise<Decoded<T>>
-      parse(decoded: Decoded<T>): Promise<T>
+  import type { Socket } from 'node:net'
+
+  export interface QueuedRequest {
+    readonly entry: {
+      readonly apiKey: number
+      readonly apiName: string
+      readonly apiVersion: number
+      readonly correlationId: number
+      resolve(answer: { readonly payload: Buffer }): void
+      reject(error: unknown): void
     }
+    readonly expectResponse: boolean
     /** Used where it is more than the connection's own. */
     readonly requestTimeout: number
-    readonly logResponseError: boolean
+    sendRequest(): void
   }
   export interface Connection {
     isConnected(): boolean
-    send<T>(call: RawCall<T>): Promise<T>
+    isAuthenticated(): boolean
+    authenticate(): Promise<void>
+    /** @throws a KafkaJSConnectionError */
+    failIfNotConnected(): void
+    nextCorrelationId(): number
+    readonly clientId: string
+    readonly socket: Socket
+    readonly requestQueue: {
+      push(request: QueuedRequest): void
+      /** For how long no further request may be sent over the connection (KIP-219). */
+      maybeThrottle(throttleMs: number): void
+    }
     rejectRequests(error: Error): void
     disconnect(): Promise<boolean>
   }
@@ -101,14 +106,14 @@ declare module 'kafkajs/src/cluster/index.js' {
   import type { ConnectionOptions } from 'node:tls'
   import type { ISocketFactory, RetryOptions, SASLOptions } from 'kafkajs'
   import type { KafkaJsLogger } from 'kafkajs/src/loggers/index.js'
-  import type { Connection, RawCall } from 'kafkajs/src/network/connection.js'
+  import type { Connection } from 'kafkajs/src/network/connection.js'
 
   export interface ConnectionPool {
     readonly host: string
     readonly port: number
     readonly rack: string | null
-    send<T>(call: RawCall<T>): Promise<T>
     getConnection(index: number): Promise<Connection>
+    map(use: (connection: Connection) => void): void
     destroy(): Promise<void>
   }
 
@@ -150,6 +155,8 @@ declare module 'kafkajs/src/cluster/index.js' {
     }
     readonly brokerPool: {
       readonly versions: ApiVersions | null
+      /** By node id. */
+      readonly brokers: Readonly<Record<string, Broker>>
       createBroker(options: {
         connectionPool: ConnectionPool
         logger: KafkaJsLogger

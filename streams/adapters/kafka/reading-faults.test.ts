@@ -239,6 +239,35 @@ describe('a member of a group', () => {
     expect(lost).toEqual([])
   })
 
+  it('should try anew in time when a heartbeat gets no answer', async () => {
+    broker.on(api.heartbeat, ({ number }) => (number === 1 ? 'silence' : errorAnswer(0)))
+    const member = await join({ sessionTimeoutMs: 900 })
+    await expect.poll(() => broker.count(api.heartbeat), { timeout: 5000 }).toBeGreaterThan(3)
+    expect(member.isConfirmed).toBe(true)
+    expect(events).toEqual(['member-1 in 1'])
+  })
+
+  it('should join again when the answer to its join never comes, as the member that it is', async () => {
+    const answer = broker.handlerOf(api.joinGroup)
+    broker.on(api.joinGroup, (request) => (request.number === 2 ? 'silence' : answer(request)))
+    await join({ sessionTimeoutMs: 300, rebalanceTimeoutMs: 200 })
+    await expect.poll(() => events, { timeout: 5000 }).toEqual(['member-1 in 1'])
+    expect(broker.count(api.joinGroup)).toBe(3)
+  })
+
+  it('should not storm the coordinator when rebalance follows rebalance', async () => {
+    broker.on(api.syncGroup, () => (writer) => {
+      writer.int16(27)
+      writer.byteString(Buffer.alloc(0))
+    })
+    const member = await join()
+    const begun = performance.now()
+    await expect.poll(() => broker.count(api.syncGroup), { timeout: 5000 }).toBeGreaterThan(6)
+    expect(performance.now() - begun).toBeGreaterThan(20 + 40 + 80 + 160)
+    await member.leave()
+    expect([events, lost]).toEqual([[], []])
+  })
+
   it('should be confirmed only while the coordinator answers its heartbeats', async () => {
     const member = await join({ sessionTimeoutMs: 300 })
     await expect.poll(() => broker.count(api.heartbeat)).toBeGreaterThan(1)
@@ -260,6 +289,32 @@ describe('a member of a group', () => {
     await expect.poll(() => events).toContain('rebalancing')
     expect(member.isConfirmed).toBe(false)
   })
+
+  it.each([
+    ['while it waits for its share', api.joinGroup],
+    ['while it is settled', api.heartbeat],
+    ['when it says farewell', api.leaveGroup],
+  ])(
+    'should leave within seconds although the coordinator hangs: %s',
+    async (_when, hanging) => {
+      const member = await join({ retryBudgetMs: 60_000 })
+      await expect.poll(() => events).toEqual(['member-1 in 1'])
+      broker.on(hanging, () => 'silence')
+      if (hanging === api.joinGroup) member.rejoin()
+      if (hanging !== api.leaveGroup) {
+        const before = broker.count(hanging)
+        await expect.poll(() => broker.count(hanging)).toBeGreaterThan(before)
+        // All of it hangs then, as in a network that is cut.
+        broker.on(api.leaveGroup, () => 'silence')
+        broker.on(api.findCoordinator, () => 'silence')
+      }
+      const begun = performance.now()
+      await member.leave()
+      expect(performance.now() - begun).toBeLessThan(6000)
+      expect(lost).toEqual([])
+    },
+    15_000,
+  )
 
   it('should say so when it cannot come back', async () => {
     broker.on(api.heartbeat, () => errorAnswer(25))

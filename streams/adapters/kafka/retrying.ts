@@ -1,6 +1,6 @@
 /** Bounded retries by the Clock port. */
 import { recoveryOf, type StreamsError } from '../../errors.ts'
-import type { Clock } from '../../ports/clock.ts'
+import type { Clock, Timer } from '../../ports/clock.ts'
 
 const firstPauseMs = 5
 const pauseGrowth = 1.6
@@ -33,6 +33,19 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => {
     clock.setTimer(delayMs, resolve)
   })
+}
+
+/** Resolves when the work is done, or when it has taken longer: it then goes on, and nobody waits for it. */
+export async function waitAtMost(clock: Clock, limitMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: Timer | undefined
+  const limit = new Promise<void>((resolve) => {
+    timer = clock.setTimer(limitMs, resolve)
+  })
+  try {
+    await Promise.race([work, limit])
+  } finally {
+    timer?.cancel()
+  }
 }
 
 /** Whether the same call may succeed later. */

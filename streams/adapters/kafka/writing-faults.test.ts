@@ -226,3 +226,21 @@ describe('transactions', () => {
     await expect(send()).rejects.toMatchObject({ code: 'CLOSED' })
   })
 })
+
+describe('a log that is closed while its broker hangs', () => {
+  it('should end in seconds, and what was under way with it', async () => {
+    broker.on(api.produce, () => 'silence')
+    broker.on(api.addPartitions, () => partitionAnswer('t', 0))
+    const log = await broker.openLog({ retryBudgetMs: 60_000 })
+    const producer = await log.openTransactionalProducer({ transactionalId: 'id', timeoutMs: 60_000 })
+    const outcomes = Promise.allSettled([
+      log.append([valuesBatch('t', 0, 'a')]),
+      producer.send([valuesBatch('t', 0, 'b')]),
+    ])
+    await expect.poll(() => broker.count(api.produce)).toBe(2)
+    const begun = performance.now()
+    await log.close()
+    expect(performance.now() - begun).toBeLessThan(10_000)
+    expect(await outcomes).toMatchObject([{ status: 'rejected' }, { status: 'rejected' }])
+  }, 20_000)
+})

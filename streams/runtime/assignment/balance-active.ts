@@ -1,6 +1,6 @@
 /**
  * Where each task belongs once every state is where it has to be: balanced exactly, and of all balanced answers one that
- * moves the fewest tasks and, for those that move, fetches the least state.
+ * moves the fewest tasks, the fewest of these to where the state has to be fetched first, and fetches the least.
  *
  * A cheapest flow, each task one unit:
  *
@@ -8,7 +8,8 @@
  *
  * A share takes the whole part of the average for nothing and one task more at a price above everything else. The averages
  * themselves would be a flow, so whole numbers next to them are one too: all three kinds of share are balanced at once,
- * always. Below that price is what moving a task from its runner costs, and below that the state to be fetched.
+ * always. Below that price is what moving a task from its runner costs, below that moving it to a member that has not
+ * caught up, and below that the state to be fetched.
  *
  * Repeated calls do not play ping-pong: a warm-up that progresses and a task that moves make this answer cheaper by at
  * least as much as any other, so it stays a cheapest one until it is reached; then nothing else costs as little.
@@ -25,11 +26,20 @@ interface SubTopologyNetwork {
   readonly room: readonly { readonly member: number; readonly edge: number }[]
 }
 
+interface Prices {
+  /** The state has to be fetched before the task can move. */
+  readonly unready: number
+  /** The task is not where it runs. */
+  readonly moved: number
+  /** A member has one task more than the whole part of the average. */
+  readonly overShare: number
+}
+
 /** By task: the member that should run it. */
-export function balancedActive(facts: PlacementFacts): number[] {
+export function balancedActive(facts: PlacementFacts, warmUpMaxLag: number): number[] {
   const { tasks, members } = facts
-  const moved = (nothingHeld + 1) * (tasks.length + 1)
-  const overShare = (moved + nothingHeld) * (tasks.length + 1)
+  const kinds = subTopologiesByKind(facts)
+  const prices = pricesFor(Math.min(tasks.length, kinds.flat().length * (members.length + 1) + 1))
   const flow = new CheapestFlow()
   const source = flow.addNode()
   const sink = flow.addNode()
@@ -38,7 +48,7 @@ export function balancedActive(facts: PlacementFacts): number[] {
     members.map((_, member) => {
       const share = flow.addNode()
       flow.addEdge(share, next[member]!, Math.floor(taskCount / members.length), 0)
-      flow.addEdge(share, next[member]!, 1, overShare)
+      flow.addEdge(share, next[member]!, 1, prices.overShare)
       return share
     })
 
@@ -54,11 +64,11 @@ export function balancedActive(facts: PlacementFacts): number[] {
     for (const task of group) {
       const node = flow.addNode()
       flow.addEdge(source, node, 1, 0)
-      for (const [member, cost] of costsOf(facts, task, moved)) {
+      for (const [member, cost] of costsOf(facts, task, prices, warmUpMaxLag)) {
         byState.push({ task, member, edge: flow.addEdge(node, shares[member]!, 1, cost) })
       }
-      const fetched = tasks[task]!.isStateful ? nothingHeld : 0
-      anywhere.push({ task, edge: flow.addEdge(node, meeting, 1, moved + fetched) })
+      const fetched = tasks[task]!.isStateful ? prices.unready + nothingHeld : 0
+      anywhere.push({ task, edge: flow.addEdge(node, meeting, 1, prices.moved + fetched) })
     }
     return { byState, anywhere, room }
   }
@@ -67,7 +77,7 @@ export function balancedActive(facts: PlacementFacts): number[] {
     tasks.length,
     members.map(() => sink),
   )
-  const networks = subTopologiesByKind(facts).flatMap((groups) => {
+  const networks = kinds.flatMap((groups) => {
     const sharesOfKind = addShares(groups.flat().length, sharesOfAll)
     return groups.map((group) => addSubTopology(group, sharesOfKind))
   })
@@ -75,10 +85,28 @@ export function balancedActive(facts: PlacementFacts): number[] {
   return targetsIn(flow, networks)
 }
 
+/**
+ * What an answer pays for: each price is above all that it can save on those below. Any answer becomes any other by steps
+ * that each change `tasksAtOnce` tasks at most, as a step comes by each place where tasks end once.
+ */
+function pricesFor(tasksAtOnce: number): Prices {
+  const unready = nothingHeld * tasksAtOnce + 1
+  const moved = (unready + nothingHeld) * tasksAtOnce + 1
+  const overShare = (moved + unready + nothingHeld) * tasksAtOnce + 1
+  return { unready, moved, overShare }
+}
+
 /** What it costs to have the task on each member that runs it or holds its state. */
-function costsOf({ runners, holders }: PlacementFacts, task: number, moved: number): Map<number, number> {
+function costsOf(
+  { runners, holders }: PlacementFacts,
+  task: number,
+  { moved, unready }: Prices,
+  warmUpMaxLag: number,
+): Map<number, number> {
   const costs = new Map<number, number>()
-  for (const { member, lag } of holders[task]!) costs.set(member, moved + lagLevel(lag))
+  for (const { member, lag } of holders[task]!) {
+    costs.set(member, moved + (lag > warmUpMaxLag ? unready : 0) + lagLevel(lag))
+  }
   for (const member of runners[task]!) costs.set(member, 0)
   return costs
 }

@@ -2,7 +2,8 @@
  * Sends as many units as possible from one node of a network to another, and of all ways to do so takes a cheapest.
  *
  * Invariants:
- * - Capacities and costs are whole numbers, no edge is given with a cost below zero, and no path costs more than 2^53: sums are exact.
+ * - Capacities and costs are whole numbers, no edge is added with a cost below zero, and no path costs more than 2^53: sums
+ *   are exact.
  * - Between two phases the flow is the cheapest of its size: each phase adds units along paths that are shortest by cost,
  *   and an edge whose units grow dearer only ever grows dearer, so that no cheaper way appears behind.
  * - The same network, built in the same order, gives the same flow.
@@ -42,7 +43,7 @@ export class CheapestFlow {
     }
   }
 
-  /** What the cheapest path to each node costs; edges that give units back cost less than nothing, so nodes may be visited again. */
+  /** What the cheapest path to each node costs. To give units back costs less than nothing, so nodes may come up again. */
   #distancesFrom(source: number): Float64Array {
     const nodeCount = this.#edgesOf.length
     const distances = new Float64Array(nodeCount).fill(Number.POSITIVE_INFINITY)

@@ -6,28 +6,28 @@
  * - A stateful task is active where its state lacks no more than `warmUpMaxLag` records, if any such member lives; else where
  *   it lacks least; else where balance says.
  * - Once no state is waited for, members differ by at most one task in each sub-topology, in all stateful tasks, in all
- *   stateless ones and in all together, and no fewer tasks could have moved to come there.
- * - Called again with what it decided, it decides the same; called while warm-ups make way, it comes to the balanced
- *   answer in as many moves as the first answer named, and stays there.
+ *   stateless ones, and in all together.
+ * - While members and their states stay, calls that carry out each other's answers come to the balanced one in the fewest
+ *   moves there are from a placement that has all runners alive, and then never change an active task again.
  * - The order of tasks and candidates, and the member ids, do not matter; instance ids break ties.
  *
- * The idea is Kafka Streams' high-availability assignor (KIP-441) with rack awareness (KIP-708, KIP-925). What is different:
- * - Its balanced target deals tasks out in the order of the instances' ids, without regard to where they run, so that one new instance
- *   gives nearly all tasks another target; and it fetches states for each of them. Here the target is the balanced answer
- *   that moves the fewest tasks.
- * - Its target knows nothing of states that are half fetched, so that a further rebalance can name another target and the
- *   work is lost (KAFKA-21001 is the same fault in its successor). Here a state counts by how much it lacks.
- * - It balances instances, not sub-topologies: a heavy one can end on one instance (KAFKA-4969, KIP-925's answer is an option). Here both
- *   hold at once, exactly; `balance-active.ts` says why that is always possible.
- * - Without a caught-up instance it once restored from nothing (KAFKA-13600), and it knew a restarted process only since its
- *   id is kept with its state (KAFKA-10716). Both hold here from the start.
- * - All instances weigh the same: one process runs one event loop, so there are no threads to count. Rack awareness is about
- *   standbys only; traffic between zones is not minded when tasks are placed.
+ * The idea is that of Kafka Streams' high-availability assignor (KIP-441) with rack awareness (KIP-708, KIP-925). Different
+ * here, and why:
+ * - There the balanced target deals tasks out in the order of the instances' ids, wherever they run: a new instance shifts
+ *   the targets of most tasks, and their states are fetched for it. Here the target is the balanced answer with the fewest moves.
+ * - There a state that is half fetched counts for nothing, so that the next rebalance may drop the work (the successor has
+ *   the same fault, KAFKA-21001). Here a state counts by what it lacks, and what was begun is finished first.
+ * - There instances are balanced, but a heavy sub-topology can end on few of them (KAFKA-4969; KIP-925 makes it an option).
+ *   Here both hold at once, exactly: `balance-active.ts` says why that is always possible.
+ * - There a task without a caught-up instance was once restored from nothing beside a nearly complete state (KAFKA-13600),
+ *   and a restarted process was a stranger to its own state (KAFKA-10716).
+ * - Here all instances weigh the same: a process runs one event loop, there are no threads to count. Zones matter to copies
+ *   only; traffic between zones is not counted.
  *
- * Two members with one instance id: both rejoined, or they would not be candidates, and nothing says which of them is
- * dead, or misconfigured. Each counts as a member and gets its share, so that neither a zombie nor a mistake can starve the other or have
- * tasks flap between the two; the share of a dead one waits until it times out. As they stand on the same
- * disk, one never keeps a copy for the other.
+ * Two members of one instance id have both just joined, or they would not be candidates, and nothing tells which of them is
+ * dead or set up wrongly. Each counts as a member and gets its share: so neither a zombie nor a mistake can starve the other
+ * or have tasks flap between them, and the share of a dead one waits until it times out. They may stand on one disk, so
+ * neither keeps a copy nor warms up for the other.
  */
 import { balancedActive } from './balance-active.ts'
 import { balancedStandbys } from './balance-standbys.ts'
@@ -45,7 +45,7 @@ export function decideAssignment(
 ): ReadonlyMap<string, Placement> {
   if (candidates.length === 0) return new Map()
   const facts = factsOf(tasks, candidates)
-  const targets = balancedActive(facts)
+  const targets = balancedActive(facts, settings.warmUpMaxLag)
   const active = activeForNow(facts, targets, settings.warmUpMaxLag)
   const warmUp = warmUpsFor(facts, targets, active, settings.maxWarmUps)
   const standbys = balancedStandbys(facts, active, warmUp, settings)
@@ -67,13 +67,13 @@ export function decideAssignment(
 function activeForNow(facts: PlacementFacts, targets: readonly number[], warmUpMaxLag: number): number[] {
   const able = facts.tasks.map((_, task) => ableToRun(facts, task, targets[task]!, warmUpMaxLag))
   const active = able.map((members) => members[0]!)
-  // Where nothing is to be chosen, nothing is; the rest fills up what these leave.
-  const loads = new Loads(facts)
-  for (const [task, members] of able.entries()) if (members.length === 1) loads.add(task, members[0]!)
+  const loads = facts.members.map(() => 0)
+  for (const [task, member] of active.entries()) if (able[task]!.length === 1) loads[member]!++
+  // Where there is a choice, the members that have the least otherwise.
   for (const [task, members] of able.entries()) {
     if (members.length === 1) continue
-    active[task] = loads.leastLoaded(task, members)
-    loads.add(task, active[task]!)
+    active[task] = members.reduce((least, member) => (loads[member]! < loads[least]! ? member : least))
+    loads[active[task]!]!++
   }
   return active
 }
@@ -94,42 +94,6 @@ function ableToRun(
   const able = holders[task]!.filter(({ lag }) => lag <= acceptableLag).map(({ member }) => member)
   if (able.includes(target)) return [target]
   return runners[task]!.length > 0 ? runners[task]! : able
-}
-
-/** How many active tasks each member has been given, of each sub-topology and of all. */
-class Loads {
-  readonly #tasks: PlacementFacts['tasks']
-  readonly #ofAll: number[]
-  readonly #ofSubTopology = new Map<string, number[]>()
-
-  constructor({ tasks, members }: PlacementFacts) {
-    this.#tasks = tasks
-    this.#ofAll = members.map(() => 0)
-    for (const { subTopology } of tasks) {
-      if (!this.#ofSubTopology.has(subTopology))
-        this.#ofSubTopology.set(
-          subTopology,
-          members.map(() => 0),
-        )
-    }
-  }
-
-  add(task: number, member: number): void {
-    this.#ofAll[member]!++
-    this.#of(task)[member]!++
-  }
-
-  /** The first of the members that has no more tasks of the sub-topology, then of all, than another. */
-  leastLoaded(task: number, members: readonly number[]): number {
-    const own = this.#of(task)
-    return members.reduce((least, member) =>
-      (own[member]! - own[least]! || this.#ofAll[member]! - this.#ofAll[least]!) < 0 ? member : least,
-    )
-  }
-
-  #of(task: number): number[] {
-    return this.#ofSubTopology.get(this.#tasks[task]!.subTopology)!
-  }
 }
 
 /** By task: who fetches its state. Those closest to the end come first: what was begun is finished before more is begun. */

@@ -6,6 +6,7 @@ import {
   javaCodecs,
   javaRecords,
   readAllRuns,
+  withOffsets,
 } from '../../../../tests/kafka/record-bytes.ts'
 import { StreamsError } from '../../../errors.ts'
 import { ByteWriter } from '../../../records/byte-writer.ts'
@@ -89,6 +90,24 @@ describe('batches of the Java producer', () => {
         readOrRefuse(damaged)
       }),
       { numRuns: 300 },
+    )
+  })
+
+  it.each(readable)('should be read as far as they go, wherever they are cut off (%s)', (codec) => {
+    const bytes = Buffer.concat(
+      [0, 1, 2].map((index) => withOffsets(javaBatches(codec), index * javaRecords.length)),
+    )
+    const starts = batchStarts(bytes)
+    const all = readAllRuns(fetched(bytes), 0).flatMap(plainRecords)
+    fc.assert(
+      fc.property(fc.nat(bytes.length - 1), (end) => {
+        const whole = starts.filter((_, index) => (starts[index + 1] ?? bytes.length) <= end).length
+        const cut = Buffer.from(bytes.subarray(0, end))
+        // A fetch brings the last batch in part; the first is always whole.
+        if (whole === 0) return readOrRefuse(cut)
+        const read = readAllRuns(fetched(cut), 0).flatMap(plainRecords)
+        expect(read).toEqual(all.slice(0, whole * javaRecords.length))
+      }),
     )
   })
 

@@ -1,6 +1,7 @@
-/** A request with the reading of its answer, in the shape that kafkajs's connections send. */
-import type { RawCall } from 'kafkajs/src/network/connection.js'
+/** A request with the reading of its answer. */
 import { WireReader, WireWriter } from './wire.ts'
+
+const lengthBytes = 4
 
 export interface Call<T> {
   readonly apiKey: number
@@ -10,7 +11,7 @@ export interface Call<T> {
   readonly flexible?: boolean
   /** How much longer than other requests the broker may take to answer. */
   readonly extraTimeoutMs?: number
-  /** About how large the request will be, so that its buffer need not grow. */
+  /** About how large the request will be, attached bytes left out, so that its buffer need not grow. */
   readonly sizeHintBytes?: number
   write(writer: WireWriter): void
   read(reader: WireReader): T
@@ -18,30 +19,26 @@ export interface Call<T> {
   readonly throttleTime?: 'first' | 'last'
 }
 
-export function toRawCall<T>(call: Call<T>, requestTimeoutMs: number): RawCall<T> {
-  return {
-    request: {
-      apiKey: call.apiKey,
-      apiVersion: call.version,
-      apiName: call.name,
-      encode: async () => {
-        const writer = new WireWriter(call.sizeHintBytes ?? 256)
-        if (call.flexible === true) writer.noTags()
-        call.write(writer)
-        const buffer = writer.buffer.subarray(0, writer.position)
-        return { buf: buffer, buffer }
-      },
-    },
-    response: {
-      decode: async (bytes) => readAnswer(call, bytes),
-      parse: async ({ value }) => value,
-    },
-    requestTimeout: requestTimeoutMs + (call.extraTimeoutMs ?? 0),
-    logResponseError: false,
-  }
+/**
+ * The request as it goes over the connection: its length, its header and itself, in pieces that follow one another.
+ * kafkajs's own encoder would copy all of it twice, into memory that it clears first.
+ */
+export function frameRequest<T>(call: Call<T>, correlationId: number, clientId: string): Uint8Array[] {
+  const writer = new WireWriter(call.sizeHintBytes ?? 256)
+  writer.int32(0)
+  writer.int16(call.apiKey)
+  writer.int16(call.version)
+  writer.int32(correlationId)
+  writer.string(clientId)
+  if (call.flexible === true) writer.noTags()
+  call.write(writer)
+  const pieces = writer.pieces()
+  const length = pieces.reduce((sum, piece) => sum + piece.length, -lengthBytes)
+  pieces[0]!.writeInt32BE(length, 0)
+  return pieces
 }
 
-function readAnswer<T>(call: Call<T>, bytes: Buffer): { value: T; clientSideThrottleTime: number } {
+export function readAnswer<T>(call: Call<T>, bytes: Buffer): { value: T; clientSideThrottleTime: number } {
   const reader = new WireReader(bytes)
   if (call.flexible === true) reader.skipTags()
   const first = call.throttleTime === 'last' ? 0 : reader.int32()

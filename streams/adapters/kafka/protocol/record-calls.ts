@@ -25,7 +25,7 @@ export function produce(
     version: 8,
     name: 'Produce',
     extraTimeoutMs: timeoutMs,
-    sizeHintBytes: partitions.reduce((sum, { topic, bytes }) => sum + bytes.length + topic.length + 32, 64),
+    sizeHintBytes: partitions.reduce((sum, { topic }) => sum + topic.length + 32, 256),
     throttleTime: 'last',
     write(writer) {
       writer.string(transactionalId)
@@ -35,7 +35,7 @@ export function produce(
         writer.string(topic)
         writer.array(own, ({ partition, bytes }) => {
           writer.int32(partition)
-          writer.byteString(bytes)
+          writer.attached(bytes)
         })
       })
     },

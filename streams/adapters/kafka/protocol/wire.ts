@@ -7,6 +7,9 @@ import { readInt64, writeInt64 } from '../codec/batch-layout.ts'
 import { DamagedBytes } from '../codec/damaged-bytes.ts'
 
 export class WireWriter extends ByteWriter {
+  private readonly ended: Buffer[] = []
+  private pieceStart = 0
+
   int8(value: number): void {
     this.byte(value & 0xff)
   }
@@ -36,6 +39,19 @@ export class WireWriter extends ByteWriter {
     this.bytes(value)
   }
 
+  /** Like `byteString`, but what is large is not copied: it must not change until it was sent. */
+  attached(value: Uint8Array): void {
+    this.int32(value.length)
+    this.endPiece()
+    this.ended.push(Buffer.from(value.buffer, value.byteOffset, value.length))
+  }
+
+  /** All that was written, in order. */
+  pieces(): Buffer[] {
+    this.endPiece()
+    return this.ended
+  }
+
   array<T>(items: readonly T[], write: (item: T) => void): void {
     this.int32(items.length)
     for (const item of items) write(item)
@@ -59,6 +75,11 @@ export class WireWriter extends ByteWriter {
 
   noTags(): void {
     this.byte(0)
+  }
+
+  private endPiece(): void {
+    if (this.position > this.pieceStart) this.ended.push(this.buffer.subarray(this.pieceStart, this.position))
+    this.pieceStart = this.position
   }
 }
 
