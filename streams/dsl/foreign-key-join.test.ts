@@ -96,11 +96,10 @@ describe('join of tables by foreign key', () => {
       topologyOf('joinOn'),
       async (driver, next) => {
         await driver.write(users, { key: 'u1', value: 'Ann', timestampMs: 1 })
-        await driver.write(orders, { key: 'o1', value: 'u1 x', timestampMs: 2 })
+        await driver.write(orders, { key: 'o0', value: 'u1 x', timestampMs: 2 })
         await driver.write(users, { key: 'u1', value: null, timestampMs: 3 })
         await driver.run()
-        expect((await next()).filter((line) => line !== 'o1: null')).toEqual([])
-        expect(driver.store('of-users', 0).get('o1')).toBeUndefined()
+        expect(await next()).toEqual([])
       },
       { emission: 'per-commit' },
     )
