@@ -91,6 +91,20 @@ describe('join of tables by foreign key', () => {
     })
   })
 
+  it('should see nothing of a row that came and went between two commits', async () => {
+    await withDriver(
+      topologyOf('joinOn'),
+      async (driver, next) => {
+        await driver.write(users, { key: 'u1', value: 'Ann', timestampMs: 1 })
+        await driver.write(orders, { key: 'o0', value: 'u1 x', timestampMs: 2 })
+        await driver.write(users, { key: 'u1', value: null, timestampMs: 3 })
+        await driver.run()
+        expect(await next()).toEqual([])
+      },
+      { emission: 'per-commit' },
+    )
+  })
+
   it('should let time pass to windows behind it, although both ways make a circle', async () => {
     const counts = topic('counts', { key: serdes.string, value: nullable(serdes.long) })
     const topology = topologyOf('leftJoinOn', (joined) =>

@@ -8,15 +8,17 @@
  * 1. What refers to a right row lies in that row's task, one row for each reference: a right row may have any number of them.
  * 2. An answer is used only if the left row refers to the row that it is of. Answers of one right row come in their order, so the last
  *    one that is used is the newest: results are right in the end, and are never made from a left row that has gone.
- * 3. Both ways are topics in the tasks' transactions, so each reference and answer counts exactly once.
+ * 3. Rows are looked at when what they are has been passed on: then whatever becomes of them later is answered, too.
+ * 4. Both ways are topics in the tasks' transactions, so each reference and answer counts exactly once.
  */
 import type { Serde } from '../serde/serde.ts'
 import { serdes } from '../serde/serdes.ts'
 import { topic as declareTopic, type Topic } from '../serde/topic.ts'
+import type { GraphNode } from '../topology/graph.ts'
 import type { SourceTiming } from '../topology/source.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
 import { StreamNode } from '../topology/stream-node.ts'
-import type { TaskContext } from '../topology/task-context.ts'
+import type { Receiver, TaskContext } from '../topology/task-context.ts'
 import { internalTopics } from '../topology/topology.ts'
 import type { BuildContext } from './build-context.ts'
 import {
@@ -152,15 +154,22 @@ function respond<K, KR, VR>(
     const send = stream.compile(task)
     const stored = task.store(references)
     const rows = right.node.rows(task)
+    const answer = whenPassedOn<KR, Address<K>>(
+      task,
+      node,
+      rows.reject,
+      (foreignKey, address, timestampMs) => {
+        if (stored.get({ foreignKey, key: address.key }) === undefined) return
+        const row = rows.get(foreignKey)
+        const newestMs = row === undefined ? timestampMs : Math.max(timestampMs, row.timestampMs)
+        send(address, { foreignKey, row: row === undefined ? null : row.value }, newestMs)
+      },
+    )
     return (foreignKey, { key, partition, isActive }, timestampMs) => {
-      if (!isActive) {
-        stored.delete({ foreignKey, key }, timestampMs)
-        return
-      }
-      stored.put({ foreignKey, key }, partition, timestampMs)
-      const row = rows.get(foreignKey)
-      const newestMs = row === undefined ? timestampMs : Math.max(timestampMs, row.timestampMs)
-      send({ key, partition }, { foreignKey, row: row === undefined ? null : row.value }, newestMs)
+      if (isActive) {
+        stored.put({ foreignKey, key }, partition, timestampMs)
+        answer(foreignKey, { key, partition }, timestampMs)
+      } else stored.delete({ foreignKey, key }, timestampMs)
     }
   })
   right.node.attach((task) => {
@@ -190,46 +199,76 @@ function results<K, V, KR, VR, R>(
   { subscriptions, responses }: Topics<K, KR, VR>,
 ): KTable<K, R> {
   const answered = build.source(responses, { repartition: true, timing: asTheyCome })
-  const { table, outlet } = tableOfStore(build, [left.node.node, answered.node], spec, 'foreign-key-join')
-  const unmatched = (value: V, key: K): R | null => (type === 'inner' ? null : joiner(value, null, key))
-  const writer = oncePerTask((task: TaskContext) => {
-    const write = writeRows(task, spec, outlet(task).receive)
-    const stored = task.store(spec)
-    return (key: K, value: R | null, timestampMs: number) => {
-      if (value !== null || stored.entry(key).value !== null) write(key, value, timestampMs)
-    }
+  const node = build.graph.add({
+    name: `${spec.name}-join`,
+    role: { kind: 'operator', operator: `${type} join by foreign key`, coPartitioned: true },
+    parents: [left.node.node, answered.node],
   })
+  const made = new StreamNode<K, R | null>(node)
+  const unmatched = (value: V, key: K): R | null => (type === 'inner' ? null : joiner(value, null, key))
   left.node.attach((task) => {
-    const write = writer(task)
-    const { node } = outlet(task)
+    const next = made.compile(task)
     return (key, value, _oldValue, timestampMs) => {
       task.enter(node)
-      if (value === null) write(key, null, timestampMs)
-      else if ((foreignKeyOf(value, key) ?? null) === null) write(key, unmatched(value, key), timestampMs)
+      if (value === null) next(key, null, timestampMs)
+      else if ((foreignKeyOf(value, key) ?? null) === null) next(key, unmatched(value, key), timestampMs)
       // Else the answer makes the result.
     }
   })
   answered.attach((task) => {
-    const write = writer(task)
-    const { node } = outlet(task)
+    const next = made.compile(task)
     const rows = left.node.rows(task)
     const identity = task.identity(subscriptions)
-    return ({ key }, { foreignKey, row }, timestampMs) => {
-      task.enter(node)
+    const join = whenPassedOn<K, Response<KR, VR>>(task, node, rows.reject, (key, response, timestampMs) => {
       const value = rows.get(key)?.value ?? null
       const wanted = value === null ? null : (foreignKeyOf(value, key) ?? null)
-      if (value === null || wanted === null || identity(wanted) !== identity(foreignKey)) return
-      write(key, row === null ? unmatched(value, key) : joiner(value, row, key), timestampMs)
+      if (value === null || wanted === null || identity(wanted) !== identity(response.foreignKey)) return
+      const { row } = response
+      next(key, row === null ? unmatched(value, key) : joiner(value, row, key), timestampMs)
+    })
+    return ({ key }, response, timestampMs) => {
+      task.enter(node)
+      join(key, response, timestampMs)
+    }
+  })
+
+  const { table, outlet } = tableOfStore(build, [node], spec, 'foreign-key-join')
+  made.attach((task) => {
+    const write = writeRows(task, spec, outlet(task).receive)
+    const stored = task.store(spec)
+    return (key, value, timestampMs) => {
+      if (value !== null || stored.entry(key).value !== null) write(key, value, timestampMs)
     }
   })
   return table
 }
 
-function oncePerTask<T>(make: (task: TaskContext) => T): (task: TaskContext) => T {
-  const made = new WeakMap<TaskContext, { readonly value: T }>()
-  return (task) => {
-    const known = made.get(task) ?? { value: make(task) }
-    made.set(task, known)
-    return known.value
+/**
+ * Looks at a table's rows when what they are has been passed on, so that whatever becomes of them later is passed on, too: at once
+ * where each change is passed on, else at the commit, in order. A row that came and went in between is seen by nobody.
+ */
+function whenPassedOn<K, V>(
+  task: TaskContext,
+  node: GraphNode,
+  reject: (key: K, error: unknown) => void,
+  receive: Receiver<K, V>,
+): Receiver<K, V> {
+  if (task.emission === 'every-update') return receive
+  let held: { readonly key: K; readonly value: V; readonly timestampMs: number }[] = []
+  task.onCommit(node, () => {
+    const due = held
+    held = []
+    for (const { key, value, timestampMs } of due) {
+      task.enter(node)
+      try {
+        receive(key, value, timestampMs)
+      } catch (error) {
+        reject(key, error)
+      }
+    }
+    return due.length > 0
+  })
+  return (key, value, timestampMs) => {
+    held.push({ key, value, timestampMs })
   }
 }
