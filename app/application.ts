@@ -13,6 +13,7 @@ import { orderTables } from './order-rows.ts'
 import { orderTopologies } from './order-topologies.ts'
 import { openPlatform, type Part, type Platform } from './platform.ts'
 import { expectPrepared, makesWhatIsMissing, prepareTables, prepareTopics } from './prepare.ts'
+import { statisticsTables } from './statistics-rows.ts'
 
 export interface Application {
   readonly config: Config
@@ -55,7 +56,7 @@ export async function openApplication(
     const registry = await platform.openRegistry({ registers: makesAll })
     const database = await platform.openDatabase()
     const sinkName = platform.isCluster ? 'MySQL' : 'orders.db'
-    const tables = sqlSink({ name: sinkName, database, tables: orderTables })
+    const tables = sqlSink({ name: sinkName, database, tables: [...orderTables, ...statisticsTables] })
     const topologies = orderTopologies(names, config, tables)
     if (makesAll) {
       await prepareTables(database)

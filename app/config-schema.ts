@@ -4,6 +4,7 @@ import { defaultOrderLimits } from '../orders/rule.ts'
 import { defaultSettings } from '../streams/index.ts'
 import { defaultMemoryLimits } from '../topologies/cleanse/memory.ts'
 import { defaultOrderMemoryMs } from '../topologies/cleanse/topology.ts'
+import { defaultStatisticsSettings } from '../topologies/statistics/topology.ts'
 
 /** What is told of a setting beside its type. */
 interface SettingText {
@@ -230,6 +231,38 @@ export const settings = {
     defaultOrderMemoryMs,
     1,
   ),
+
+  statisticsDisorderMs: integer(
+    'How much older than the newest order of its partition one may be without being late',
+    defaultStatisticsSettings.timing.disorderMs,
+    0,
+  ),
+  statisticsIdle: choice(
+    'What a partition without orders does to the time of the others: ignore leaves it out, wait holds the time, wall-clock goes on by the clock, which makes orders of the past late',
+    ['ignore', 'wait', 'wall-clock'],
+    defaultStatisticsSettings.timing.idle,
+  ),
+  statisticsIdleAfterMs: integer(
+    'How long a partition has been read to its end when it counts as idle',
+    defaultStatisticsSettings.timing.idleAfterMs,
+    0,
+  ),
+  statisticsGraceMs: integer(
+    'How long after their end minutes, hours and sessions are corrected by late orders',
+    defaultStatisticsSettings.graceMs,
+    0,
+  ),
+  lastHourGraceMs: integer(
+    'The same of the hour up to each order of a user',
+    defaultStatisticsSettings.lastHourGraceMs,
+    0,
+  ),
+  sessionGapMs: integer(
+    "A user's orders that lie further apart are of different sessions",
+    defaultStatisticsSettings.sessionGapMs,
+    1,
+  ),
+  milestoneOrders: integer('So many orders are a batch', defaultStatisticsSettings.milestoneOrders, 1),
 }
 
 export type SettingName = keyof typeof settings

@@ -5,10 +5,12 @@ import { type Sink, StreamsError, type Topology } from '../streams/index.ts'
 import type { CleanseSettings } from '../topologies/cleanse/cleanse-order.ts'
 import { cleanse } from '../topologies/cleanse/topology.ts'
 import { ingest } from '../topologies/ingest/topology.ts'
+import { type StatisticsSettings, statistics } from '../topologies/statistics/topology.ts'
 import type { Config } from './config-schema.ts'
 import { suggestion } from './did-you-mean.ts'
 import { UsageError } from './failure.ts'
 import { eventRow, headerRow, lineRow, rejectionRow } from './order-rows.ts'
+import { statisticRows } from './statistics-rows.ts'
 
 interface Parts {
   readonly config: Config
@@ -37,6 +39,14 @@ const builders: Readonly<Record<string, { readonly stage: string; build(parts: P
           rejections: (rejections) =>
             rejections.toSink('order_rejection', tables, (rejection) => [rejectionRow(rejection)]),
         },
+      }),
+  },
+  statistics: {
+    stage: 'stage 3: orders counted per minute, hour, user, product, status and session',
+    build: ({ config, tables }) =>
+      statistics({
+        ...statisticsSettings(config),
+        store: (rows) => rows.toSink('statistics', tables, statisticRows),
       }),
   },
 }
@@ -80,4 +90,19 @@ export function orderLimits(config: Config): OrderLimits {
 function cleanseSettings(config: Config): CleanseSettings {
   const memory = { retentionMs: config.repeatMemoryMs, maxEvents: config.repeatMemoryMaxEvents }
   return { limits: orderLimits(config), memory }
+}
+
+function statisticsSettings(config: Config): StatisticsSettings {
+  return {
+    timing: {
+      disorderMs: config.statisticsDisorderMs,
+      idle: config.statisticsIdle,
+      idleAfterMs: config.statisticsIdleAfterMs,
+    },
+    graceMs: config.statisticsGraceMs,
+    lastHourGraceMs: config.lastHourGraceMs,
+    sessionGapMs: config.sessionGapMs,
+    milestoneOrders: config.milestoneOrders,
+    orderMemoryMs: config.orderMemoryMs,
+  }
 }

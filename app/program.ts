@@ -30,7 +30,7 @@ First look:
   order-streams dead-letters list            what could not be processed (once it is stopped)
 
 In a cluster, with Apache Kafka, a schema registry and MySQL, from any number of machines:
-  order-streams run ingest cleanse --brokers … --registry … --database …   (\`run --help\` tells more)
+  order-streams run ingest cleanse statistics --brokers … --registry … --database …   (\`run --help\` tells more)
 
 Every command has its own --help. \`order-streams config\` lists the settings.
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 stopped at once by a second Ctrl-C.`,

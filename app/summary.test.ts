@@ -20,42 +20,53 @@ const facts = { newOrders: 617, elapsedMs: 2000 }
 
 describe('summaryText', () => {
   it('should lead from what became of the events to how many were read', () => {
-    const text = summaryText(tally, facts)
+    const text = summaryText(tally, facts, null)
     expect(text).toMatch(/^1,000 {2}orders stored .*5,000 lines in order_line\n {2}200 {2}updates/)
     expect(text).toMatch(/─\n1,234 {2}order events read +617 in this run: 2\.0 s, 309 events\/s\n/)
     expect(text).toMatch(/Rejected, by reason[^\n]*\n {2}9 {2}AMOUNT_MISSING\n {2}2 {2}STATUS_UNKNOWN\n/)
     expect(text).toMatch(/Dead letters, by reason:\n {2}4 {2}ORDER_NOT_JSON\n\nIt adds up/)
   })
 
+  it('should end with what stands out in the statistics', () => {
+    const hour = { hour: '2017-01-01T12:00:00.000Z', orders: 63, amount: 1 }
+    const statistics = { currency: 'USD', busiestHours: [hour], topProducts: [], topUsers: [] }
+    expect(summaryText(tally, facts, statistics)).toMatch(
+      /It adds up.*\n\nBusiest hours.* in USD:\nhour.*\n2017-01-01 12:00 {6}63$/,
+    )
+    expect(summaryData(tally, facts, statistics)).toMatchObject({ statistics })
+  })
+
   it('should fit into a terminal of 80 columns, also with millions of orders', () => {
     const many = 1_234_567
     const large = { ...tally, orders: many, headers: many, lines: many * 10 }
-    const lines = summaryText(large, { newOrders: many, elapsedMs: 9_999_900 }).split('\n')
+    const lines = summaryText(large, { newOrders: many, elapsedMs: 9_999_900 }, null).split('\n')
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
   })
 
   it('should say loudly when it does not add up, and which sum', () => {
-    expect(summaryText({ ...tally, problems: ['orders 3 is not 2'] }, facts)).toMatch(
+    expect(summaryText({ ...tally, problems: ['orders 3 is not 2'] }, facts, null)).toMatch(
       /IT DOES NOT ADD UP\..*\n {2}orders 3 is not 2$/,
     )
   })
 
   it('should say when the sums cannot come out, and why', () => {
     const unchecked = 'retention has deleted records'
-    expect(summaryText({ ...tally, unchecked }, facts)).toMatch(
+    expect(summaryText({ ...tally, unchecked }, facts, null)).toMatch(
       /Not held against one another: retention has deleted records\.$/,
     )
-    expect(summaryData({ ...tally, unchecked }, facts)).toMatchObject({ reconciles: null, unchecked })
+    expect(summaryData({ ...tally, unchecked }, facts, null)).toMatchObject({ reconciles: null, unchecked })
   })
 
   it('should mention rows that the database refused', () => {
-    expect(summaryText({ ...tally, refusedRows: 3 }, facts)).toContain('3 rows were refused by the database')
+    expect(summaryText({ ...tally, refusedRows: 3 }, facts, null)).toContain(
+      '3 rows were refused by the database',
+    )
   })
 })
 
 describe('summaryData', () => {
   it('should have the figures of the directory, and speed and time of this run', () => {
-    expect(summaryData(tally, facts)).toMatchObject({
+    expect(summaryData(tally, facts, null)).toMatchObject({
       orders: 1234,
       reasons: { AMOUNT_MISSING: 9, STATUS_UNKNOWN: 2 },
       newOrders: 617,
@@ -63,7 +74,7 @@ describe('summaryData', () => {
       ordersPerSecond: 309,
       reconciles: true,
     })
-    expect(summaryData({ ...tally, problems: ['x'] }, { newOrders: 0, elapsedMs: 0 })).toMatchObject({
+    expect(summaryData({ ...tally, problems: ['x'] }, { newOrders: 0, elapsedMs: 0 }, null)).toMatchObject({
       reconciles: false,
       problems: ['x'],
       ordersPerSecond: 0,

@@ -1,4 +1,5 @@
 /** The end of a run, for people: what became of every event, whether it adds up, and where to look next. */
+import { type Highlights, highlightsText } from './highlights.ts'
 import { columns, count, counted, seconds } from './output.ts'
 import type { Counts, Tally } from './tally.ts'
 
@@ -21,7 +22,7 @@ export function ordersPerSecond({ newOrders, elapsedMs }: RunFacts): number {
 }
 
 /** What `--json` prints. Figures are of the whole data directory; seconds and ordersPerSecond of this run. */
-export function summaryData(tally: Tally, facts: RunFacts) {
+export function summaryData(tally: Tally, facts: RunFacts, statistics: Highlights | null) {
   const { problems, ...figures } = tally
   return {
     ...figures,
@@ -31,10 +32,12 @@ export function summaryData(tally: Tally, facts: RunFacts) {
     /** Null when the sums cannot be expected to come out; `unchecked` says why. */
     reconciles: tally.unchecked === null ? problems.length === 0 : null,
     problems,
+    /** Null when nothing was counted. */
+    statistics,
   }
 }
 
-export function summaryText(tally: Tally, facts: RunFacts): string {
+export function summaryText(tally: Tally, facts: RunFacts, statistics: Highlights | null): string {
   const rate = `${seconds(facts.elapsedMs)}, ${count(ordersPerSecond(facts))} events/s`
   const sum = columns(
     [
@@ -53,7 +56,9 @@ export function summaryText(tally: Tally, facts: RunFacts): string {
   ).split('\n')
   const rule = '─'.repeat(Math.max(...sum.map((line) => line.length)))
   const total = sum.pop()
-  return [...sum, rule, total, ...reasonLines(tally), ...refusedLines(tally), '', verdict(tally)].join('\n')
+  const reasons = [...reasonLines(tally), ...refusedLines(tally)]
+  const highlights = statistics === null ? [] : ['', highlightsText(statistics)]
+  return [...sum, rule, total, ...reasons, '', verdict(tally), ...highlights].join('\n')
 }
 
 function verdict({ problems, unchecked }: Tally): string {
@@ -78,7 +83,7 @@ function countLines(title: string, counts: Counts): string[] {
 function refusedLines({ refusedRows }: Tally): string[] {
   return refusedRows === 0
     ? []
-    : ['', `${count(refusedRows)} rows were refused by the database: see the dead letters.`]
+    : ['', `${count(refusedRows)} rows were refused by the database, or not counted: see the dead letters.`]
 }
 
 const exampleOrder = {
@@ -97,6 +102,7 @@ export function whereToLook({ dataDir, databasePath, logPath, apiUrl }: Places):
   const lines = [
     'Where to look next:',
     `  sqlite3 ${shellWord(databasePath)} "${query}"`,
+    `  sqlite3 ${shellWord(databasePath)} "SELECT * FROM user_session ORDER BY order_count DESC LIMIT 5"`,
     '  npx order-streams topology describe cleanse --format mermaid',
     ...(logPath === null ? [] : [`  ${logPath}`]),
     ...(apiUrl === undefined ? [] : ['', 'Send an order of your own, or simulate a shop:', curl(apiUrl)]),
@@ -106,6 +112,7 @@ export function whereToLook({ dataDir, databasePath, logPath, apiUrl }: Places):
     '',
     apiUrl === undefined ? 'And into the log:' : 'And into the log, once this is stopped:',
     `  npx order-streams topics read order-processed --limit 5${option}`,
+    `  npx order-streams topics read order-statistics --limit 5${option}`,
     `  npx order-streams dead-letters list${option}`,
     `  npx order-streams state dump order-memory --limit 5${option}`,
   ]

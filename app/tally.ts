@@ -19,7 +19,7 @@ import {
 } from '../streams/index.ts'
 import { partitionsOf, readTopic } from './read-topic.ts'
 
-const stages = ['ingest', 'cleanse'] as const
+const stages = ['ingest', 'cleanse', 'statistics'] as const
 
 export type Counts = Readonly<Record<string, number>>
 
@@ -38,7 +38,7 @@ export interface Tally {
   readonly rejected: number
   /** Events that could not be processed, or whose header or rejection the database refused. */
   readonly deadLetters: number
-  /** Dead letters about other rows that the database refused. */
+  /** Dead letters about other rows that the database refused, and about what could not be counted in the statistics. */
   readonly refusedRows: number
   /** Rejected events by code; one with several counts under each. */
   readonly reasons: Counts
@@ -69,7 +69,7 @@ export async function takeTally(log: Log, registry: SchemaRegistry, database: Da
   }
   const notParsed = dead.at('ingest', topics.orderRaw.name)
   const notCleansed = dead.at('cleanse', topics.orderParsed.name)
-  const refusedRows = refused.events + refused.lines
+  const refusedRows = refused.events + refused.lines + dead.of('statistics')
 
   const tally = {
     orders,
@@ -182,18 +182,21 @@ async function countRepeats(log: Log): Promise<number> {
 
 async function countDeadLetters(log: Log, registry: SchemaRegistry) {
   const byPlace = new Map<string, number>()
+  const byTopology = new Map<string, number>()
   const byCode = new Counter()
   let total = 0
   for (const topology of stages) {
     for await (const letter of valuesOf(log, registry, deadLetterTopic(topology))) {
       const place = `${letter.topology} ${letter.sub_topology}`
       byPlace.set(place, (byPlace.get(place) ?? 0) + 1)
+      byTopology.set(topology, (byTopology.get(topology) ?? 0) + 1)
       byCode.add(letter.code)
       total++
     }
   }
   const at = (topology: string, subTopology: string) => byPlace.get(`${topology} ${subTopology}`) ?? 0
-  return { total, at, byCode: byCode.sorted() }
+  const of = (topology: (typeof stages)[number]) => byTopology.get(topology) ?? 0
+  return { total, at, of, byCode: byCode.sorted() }
 }
 
 class Counter {

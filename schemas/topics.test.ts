@@ -6,6 +6,7 @@ import type {
   OrderParsed,
   OrderProcessed,
   OrderRejected,
+  OrderStatistic,
   OrderStatus,
 } from './generated/records.ts'
 import { topics } from './topics.ts'
@@ -23,7 +24,8 @@ const keyTypes: [
   Equal<KeyOf<'orderLine'>, string>,
   Equal<KeyOf<'orderRejected'>, string | null>,
   Equal<KeyOf<'orderInput'>, string>,
-] = [true, true, true, true, true, true]
+  Equal<KeyOf<'orderStatistics'>, string>,
+] = [true, true, true, true, true, true, true]
 
 const valueTypes: [
   Equal<ValueOf<'orderRaw'>, Uint8Array>,
@@ -32,11 +34,12 @@ const valueTypes: [
   Equal<ValueOf<'orderLine'>, OrderLine>,
   Equal<ValueOf<'orderRejected'>, OrderRejected>,
   Equal<ValueOf<'orderInput'>, OrderInputProgress>,
+  Equal<ValueOf<'orderStatistics'>, OrderStatistic>,
   Equal<OrderProcessed['status'], OrderStatus>,
   Equal<OrderProcessed['store_id'], string | null>,
   Equal<OrderParsed['order_time'], number | null>,
   Equal<ValueOf<'orderLine'>, OrderProcessed>,
-] = [true, true, true, true, true, true, true, true, true, false]
+] = [true, true, true, true, true, true, true, true, true, true, false]
 
 describe('topics', () => {
   it('should be typed by their schemas', () => {
@@ -54,6 +57,7 @@ describe('topics', () => {
       'order-processed: string, avro(OrderProcessed), delete',
       'order-line: string, avro(OrderLine), delete',
       'order-rejected: nullable(string), avro(OrderRejected), delete',
+      'order-statistics: string, avro(OrderStatistic), compact',
       'order-input: string, avro(OrderInputProgress), compact',
     ])
   })

@@ -6,6 +6,7 @@ import {
   orderParsedSchema,
   orderProcessedSchema,
   orderRejectedSchema,
+  orderStatisticSchema,
 } from './generated/records.ts'
 
 export const topics = {
@@ -29,6 +30,13 @@ export const topics = {
     key: serdes.nullable(serdes.string),
     value: avro(orderRejectedSchema),
   }),
+
+  /** Rows of the order statistics, by what they are of, such as `HOUR/USD/2017-01-01T11:00:00.000Z`: the newest of a key holds. */
+  orderStatistics: topic(
+    'order-statistics',
+    { key: serdes.string, value: avro(orderStatisticSchema) },
+    { cleanup: 'compact' },
+  ),
 
   /** How far each input file has been read; the key is the SHA-256 of its content. */
   orderInput: topic(

@@ -5,6 +5,14 @@ export { openDatabase } from './open.ts'
 export { orderEventTable, orderHeaderTable, orderLineTable, orderRejectionTable } from './order-tables.ts'
 export { type SqlSinkOptions, sqlSink } from './sink.ts'
 export {
+  orderStatisticsHourTable,
+  orderStatisticsMinuteTable,
+  orderStatusStatisticsTable,
+  productStatisticsTable,
+  userSessionTable,
+  userStatisticsTable,
+} from './statistics-tables.ts'
+export {
   boolean,
   type Column,
   cutText,

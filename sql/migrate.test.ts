@@ -8,6 +8,14 @@ import type { Database } from './database.ts'
 import { migrate, pendingMigrations } from './migrate.ts'
 import { orderEventTable, orderHeaderTable, orderLineTable, orderRejectionTable } from './order-tables.ts'
 import { sinkProgressTable } from './progress.ts'
+import {
+  orderStatisticsHourTable,
+  orderStatisticsMinuteTable,
+  orderStatusStatisticsTable,
+  productStatisticsTable,
+  userSessionTable,
+  userStatisticsTable,
+} from './statistics-tables.ts'
 import type { Table } from './table.ts'
 
 const tables: readonly Table[] = [
@@ -15,7 +23,18 @@ const tables: readonly Table[] = [
   orderHeaderTable,
   orderLineTable,
   orderRejectionTable,
+  orderStatisticsMinuteTable,
+  orderStatisticsHourTable,
+  userStatisticsTable,
+  productStatisticsTable,
+  orderStatusStatisticsTable,
+  userSessionTable,
   sinkProgressTable,
+]
+/** All that the program has. */
+const migrations = [
+  { version: 1, name: 'orders' },
+  { version: 2, name: 'statistics' },
 ]
 const indexes = [
   'order_event_order: order_id, order_time',
@@ -24,6 +43,9 @@ const indexes = [
   'order_line_product: product_id',
   'order_rejection_order: order_id',
   'order_rejection_time: rejected_time',
+  'product_statistics_product: product_id, window_start',
+  'user_session_start: session_start',
+  'user_statistics_user: user_id, window_start',
 ]
 
 for (const server of servers) {
@@ -58,17 +80,17 @@ for (const server of servers) {
     })
 
     it('should apply each migration once', async () => {
-      expect(await migrate(home.database)).toEqual([{ version: 1, name: 'orders' }])
+      expect(await migrate(home.database)).toEqual(migrations)
       expect(await migrate(home.database)).toEqual([])
       writeFileSync(
-        join(directory, '002.do.more.sql'),
+        join(directory, '003.do.more.sql'),
         'CREATE TABLE more (id BIGINT NOT NULL PRIMARY KEY);\n',
       )
-      expect(await migrate(home.database, directory)).toEqual([{ version: 2, name: 'more' }])
+      expect(await migrate(home.database, directory)).toEqual([{ version: 3, name: 'more' }])
     })
 
     it('should tell which migrations are pending, and change nothing by that', async () => {
-      expect(await pendingMigrations(home.database)).toEqual([{ version: 1, name: 'orders' }])
+      expect(await pendingMigrations(home.database)).toEqual(migrations)
       expect(await tableNames(home.database)).toEqual([])
       await migrate(home.database)
       expect(await pendingMigrations(home.database)).toEqual([])
@@ -77,7 +99,7 @@ for (const server of servers) {
     it('should apply each migration once when several processes start together', async () => {
       const others = [home.database, await home.open(), await home.open()]
       const applied = await Promise.all(others.map((database) => migrate(database)))
-      expect(applied.flat()).toEqual([{ version: 1, name: 'orders' }])
+      expect(applied.flat()).toEqual(migrations)
     })
 
     it('should refuse a schema that is newer than the program', async () => {
@@ -88,7 +110,7 @@ for (const server of servers) {
       await migrate(home.database, directory)
       await expect(migrate(home.database)).rejects.toMatchObject({
         code: 'SINK_FAILED',
-        message: `${home.database.label}: its schema has version 7, and this program knows 1: start a newer version of the program`,
+        message: `${home.database.label}: its schema has version 7, and this program knows ${migrations.length}: start a newer version of the program`,
       })
     })
 
@@ -105,10 +127,10 @@ for (const server of servers) {
       await migrate(home.database)
       const first =
         'CREATE TABLE more (id BIGINT NOT NULL PRIMARY KEY);\nCREATE INDEX more_id ON more (id);\n'
-      writeFileSync(join(directory, '002.do.more.sql'), `${first}CREATE NONSENSE;\n`)
+      writeFileSync(join(directory, '003.do.more.sql'), `${first}CREATE NONSENSE;\n`)
       await expect(migrate(home.database, directory)).rejects.toMatchObject({ code: 'SINK_FAILED' })
-      writeFileSync(join(directory, '002.do.more.sql'), first)
-      expect(await migrate(home.database, directory)).toEqual([{ version: 2, name: 'more' }])
+      writeFileSync(join(directory, '003.do.more.sql'), first)
+      expect(await migrate(home.database, directory)).toEqual([{ version: 3, name: 'more' }])
       expect(await tableNames(home.database)).toContain('more')
     })
   })

@@ -84,6 +84,15 @@ export const errorCatalogue = {
     summary: 'A setting has an unknown name or a value out of its range.',
   },
   TOPOLOGY_INVALID: { recovery: 'stop', summary: 'The topology cannot be built as it is declared.' },
+  PATTERN_INVALID: { recovery: 'stop', summary: 'A pattern cannot be matched as it is written down.' },
+  PATTERN_LIMIT_REACHED: {
+    recovery: 'stop',
+    summary: 'A key has more open partial matches of a pattern, or events in them, than it may.',
+  },
+  TIMERS_ENDLESS: {
+    recovery: 'stop',
+    summary: 'At the end of input timers set others without end.',
+  },
   TOPIC_UNKNOWN: { recovery: 'stop', summary: 'A topic does not exist.' },
   TOPIC_MISMATCH: {
     recovery: 'stop',

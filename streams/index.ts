@@ -1,13 +1,29 @@
 /** The engine's public API. */
 
+export type { MatchLimits } from './cep/matcher.ts'
+export { type Gap, Pattern, type PatternStart, type StageTest } from './cep/pattern.ts'
+export type { Match, PartialMatch, PatternOf, Stages } from './cep/pattern-types.ts'
 export type { TableOptions } from './dsl/aggregate.ts'
 export { type Aggregator, type BuiltInAggregator, counting, summing } from './dsl/aggregators.ts'
 export { CogroupedStream, type CogroupInit } from './dsl/cogrouped-stream.ts'
+export type { FullWindow } from './dsl/count-aggregate.ts'
+export { CountedCogroup, CountedStream } from './dsl/counted-stream.ts'
+export type { ForeignKeyJoinOptions } from './dsl/foreign-key-join.ts'
 export { GlobalKTable } from './dsl/global-table.ts'
+export type { KeyedProcessOptions, KeyedStreams } from './dsl/keyed-process.ts'
+export {
+  type KeyedContext,
+  KeyedProcessor,
+  type ProcessorTimers,
+  type SideOutput,
+  type TimerContext,
+} from './dsl/keyed-processor.ts'
+export type { ListState, MapState, StateOptions, ValueState } from './dsl/keyed-state.ts'
 export { KGroupedStream } from './dsl/kgrouped-stream.ts'
 export { KGroupedTable, type TableAggregator } from './dsl/kgrouped-table.ts'
-export { type BranchNames, KStream } from './dsl/kstream.ts'
+export { KStream } from './dsl/kstream.ts'
 export { KTable, type MaterializeOptions } from './dsl/ktable.ts'
+export type { MatchContext, MatchOptions, MatchStreams, Selecting } from './dsl/match.ts'
 export {
   type OutputSpec,
   type OutputSpecs,
@@ -16,11 +32,24 @@ export {
   type ProcessorContext,
   type ProcessorDefinition,
   type ProcessorOutputs,
+  type ProcessorSchedules,
   type ProcessorStores,
   type StoreSpecs,
+  type Unnamed,
 } from './dsl/process.ts'
-export { defineTopology, StreamBuilder } from './dsl/stream-builder.ts'
+export type { VersionedKeyValueStore } from './dsl/processor-versions.ts'
+export type { Schedule, Schedules } from './dsl/punctuation.ts'
+export type { BranchNames } from './dsl/split.ts'
+export { defineTopology, StreamBuilder, type StreamOptions } from './dsl/stream-builder.ts'
 export type { StreamJoinOptions } from './dsl/stream-joins.ts'
+export type { SuppressOptions } from './dsl/suppress.ts'
+export type { TableSourceOptions } from './dsl/table-sources.ts'
+export type { Versioning } from './dsl/versioned-tables.ts'
+export type { JoinWindow, WindowJoinOptions } from './dsl/window-joins.ts'
+export type { WindowEmission } from './dsl/windowed-aggregate.ts'
+export { WindowedCogroup } from './dsl/windowed-cogroup.ts'
+export type { EventWindows, WindowedTableOptions } from './dsl/windowed-plan.ts'
+export { WindowedStream } from './dsl/windowed-stream.ts'
 export {
   assertNever,
   type ErrorCode,
@@ -96,8 +125,22 @@ export {
 export { serdes } from './serde/serdes.ts'
 export { type Topic, topic } from './serde/topic.ts'
 export { type StoredRow, StoredRows, type StoredRowsOptions } from './state/stored-rows.ts'
+export { type VersionedStoreSpec, versionedStore } from './state/versioned-rows.ts'
+export { sessionSerde, windowedSerde } from './state/windowed-serde.ts'
+export { CountWindows, countWindow } from './time/count-windows.ts'
+export { SessionWindows, session } from './time/session-windows.ts'
+export { SlidingWindows, sliding } from './time/sliding-windows.ts'
+export type { TimerKind } from './time/timer-key.ts'
+export { days, hopping, hours, minutes, seconds, TimeWindows, tumbling } from './time/windows.ts'
 export { type DescribeFormat, describeTopology } from './topology/describe.ts'
-export type { TimestampExtractor } from './topology/source.ts'
-export { type KeyValueStore, keyValueStore, type StoreSpec, type Timestamped } from './topology/store-spec.ts'
+export type { IdlePolicy, SourceTiming, TimestampExtractor } from './topology/source.ts'
+export {
+  type KeyValueStore,
+  keyValueStore,
+  type StoreSpec,
+  type Timestamped,
+  type Windowed,
+  type WindowSpec,
+} from './topology/store-spec.ts'
 export type { Partitioner, Receiver, RecordContext } from './topology/task-context.ts'
 export { internalTopics, type SubTopology, type Topology } from './topology/topology.ts'

@@ -34,12 +34,12 @@ In a cluster the first start makes the topics, tables and schemas that are missi
 --set registerSchemas=migrate-only it makes none, and names what is missing.
 
 Examples:
-  order-streams run ingest cleanse --brokers localhost:9092 --registry http://localhost:8081 \\
+  order-streams run ingest cleanse statistics --brokers localhost:9092 --registry http://localhost:8081 \\
     --database mysql://user:password@localhost:3306/orders --state-dir ./state
   order-streams simulate --orders 1000 --data-dir ./data    events into the log, nothing else
   order-streams run ingest --once                           stage 1 only
   order-streams topics read order-parsed --limit 3          what it made
-  order-streams run cleanse --once                          then stage 2`,
+  order-streams run cleanse --once                          then stage 2, and so on`,
     )
     .action(async (names: string[], options: RunOptions) => {
       context.exitCode = await run(names, options)

@@ -5,6 +5,7 @@ import { type Application, openApplication } from '../application.ts'
 import { exitCodes } from '../failure.ts'
 import { feed } from '../feed.ts'
 import { FlowMeter } from '../flow.ts'
+import { takeHighlights } from '../highlights.ts'
 import { serveOrders } from '../order-api.ts'
 import { topologyNames } from '../order-topologies.ts'
 import { out, tell } from '../output.ts'
@@ -33,7 +34,7 @@ export function addStartCommand(program: Command, context: CommandContext): void
     .command('start')
     .summary('run the whole job in this process: single-node mode')
     .description(
-      'Runs the topologies ingest and cleanse in this process, on a log, state and SQLite tables in the data directory, ' +
+      'Runs the topologies ingest, cleanse and statistics in this process, on a log, state and SQLite tables in the data directory, ' +
         'and feeds them order events through the Order API. Started again, it goes on where it was and adds nothing twice.',
     )
     .option(
@@ -78,8 +79,9 @@ async function start(options: StartOptions): Promise<number> {
       return options.once === true ? exitCodes.failed : exitCodes.done
     }
     const tally = await settledTally(application)
-    if (options.json === true) out(JSON.stringify(summaryData(tally, facts)))
-    else out(summaryText(tally, facts))
+    const highlights = await takeHighlights(application.database)
+    if (options.json === true) out(JSON.stringify(summaryData(tally, facts, highlights)))
+    else out(summaryText(tally, facts, highlights))
     if (tally.problems.length > 0) {
       for (const problem of tally.problems) tell(`it does not add up: ${problem}`)
       return exitCodes.failed

@@ -86,7 +86,9 @@ async function listTopics(options: ConfigOptions & { readonly json?: boolean }):
       String(partitions),
       count(offsets),
       cleanup,
-      cleanup === 'compact' || retentionMs === undefined ? 'for ever' : `${retentionMs / 86_400_000} days`,
+      cleanup === 'compact' || retentionMs === undefined
+        ? 'for ever'
+        : `${Number((retentionMs / 86_400_000).toFixed(1))} days`,
       endsText(ends),
     ])
     const heading = ['TOPIC', 'PARTITIONS', 'OFFSETS', 'CLEANUP', 'KEPT', 'ENDS']

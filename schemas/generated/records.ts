@@ -1,6 +1,75 @@
 // Generated from the .avsc files by `npm run codegen`. Do not edit.
 import type { AvroSchema } from '../../streams/index.ts'
 
+/** What orders in one currency come to. */
+export interface CurrencyTotals {
+  /** ISO 4217 code in upper case, such as `USD`. */
+  readonly currency: string
+  /** Orders, each counted at its first event. */
+  readonly order_count: number
+  /** Sum of the orders' amounts in minor units (hundredths) of the currency. */
+  readonly total_amount: number
+}
+
+/** What the orders of a batch come to: state of statistics. */
+export interface MilestoneBatch {
+  /** The order that was processed last. */
+  readonly order_id: string
+  /** Its user. */
+  readonly user_id: string
+  /** By currency, in the order of the alphabet. */
+  readonly totals: readonly CurrencyTotals[]
+}
+
+/** The Avro schema of {@link MilestoneBatch}. */
+export const milestoneBatchSchema: AvroSchema<MilestoneBatch> = {
+  "type": "record",
+  "name": "MilestoneBatch",
+  "namespace": "orderstreams",
+  "doc": "What the orders of a batch come to: state of statistics.",
+  "fields": [
+    {
+      "name": "order_id",
+      "type": "string",
+      "doc": "The order that was processed last."
+    },
+    {
+      "name": "user_id",
+      "type": "string",
+      "doc": "Its user."
+    },
+    {
+      "name": "totals",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "CurrencyTotals",
+          "doc": "What orders in one currency come to.",
+          "fields": [
+            {
+              "name": "currency",
+              "type": "string",
+              "doc": "ISO 4217 code in upper case, such as `USD`."
+            },
+            {
+              "name": "order_count",
+              "type": "long",
+              "doc": "Orders, each counted at its first event."
+            },
+            {
+              "name": "total_amount",
+              "type": "long",
+              "doc": "Sum of the orders' amounts in minor units (hundredths) of the currency."
+            }
+          ]
+        }
+      },
+      "doc": "By currency, in the order of the alphabet."
+    }
+  ]
+}
+
 /** How far an input file has been read into the log. */
 export interface OrderInputProgress {
   /** Path of the file as it was given; the key of the record is the SHA-256 of its content. */
@@ -575,6 +644,37 @@ export const orderProcessedSchema: AvroSchema<OrderProcessed> = {
   ]
 }
 
+/** The products of a user's latest order that were counted: state of statistics, since an order counts once for a product. */
+export interface OrderProducts {
+  /** The order. */
+  readonly order_id: string
+  /** Its products so far. */
+  readonly product_ids: readonly string[]
+}
+
+/** The Avro schema of {@link OrderProducts}. */
+export const orderProductsSchema: AvroSchema<OrderProducts> = {
+  "type": "record",
+  "name": "OrderProducts",
+  "namespace": "orderstreams",
+  "doc": "The products of a user's latest order that were counted: state of statistics, since an order counts once for a product.",
+  "fields": [
+    {
+      "name": "order_id",
+      "type": "string",
+      "doc": "The order."
+    },
+    {
+      "name": "product_ids",
+      "type": {
+        "type": "array",
+        "items": "string"
+      },
+      "doc": "Its products so far."
+    }
+  ]
+}
+
 /** One rule that the event broke. */
 export interface RejectionReason {
   /** Stable code of the rule, such as `AMOUNT_NEGATIVE`. */
@@ -697,6 +797,624 @@ export const orderRejectedSchema: AvroSchema<OrderRejected> = {
         "logicalType": "timestamp-millis"
       },
       "doc": "Timestamp of the rejected record, epoch milliseconds UTC: when the event took place or, where it names no plausible time, was received. No clock is read, so that processing again gives the same."
+    }
+  ]
+}
+
+/** The symbols of {@link PeriodOrdersKind}, in the order of the schema. */
+export const periodOrdersKindSymbols = [
+  'MINUTE',
+  'HOUR',
+] as const
+
+/** The length of the period. */
+export type PeriodOrdersKind = (typeof periodOrdersKindSymbols)[number]
+
+/** All orders of a minute or an hour in one currency. */
+export interface PeriodOrders {
+  /** What the figures are of. */
+  readonly kind: PeriodOrdersKind
+  /** ISO 4217 code in upper case, such as `USD`. */
+  readonly currency: string
+  /** Orders, each counted at its first event. */
+  readonly order_count: number
+  /** Sum of the orders' amounts in minor units (hundredths) of the currency. */
+  readonly total_amount: number
+}
+
+/** The symbols of {@link UserOrdersKind}, in the order of the schema. */
+export const userOrdersKindSymbols = [
+  'USER_HOUR',
+  'USER_LAST_HOUR',
+] as const
+
+/** A full hour of the day, or the hour up to and with an order. */
+export type UserOrdersKind = (typeof userOrdersKindSymbols)[number]
+
+/** A user's orders in one currency. */
+export interface UserOrders {
+  /** What the figures are of. */
+  readonly kind: UserOrdersKind
+  /** User id. */
+  readonly user_id: string
+  /** ISO 4217 code in upper case, such as `USD`. */
+  readonly currency: string
+  /** Orders, each counted at its first event. */
+  readonly order_count: number
+  /** Sum of the orders' amounts in minor units (hundredths) of the currency. */
+  readonly total_amount: number
+}
+
+/** The symbols of {@link ProductSalesKind}, in the order of the schema. */
+export const productSalesKindSymbols = [
+  'PRODUCT_HOUR',
+] as const
+
+/** A full hour of the day. */
+export type ProductSalesKind = (typeof productSalesKindSymbols)[number]
+
+/** The sales of a product in an hour in one currency. */
+export interface ProductSales {
+  /** What the figures are of. */
+  readonly kind: ProductSalesKind
+  /** Product id. */
+  readonly product_id: string
+  /** ISO 4217 code in upper case, such as `USD`. */
+  readonly currency: string
+  /** Orders with the product, each counted once, at its first event. */
+  readonly order_count: number
+  /** Pieces ordered. */
+  readonly quantity: number
+  /** Sum of the lines' amounts in minor units (hundredths) of the currency. */
+  readonly sales_amount: number
+}
+
+/** The symbols of {@link StatusOrdersKind}, in the order of the schema. */
+export const statusOrdersKindSymbols = [
+  'STATUS_MINUTE',
+] as const
+
+/** A minute. */
+export type StatusOrdersKind = (typeof statusOrdersKindSymbols)[number]
+
+/** The events of a minute with one status. */
+export interface StatusOrders {
+  /** What the figures are of. */
+  readonly kind: StatusOrdersKind
+  /** The status, such as `PAID`. */
+  readonly status: string
+  /** Order events with the status. */
+  readonly order_count: number
+  /** Those by which an order had the status for the first time. */
+  readonly entered_count: number
+}
+
+/** The symbols of {@link UserSessionKind}, in the order of the schema. */
+export const userSessionKindSymbols = [
+  'USER_SESSION',
+] as const
+
+/** A session. */
+export type UserSessionKind = (typeof userSessionKindSymbols)[number]
+
+/** A user's orders that follow each other closely. */
+export interface UserSession {
+  /** What the figures are of. */
+  readonly kind: UserSessionKind
+  /** User id. */
+  readonly user_id: string
+  /** Orders, each counted at its first event, of all currencies. */
+  readonly order_count: number
+  /** Sum of the amounts of the orders in `currency`, in minor units (hundredths) of it. */
+  readonly total_amount: number
+  /** The currency that most of the orders are in, of several the first in the alphabet. */
+  readonly currency: string
+  /** True when there is no session with this start any more, since it begins earlier; the figures are then 0. */
+  readonly removed: boolean
+}
+
+/** The symbols of {@link OrderMilestoneKind}, in the order of the schema. */
+export const orderMilestoneKindSymbols = [
+  'MILESTONE',
+] as const
+
+/** A batch. */
+export type OrderMilestoneKind = (typeof orderMilestoneKindSymbols)[number]
+
+/** A batch of a round number of orders, in the order in which they were processed. */
+export interface OrderMilestone {
+  /** What the figures are of. */
+  readonly kind: OrderMilestoneKind
+  /** The number of the batch's last order among all orders, from 1. */
+  readonly order_number: number
+  /** That order. */
+  readonly order_id: string
+  /** Its user. */
+  readonly user_id: string
+  /** What the batch comes to, by currency. */
+  readonly totals: readonly CurrencyTotals[]
+}
+
+/** A row of the order statistics, as it is from now on. It replaces what was sent before under its key. */
+export interface OrderStatistic {
+  /** When the window begins, epoch milliseconds UTC; of a session and of a batch the time of its first order. */
+  readonly window_start: number
+  /** When the window ends, epoch milliseconds UTC. Minutes and hours end before it; sessions, batches and the hour up to an order with an order at it. */
+  readonly window_end: number
+  /** What there is to tell of the window. */
+  readonly figures: PeriodOrders | UserOrders | ProductSales | StatusOrders | UserSession | OrderMilestone
+}
+
+/** The Avro schema of {@link OrderStatistic}. */
+export const orderStatisticSchema: AvroSchema<OrderStatistic> = {
+  "type": "record",
+  "name": "OrderStatistic",
+  "namespace": "orderstreams",
+  "doc": "A row of the order statistics, as it is from now on. It replaces what was sent before under its key.",
+  "fields": [
+    {
+      "name": "window_start",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When the window begins, epoch milliseconds UTC; of a session and of a batch the time of its first order."
+    },
+    {
+      "name": "window_end",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When the window ends, epoch milliseconds UTC. Minutes and hours end before it; sessions, batches and the hour up to an order with an order at it."
+    },
+    {
+      "name": "figures",
+      "type": [
+        {
+          "type": "record",
+          "name": "PeriodOrders",
+          "doc": "All orders of a minute or an hour in one currency.",
+          "fields": [
+            {
+              "name": "kind",
+              "type": {
+                "type": "enum",
+                "name": "PeriodOrdersKind",
+                "doc": "The length of the period.",
+                "symbols": [
+                  "MINUTE",
+                  "HOUR"
+                ]
+              },
+              "doc": "What the figures are of."
+            },
+            {
+              "name": "currency",
+              "type": "string",
+              "doc": "ISO 4217 code in upper case, such as `USD`."
+            },
+            {
+              "name": "order_count",
+              "type": "long",
+              "doc": "Orders, each counted at its first event."
+            },
+            {
+              "name": "total_amount",
+              "type": "long",
+              "doc": "Sum of the orders' amounts in minor units (hundredths) of the currency."
+            }
+          ]
+        },
+        {
+          "type": "record",
+          "name": "UserOrders",
+          "doc": "A user's orders in one currency.",
+          "fields": [
+            {
+              "name": "kind",
+              "type": {
+                "type": "enum",
+                "name": "UserOrdersKind",
+                "doc": "A full hour of the day, or the hour up to and with an order.",
+                "symbols": [
+                  "USER_HOUR",
+                  "USER_LAST_HOUR"
+                ]
+              },
+              "doc": "What the figures are of."
+            },
+            {
+              "name": "user_id",
+              "type": "string",
+              "doc": "User id."
+            },
+            {
+              "name": "currency",
+              "type": "string",
+              "doc": "ISO 4217 code in upper case, such as `USD`."
+            },
+            {
+              "name": "order_count",
+              "type": "long",
+              "doc": "Orders, each counted at its first event."
+            },
+            {
+              "name": "total_amount",
+              "type": "long",
+              "doc": "Sum of the orders' amounts in minor units (hundredths) of the currency."
+            }
+          ]
+        },
+        {
+          "type": "record",
+          "name": "ProductSales",
+          "doc": "The sales of a product in an hour in one currency.",
+          "fields": [
+            {
+              "name": "kind",
+              "type": {
+                "type": "enum",
+                "name": "ProductSalesKind",
+                "doc": "A full hour of the day.",
+                "symbols": [
+                  "PRODUCT_HOUR"
+                ]
+              },
+              "doc": "What the figures are of."
+            },
+            {
+              "name": "product_id",
+              "type": "string",
+              "doc": "Product id."
+            },
+            {
+              "name": "currency",
+              "type": "string",
+              "doc": "ISO 4217 code in upper case, such as `USD`."
+            },
+            {
+              "name": "order_count",
+              "type": "long",
+              "doc": "Orders with the product, each counted once, at its first event."
+            },
+            {
+              "name": "quantity",
+              "type": "long",
+              "doc": "Pieces ordered."
+            },
+            {
+              "name": "sales_amount",
+              "type": "long",
+              "doc": "Sum of the lines' amounts in minor units (hundredths) of the currency."
+            }
+          ]
+        },
+        {
+          "type": "record",
+          "name": "StatusOrders",
+          "doc": "The events of a minute with one status.",
+          "fields": [
+            {
+              "name": "kind",
+              "type": {
+                "type": "enum",
+                "name": "StatusOrdersKind",
+                "doc": "A minute.",
+                "symbols": [
+                  "STATUS_MINUTE"
+                ]
+              },
+              "doc": "What the figures are of."
+            },
+            {
+              "name": "status",
+              "type": "string",
+              "doc": "The status, such as `PAID`."
+            },
+            {
+              "name": "order_count",
+              "type": "long",
+              "doc": "Order events with the status."
+            },
+            {
+              "name": "entered_count",
+              "type": "long",
+              "doc": "Those by which an order had the status for the first time."
+            }
+          ]
+        },
+        {
+          "type": "record",
+          "name": "UserSession",
+          "doc": "A user's orders that follow each other closely.",
+          "fields": [
+            {
+              "name": "kind",
+              "type": {
+                "type": "enum",
+                "name": "UserSessionKind",
+                "doc": "A session.",
+                "symbols": [
+                  "USER_SESSION"
+                ]
+              },
+              "doc": "What the figures are of."
+            },
+            {
+              "name": "user_id",
+              "type": "string",
+              "doc": "User id."
+            },
+            {
+              "name": "order_count",
+              "type": "long",
+              "doc": "Orders, each counted at its first event, of all currencies."
+            },
+            {
+              "name": "total_amount",
+              "type": "long",
+              "doc": "Sum of the amounts of the orders in `currency`, in minor units (hundredths) of it."
+            },
+            {
+              "name": "currency",
+              "type": "string",
+              "doc": "The currency that most of the orders are in, of several the first in the alphabet."
+            },
+            {
+              "name": "removed",
+              "type": "boolean",
+              "doc": "True when there is no session with this start any more, since it begins earlier; the figures are then 0."
+            }
+          ]
+        },
+        {
+          "type": "record",
+          "name": "OrderMilestone",
+          "doc": "A batch of a round number of orders, in the order in which they were processed.",
+          "fields": [
+            {
+              "name": "kind",
+              "type": {
+                "type": "enum",
+                "name": "OrderMilestoneKind",
+                "doc": "A batch.",
+                "symbols": [
+                  "MILESTONE"
+                ]
+              },
+              "doc": "What the figures are of."
+            },
+            {
+              "name": "order_number",
+              "type": "long",
+              "doc": "The number of the batch's last order among all orders, from 1."
+            },
+            {
+              "name": "order_id",
+              "type": "string",
+              "doc": "That order."
+            },
+            {
+              "name": "user_id",
+              "type": "string",
+              "doc": "Its user."
+            },
+            {
+              "name": "totals",
+              "type": {
+                "type": "array",
+                "items": {
+                  "type": "record",
+                  "name": "CurrencyTotals",
+                  "doc": "What orders in one currency come to.",
+                  "fields": [
+                    {
+                      "name": "currency",
+                      "type": "string",
+                      "doc": "ISO 4217 code in upper case, such as `USD`."
+                    },
+                    {
+                      "name": "order_count",
+                      "type": "long",
+                      "doc": "Orders, each counted at its first event."
+                    },
+                    {
+                      "name": "total_amount",
+                      "type": "long",
+                      "doc": "Sum of the orders' amounts in minor units (hundredths) of the currency."
+                    }
+                  ]
+                }
+              },
+              "doc": "What the batch comes to, by currency."
+            }
+          ]
+        }
+      ],
+      "doc": "What there is to tell of the window."
+    }
+  ]
+}
+
+/** The statuses that an order has had: state of statistics, since an order enters each once. */
+export interface OrderStatuses {
+  /** In the order in which they were seen. */
+  readonly statuses: readonly OrderStatus[]
+}
+
+/** The Avro schema of {@link OrderStatuses}. */
+export const orderStatusesSchema: AvroSchema<OrderStatuses> = {
+  "type": "record",
+  "name": "OrderStatuses",
+  "namespace": "orderstreams",
+  "doc": "The statuses that an order has had: state of statistics, since an order enters each once.",
+  "fields": [
+    {
+      "name": "statuses",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "enum",
+          "name": "OrderStatus",
+          "doc": "Where an order stands. An order may be first seen in any of them.",
+          "symbols": [
+            "CREATED",
+            "PAID",
+            "SHIPPED",
+            "DELIVERED",
+            "COMPLETED",
+            "CANCELLED",
+            "REFUNDED"
+          ]
+        }
+      },
+      "doc": "In the order in which they were seen."
+    }
+  ]
+}
+
+/** What the orders in a window come to: state of statistics. */
+export interface OrderTotals {
+  /** order_time of the newest of the orders, epoch milliseconds UTC. */
+  readonly newest_time: number
+  /** By currency, in the order of the alphabet. */
+  readonly totals: readonly CurrencyTotals[]
+}
+
+/** The Avro schema of {@link OrderTotals}. */
+export const orderTotalsSchema: AvroSchema<OrderTotals> = {
+  "type": "record",
+  "name": "OrderTotals",
+  "namespace": "orderstreams",
+  "doc": "What the orders in a window come to: state of statistics.",
+  "fields": [
+    {
+      "name": "newest_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "order_time of the newest of the orders, epoch milliseconds UTC."
+    },
+    {
+      "name": "totals",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "CurrencyTotals",
+          "doc": "What orders in one currency come to.",
+          "fields": [
+            {
+              "name": "currency",
+              "type": "string",
+              "doc": "ISO 4217 code in upper case, such as `USD`."
+            },
+            {
+              "name": "order_count",
+              "type": "long",
+              "doc": "Orders, each counted at its first event."
+            },
+            {
+              "name": "total_amount",
+              "type": "long",
+              "doc": "Sum of the orders' amounts in minor units (hundredths) of the currency."
+            }
+          ]
+        }
+      },
+      "doc": "By currency, in the order of the alphabet."
+    }
+  ]
+}
+
+/** Sales in one currency. */
+export interface CurrencySales {
+  /** ISO 4217 code in upper case, such as `USD`. */
+  readonly currency: string
+  /** Orders with the product. */
+  readonly order_count: number
+  /** Pieces ordered. */
+  readonly quantity: number
+  /** Sum of the lines' amounts in minor units (hundredths) of the currency. */
+  readonly sales_amount: number
+}
+
+/** The sales of a product in a window: state of statistics. */
+export interface ProductTotals {
+  /** By currency, in the order of the alphabet. */
+  readonly totals: readonly CurrencySales[]
+}
+
+/** The Avro schema of {@link ProductTotals}. */
+export const productTotalsSchema: AvroSchema<ProductTotals> = {
+  "type": "record",
+  "name": "ProductTotals",
+  "namespace": "orderstreams",
+  "doc": "The sales of a product in a window: state of statistics.",
+  "fields": [
+    {
+      "name": "totals",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "CurrencySales",
+          "doc": "Sales in one currency.",
+          "fields": [
+            {
+              "name": "currency",
+              "type": "string",
+              "doc": "ISO 4217 code in upper case, such as `USD`."
+            },
+            {
+              "name": "order_count",
+              "type": "long",
+              "doc": "Orders with the product."
+            },
+            {
+              "name": "quantity",
+              "type": "long",
+              "doc": "Pieces ordered."
+            },
+            {
+              "name": "sales_amount",
+              "type": "long",
+              "doc": "Sum of the lines' amounts in minor units (hundredths) of the currency."
+            }
+          ]
+        }
+      },
+      "doc": "By currency, in the order of the alphabet."
+    }
+  ]
+}
+
+/** The events with one status in a window: state of statistics. */
+export interface StatusTotals {
+  /** Order events with the status. */
+  readonly order_count: number
+  /** Those by which an order had the status for the first time. */
+  readonly entered_count: number
+}
+
+/** The Avro schema of {@link StatusTotals}. */
+export const statusTotalsSchema: AvroSchema<StatusTotals> = {
+  "type": "record",
+  "name": "StatusTotals",
+  "namespace": "orderstreams",
+  "doc": "The events with one status in a window: state of statistics.",
+  "fields": [
+    {
+      "name": "order_count",
+      "type": "long",
+      "doc": "Order events with the status."
+    },
+    {
+      "name": "entered_count",
+      "type": "long",
+      "doc": "Those by which an order had the status for the first time."
     }
   ]
 }

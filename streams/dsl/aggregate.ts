@@ -27,10 +27,12 @@ export interface TableOptions<V> {
 }
 
 /** How values become an aggregate, from the first on. Null: there is none (any more). */
-export interface Folding<K, V, A> {
-  first(value: NonNullable<V>, key: K): A | null
-  add(aggregate: A, value: NonNullable<V>, key: K): A | null
+export interface Fold<K, V, A> {
+  first(value: V, key: K): A | null
+  add(aggregate: A, value: V, key: K): A | null
 }
+
+export type Folding<K, V, A> = Fold<K, NonNullable<V>, A>
 
 /** How values are folded into partial aggregates before the repartition topic, and those into aggregates behind it. */
 export interface Combining<K, V, A> {
@@ -100,7 +102,7 @@ export function aggregateInput<K, V, A>(
   return inputOf(stream, store, folding, grouping.repartition || grouping.fromSource)
 }
 
-function repartitioned<K, V>(
+export function repartitioned<K, V>(
   build: BuildContext,
   grouping: Grouping<K, V>,
   key: Serde<K>,

@@ -3,7 +3,7 @@ import { StreamsError } from '../errors.ts'
 import { nullable, type Serde } from '../serde/serde.ts'
 import { topic as declareTopic, type Topic } from '../serde/topic.ts'
 import { Graph, type GraphNode } from '../topology/graph.ts'
-import { type Source, StreamSource, type TimestampExtractor } from '../topology/source.ts'
+import { type Source, type SourceTiming, StreamSource, type TimestampExtractor } from '../topology/source.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
 import { StreamNode, type StreamPlace, type TablePlace } from '../topology/stream-node.ts'
 import type { Partitioner, Receiver, TaskContext } from '../topology/task-context.ts'
@@ -40,7 +40,11 @@ export class BuildContext {
 
   source<K, V>(
     topic: Topic<K, V>,
-    options: { timestamp?: TimestampExtractor<K, V> | undefined; repartition?: boolean } = {},
+    options: {
+      timestamp?: TimestampExtractor<K, V> | undefined
+      timing?: SourceTiming
+      repartition?: boolean
+    } = {},
   ): StreamNode<K, V> {
     if (this.readTopics.has(topic.name)) {
       throw new StreamsError(
@@ -57,7 +61,7 @@ export class BuildContext {
         parents: [],
       }),
     )
-    this.sources.push(new StreamSource(topic, stream, options.timestamp))
+    this.sources.push(new StreamSource(topic, stream, options.timestamp, options.timing))
     return stream
   }
 
@@ -75,12 +79,12 @@ export class BuildContext {
   /** Adds an operator between a stream and a new one. */
   operator<K, V, K2, V2>(
     parent: StreamPlace<K, V>,
-    node: { name: string; operator: string; stores?: readonly StoreSpec[] },
+    node: { name: string; operator: string; stores?: readonly StoreSpec[]; usesTime?: boolean },
     build: (next: Receiver<K2, V2>, task: TaskContext, node: GraphNode) => Receiver<K, V>,
   ): StreamNode<K2, V2> {
     const added = this.graph.add({
       name: node.name,
-      role: { kind: 'operator', operator: node.operator },
+      role: { kind: 'operator', operator: node.operator, ...(node.usesTime ? { usesTime: true } : {}) },
       parents: [parent.node],
       ...(node.stores === undefined ? {} : { stores: node.stores }),
     })
@@ -114,6 +118,16 @@ export class BuildContext {
     return this.operator<K, V, NonNullable<K>, V>(parent, { name, operator: 'group' }, (next, task, own) => {
       return (key, value, timestampMs) => {
         if (key === null || key === undefined) task.dropped(own, 'null-key')
+        else next(key, value, timestampMs)
+      }
+    })
+  }
+
+  /** Leaves records without a value out, and counts them. */
+  withoutNullValues<K, V>(parent: StreamPlace<K, V>, name: string): StreamNode<K, NonNullable<V>> {
+    return this.operator<K, V, K, NonNullable<V>>(parent, { name, operator: 'values' }, (next, task, own) => {
+      return (key, value, timestampMs) => {
+        if (value === null || value === undefined) task.dropped(own, 'null-value')
         else next(key, value, timestampMs)
       }
     })

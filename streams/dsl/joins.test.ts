@@ -116,13 +116,14 @@ describe('join of a stream with a table', () => {
       { key: 'a', value: null, timestampMs: 2 },
       { key: 'a', value: 'y', timestampMs: 3 },
     )
+    const both = (value: string, row: string | null) => `${value} ${row}`
     const joined = (type: 'join' | 'leftJoin') =>
       outcomeOf(
-        (builder) =>
-          builder
-            .stream(orders)
-            [type](builder.table(users), (value, row) => `${value} ${row}`)
-            .to(output),
+        (builder) => {
+          const [stream, table] = [builder.stream(orders), builder.table(users)]
+          const pairs = type === 'join' ? stream.join(table, both) : stream.leftJoin(table, both)
+          pairs.to(output)
+        },
         output,
         [given],
         { partitions: 5 },

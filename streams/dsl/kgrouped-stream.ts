@@ -1,5 +1,7 @@
 /** A stream with its records grouped by key, on its way to becoming a table. */
+import type { PatternOf, Stages } from '../cep/pattern-types.ts'
 import type { Serde } from '../serde/serde.ts'
+import { CountWindows } from '../time/count-windows.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
 import {
   aggregateInput,
@@ -13,7 +15,13 @@ import {
 import { type Aggregator, counting } from './aggregators.ts'
 import type { BuildContext } from './build-context.ts'
 import { CogroupedStream } from './cogrouped-stream.ts'
+import { CountedStream } from './counted-stream.ts'
+import { addKeyedProcessor, type KeyedProcessOptions, type KeyedStreams } from './keyed-process.ts'
+import type { ForwardedBy, KeyedProcessor } from './keyed-processor.ts'
 import type { KTable } from './ktable.ts'
+import { type MatchOptions, type MatchStreams, matchPattern } from './match.ts'
+import type { EventWindows } from './windowed-plan.ts'
+import { WindowedStream } from './windowed-stream.ts'
 
 /**
  * Records with a null value take part in no aggregate; they are dropped and counted. A result carries the time of the
@@ -92,6 +100,61 @@ export class KGroupedStream<out K, out V> {
    */
   cogroup<A>(add: (aggregate: A, value: NonNullable<V>, key: K) => A): CogroupedStream<K, A> {
     return new CogroupedStream<K, A>(this.build, []).cogroup(this, add)
+  }
+
+  /**
+   * Windows of time, each with an aggregate of its own for every key.
+   *
+   * @example
+   * const perMinute = orders
+   *   .groupByKey()
+   *   .windowedBy(tumbling(minutes(1)))
+   *   .count({ store: 'orders-per-minute' })
+   */
+  windowedBy(windows: EventWindows): WindowedStream<K, V>
+  /** Windows of so many records of a key. */
+  windowedBy(windows: CountWindows): CountedStream<K, V>
+  windowedBy(windows: EventWindows | CountWindows): WindowedStream<K, V> | CountedStream<K, V> {
+    return windows instanceof CountWindows
+      ? new CountedStream(this.build, this.grouping, windows)
+      : new WindowedStream(this.build, this.grouping, { windows, emit: 'on-change', late: [] })
+  }
+
+  /**
+   * A processor of one's own for each key, with state and timers: see `KeyedProcessor`. Answers the stream of what it forwards,
+   * `main`, and those of its side outputs, by their fields. Records keep their keys.
+   *
+   * @example
+   * const { main, resolved } = orders.groupByKey().process('unpaid', () => new UnpaidTimeout(minutes(30)))
+   * @param create makes the processor of one task; called once more to see what it declares
+   */
+  process<P extends KeyedProcessor<K, V, unknown>>(
+    name: string,
+    create: () => P,
+    options: KeyedProcessOptions<ForwardedBy<P>> = {},
+  ): KeyedStreams<K, P> {
+    return addKeyedProcessor<K, V, P>(this.build, this.grouping, name, create, options)
+  }
+
+  /**
+   * Finds a pattern in the events of each key, taken in the order of their times as the watermark comes to them, those of equal
+   * time as they came. Records with a null value are dropped and counted. Beside what is made of the matches (`main`) there are
+   * the partial matches that timed out, if `timedOut` says what to make of them, and the records that came too late.
+   *
+   * @example
+   * const burst = Pattern.of<Order>().begin('orders').times(6).consecutive().within(minutes(1)).afterMatch('skipPastLastEvent')
+   * orders
+   *   .groupBy((order) => order.user, serdes.string)
+   *   .match(burst, { store: 'bursts', select: ({ orders }) => ({ kind: 'burst', first: orders[0].id }) })
+   *   .main.to(anomalies)
+   *
+   * @throws PATTERN_INVALID, TOPOLOGY_INVALID
+   */
+  match<S extends Stages, R, T = never>(
+    pattern: PatternOf<NonNullable<V>, S>,
+    options: MatchOptions<K, NonNullable<V>, S, R, T>,
+  ): MatchStreams<K, V, R, T> {
+    return matchPattern(this.build, this.grouping, pattern, options)
   }
 
   private fold<A>(

@@ -2,9 +2,10 @@
 import type { Sink } from '../ports/sink.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { Topic } from '../serde/topic.ts'
+import type { GraphNode } from '../topology/graph.ts'
 import { checkedTimestamp } from '../topology/source.ts'
 import type { StreamPlace } from '../topology/stream-node.ts'
-import type { Partitioner, RecordContext } from '../topology/task-context.ts'
+import type { Partitioner, Receiver, RecordContext, TaskContext } from '../topology/task-context.ts'
 import type { BuildContext } from './build-context.ts'
 import type { GlobalKTable } from './global-table.ts'
 import { KGroupedStream } from './kgrouped-stream.ts'
@@ -15,10 +16,13 @@ import {
   type ProcessedStreams,
   type ProcessorDefinition,
   type StoreSpecs,
+  type Unnamed,
 } from './process.ts'
-import { splitStream } from './split.ts'
-import { joinStreamWithGlobalTable, joinStreamWithTable, type StreamJoinOptions } from './stream-joins.ts'
-import { tableFromStream } from './table-sources.ts'
+import type { Schedules } from './punctuation.ts'
+import { type BranchNames, splitStream } from './split.ts'
+import { joinOther, joinStreamWithGlobalTable, type StreamJoinOptions } from './stream-joins.ts'
+import { type TableSourceOptions, tableFromStream } from './table-sources.ts'
+import { joinStreams, type WindowJoinOptions } from './window-joins.ts'
 
 /** What is known of a stream beside its records. */
 export interface StreamTraits<K, V> {
@@ -29,8 +33,6 @@ export interface StreamTraits<K, V> {
   /** True when each record still has the key, and arrives in the order, of the source. */
   readonly fromSource: boolean
 }
-
-export type BranchNames<B> = keyof B | 'rest'
 
 /**
  * A stream of records in a topology. Methods return new streams; none does any work before the topology runs.
@@ -49,32 +51,20 @@ export class KStream<out K, out V> {
 
   /** A new key and value for each record. Where only one of them changes, `mapValues` and `selectKey` say so. */
   map<K2, V2>(mapper: (key: K, value: V) => readonly [K2, V2], name = this.nameFor('map')): KStream<K2, V2> {
-    const node = this.build.operator<K, V, K2, V2>(
-      this.node,
-      { name, operator: 'map' },
-      (next, task, own) => {
-        return (key, value, timestampMs) => {
-          task.enter(own)
-          const mapped = mapper(key, value)
-          next(mapped[0], mapped[1], timestampMs)
-        }
-      },
-    )
+    const node = this.operator<K2, V2>(name, 'map', (next, task, own) => (key, value, timestampMs) => {
+      task.enter(own)
+      const mapped = mapper(key, value)
+      next(mapped[0], mapped[1], timestampMs)
+    })
     return new KStream(this.build, node, unknownTraits)
   }
 
   /** A new value for each record. The key stays, so nothing is repartitioned behind it. */
   mapValues<V2>(mapper: (value: V, key: K) => V2, name = this.nameFor('map-values')): KStream<K, V2> {
-    const node = this.build.operator<K, V, K, V2>(
-      this.node,
-      { name, operator: 'mapValues' },
-      (next, task, own) => {
-        return (key, value, timestampMs) => {
-          task.enter(own)
-          next(key, mapper(value, key), timestampMs)
-        }
-      },
-    )
+    const node = this.operator<K, V2>(name, 'mapValues', (next, task, own) => (key, value, timestampMs) => {
+      task.enter(own)
+      next(key, mapper(value, key), timestampMs)
+    })
     return new KStream(this.build, node, { ...this.traits, valueSerde: undefined })
   }
 
@@ -83,19 +73,13 @@ export class KStream<out K, out V> {
     mapper: (key: K, value: V) => Iterable<readonly [K2, V2]>,
     name = this.nameFor('flat-map'),
   ): KStream<K2, V2> {
-    const node = this.build.operator<K, V, K2, V2>(
-      this.node,
-      { name, operator: 'flatMap' },
-      (next, task, own) => {
-        return (key, value, timestampMs) => {
-          task.enter(own)
-          for (const mapped of mapper(key, value)) {
-            next(mapped[0], mapped[1], timestampMs)
-            task.enter(own)
-          }
-        }
-      },
-    )
+    const node = this.operator<K2, V2>(name, 'flatMap', (next, task, own) => (key, value, timestampMs) => {
+      task.enter(own)
+      for (const mapped of mapper(key, value)) {
+        next(mapped[0], mapped[1], timestampMs)
+        task.enter(own)
+      }
+    })
     return new KStream(this.build, node, unknownTraits)
   }
 
@@ -104,16 +88,14 @@ export class KStream<out K, out V> {
     mapper: (value: V, key: K) => Iterable<V2>,
     name = this.nameFor('flat-map-values'),
   ): KStream<K, V2> {
-    const node = this.build.operator<K, V, K, V2>(
-      this.node,
-      { name, operator: 'flatMapValues' },
-      (next, task, own) => {
-        return (key, value, timestampMs) => {
+    const node = this.operator<K, V2>(
+      name,
+      'flatMapValues',
+      (next, task, own) => (key, value, timestampMs) => {
+        task.enter(own)
+        for (const mapped of mapper(value, key)) {
+          next(key, mapped, timestampMs)
           task.enter(own)
-          for (const mapped of mapper(value, key)) {
-            next(key, mapped, timestampMs)
-            task.enter(own)
-          }
         }
       },
     )
@@ -122,16 +104,10 @@ export class KStream<out K, out V> {
 
   /** The records for which the predicate holds. */
   filter(predicate: (value: V, key: K) => boolean, name = this.nameFor('filter')): KStream<K, V> {
-    const node = this.build.operator<K, V, K, V>(
-      this.node,
-      { name, operator: 'filter' },
-      (next, task, own) => {
-        return (key, value, timestampMs) => {
-          task.enter(own)
-          if (predicate(value, key)) next(key, value, timestampMs)
-        }
-      },
-    )
+    const node = this.operator<K, V>(name, 'filter', (next, task, own) => (key, value, timestampMs) => {
+      task.enter(own)
+      if (predicate(value, key)) next(key, value, timestampMs)
+    })
     return new KStream(this.build, node, this.traits)
   }
 
@@ -142,12 +118,10 @@ export class KStream<out K, out V> {
 
   /** Looks at each record and passes it on. */
   peek(look: (value: V, key: K) => void, name = this.nameFor('peek')): KStream<K, V> {
-    const node = this.build.operator<K, V, K, V>(this.node, { name, operator: 'peek' }, (next, task, own) => {
-      return (key, value, timestampMs) => {
-        task.enter(own)
-        look(value, key)
-        next(key, value, timestampMs)
-      }
+    const node = this.operator<K, V>(name, 'peek', (next, task, own) => (key, value, timestampMs) => {
+      task.enter(own)
+      look(value, key)
+      next(key, value, timestampMs)
     })
     return new KStream(this.build, node, this.traits)
   }
@@ -158,16 +132,10 @@ export class KStream<out K, out V> {
     options: { readonly key?: Serde<K2>; readonly name?: string } = {},
   ): KStream<K2, V> {
     const name = options.name ?? this.nameFor('select-key')
-    const node = this.build.operator<K, V, K2, V>(
-      this.node,
-      { name, operator: 'selectKey' },
-      (next, task, own) => {
-        return (key, value, timestampMs) => {
-          task.enter(own)
-          next(selector(value, key), value, timestampMs)
-        }
-      },
-    )
+    const node = this.operator<K2, V>(name, 'selectKey', (next, task, own) => (key, value, timestampMs) => {
+      task.enter(own)
+      next(selector(value, key), value, timestampMs)
+    })
     return new KStream(this.build, node, {
       keySerde: options.key,
       valueSerde: this.traits.valueSerde,
@@ -183,14 +151,12 @@ export class KStream<out K, out V> {
    */
   withTimestamp(timestampOf: (value: V, recordTimestampMs: number) => number): KStream<K, V> {
     const name = this.nameFor('with-timestamp')
-    const node = this.build.operator<K, V, K, V>(
-      this.node,
-      { name, operator: 'withTimestamp' },
-      (next, task, own) => {
-        return (key, value, timestampMs) => {
-          task.enter(own)
-          next(key, value, checkedTimestamp(timestampOf(value, timestampMs)))
-        }
+    const node = this.operator<K, V>(
+      name,
+      'withTimestamp',
+      (next, task, own) => (key, value, timestampMs) => {
+        task.enter(own)
+        next(key, value, checkedTimestamp(timestampOf(value, timestampMs)))
       },
     )
     return new KStream(this.build, node, this.traits)
@@ -238,9 +204,9 @@ export class KStream<out K, out V> {
    *   },
    * })
    */
-  process<O extends OutputSpecs, S extends StoreSpecs = Record<never, never>>(
+  process<O extends OutputSpecs, S extends StoreSpecs = Unnamed, T extends Schedules = Unnamed>(
     name: string,
-    definition: ProcessorDefinition<K, V, S, O>,
+    definition: ProcessorDefinition<K, V, S, O, T>,
   ): ProcessedStreams<O> {
     return addProcessor(this.build, this.node, name, definition, 'free', (node, spec) => {
       return new KStream(this.build, node, {
@@ -253,9 +219,9 @@ export class KStream<out K, out V> {
   }
 
   /** Like `process`, for a processor that keeps keys as they are: nothing is repartitioned afterwards. */
-  processValues<O extends OutputSpecs, S extends StoreSpecs = Record<never, never>>(
+  processValues<O extends OutputSpecs, S extends StoreSpecs = Unnamed, T extends Schedules = Unnamed>(
     name: string,
-    definition: ProcessorDefinition<K, V, S, O>,
+    definition: ProcessorDefinition<K, V, S, O, T>,
   ): ProcessedStreams<O> {
     return addProcessor(this.build, this.node, name, definition, 'kept', (node, spec) => {
       return new KStream(this.build, node, {
@@ -328,43 +294,72 @@ export class KStream<out K, out V> {
    * a store when its key was changed, when it is joined, or when it is grouped.
    */
   toTable(
-    options: {
-      readonly store?: string
-      readonly key?: Serde<NonNullable<K>>
-      readonly value?: Serde<NonNullable<V>>
-      readonly ttlMs?: number
-    } = {},
+    options: TableSourceOptions<NonNullable<K>, NonNullable<V>> = {},
   ): KTable<NonNullable<K>, NonNullable<V>> {
     return tableFromStream(this.build, this, options)
   }
 
   /**
-   * Pairs each record with the row of the table that has its key; without a row there is no result. Only the stream's
-   * records cause results, and each is joined with the row as it is at that moment.
+   * With a table: pairs each record with the row that has its key; without a row there is no result. Only the stream's records
+   * cause results, each with the row as it is at that moment, or, of a versioned table, as of the record's time.
+   *
+   * With a stream: pairs records with the same key whose times lie within a window of each other. A result has the newer time.
    *
    * @example
    * const byRegion = views
    *   .selectKey((view) => view.user)
    *   .join(users, (view, user) => ({ page: view.page, region: user.region }), { name: 'views-by-user', key: serdes.string })
+   * const paid = orders.join(payments, (order, payment) => ({ order, payment }), { store: 'paid', withinMs: hours(1) })
    */
+  join<V2, R>(
+    other: KStream<K, V2>,
+    joiner: (value: NonNullable<V>, other: NonNullable<V2>, key: NonNullable<K>) => R,
+    options: WindowJoinOptions<K, V, V2>,
+  ): KStream<K, R>
   join<VT, R>(
     table: KTable<NonNullable<K>, VT>,
     joiner: (value: NonNullable<V>, row: VT, key: NonNullable<K>) => R,
-    options: StreamJoinOptions<K, V> = {},
+    options?: StreamJoinOptions<K, V>,
+  ): KStream<K, R>
+  join<V2, R>(
+    other: KTable<NonNullable<K>, NonNullable<V2>> | KStream<K, V2>,
+    joiner: (value: NonNullable<V>, other: NonNullable<V2>, key: NonNullable<K>) => R,
+    options: StreamJoinOptions<K, V> | WindowJoinOptions<K, V, V2> = {},
   ): KStream<K, R> {
-    // An inner join drops records without a key before it asks the joiner.
-    return joinStreamWithTable(this.build, this, table, options, 'inner', (value, row, key) =>
-      row === null ? undefined : joiner(value, row, key as NonNullable<K>),
-    )
+    // Where something is missing an inner join does not ask.
+    return joinOther(this.build, this, other, options, 'inner', (l, r, key) => joiner(l!, r!, key!))
   }
 
-  /** Like `join`; without a row the joiner gets null. A record without key is joined with null. */
+  /**
+   * Like `join`. Without a row, or a key, the joiner gets null. So it does for a record of another stream that did not come before
+   * the window had closed by the watermark; such a result is final.
+   */
+  leftJoin<V2, R>(
+    other: KStream<K, V2>,
+    joiner: (value: NonNullable<V>, other: NonNullable<V2> | null, key: K) => R,
+    options: WindowJoinOptions<K, V, V2>,
+  ): KStream<K, R>
   leftJoin<VT, R>(
     table: KTable<NonNullable<K>, VT>,
     joiner: (value: NonNullable<V>, row: VT | null, key: K) => R,
-    options: StreamJoinOptions<K, V> = {},
+    options?: StreamJoinOptions<K, V>,
+  ): KStream<K, R>
+  leftJoin<V2, R>(
+    other: KTable<NonNullable<K>, NonNullable<V2>> | KStream<K, V2>,
+    joiner: (value: NonNullable<V>, other: NonNullable<V2> | null, key: K) => R,
+    options: StreamJoinOptions<K, V> | WindowJoinOptions<K, V, V2> = {},
   ): KStream<K, R> {
-    return joinStreamWithTable(this.build, this, table, options, 'left', joiner)
+    // The left one is never missing.
+    return joinOther(this.build, this, other, options, 'left', (l, r, key) => joiner(l!, r, key))
+  }
+
+  /** Like `leftJoin` with a stream, for unmatched records of either. */
+  outerJoin<V2, R>(
+    other: KStream<K, V2>,
+    joiner: (value: NonNullable<V> | null, other: NonNullable<V2> | null, key: K) => R,
+    options: WindowJoinOptions<K, V, V2>,
+  ): KStream<K, R> {
+    return joinStreams(this.build, this, other, 'outer', options, joiner)
   }
 
   /**
@@ -426,6 +421,14 @@ export class KStream<out K, out V> {
         for (const row of toRows(value, key, task.record)) write(row)
       }
     })
+  }
+
+  private operator<K2, V2>(
+    name: string,
+    operator: string,
+    make: (next: Receiver<K2, V2>, task: TaskContext, own: GraphNode) => Receiver<K, V>,
+  ): StreamPlace<K2, V2> {
+    return this.build.operator(this.node, { name, operator }, make)
   }
 
   private nameFor(operator: string): string {

@@ -3,14 +3,18 @@ import { nullable, type Serde } from '../serde/serde.ts'
 import type { StoreSpec, Timestamped } from '../topology/store-spec.ts'
 import { StreamNode, TableNode, type TablePlace } from '../topology/stream-node.ts'
 import type { BuildContext } from './build-context.ts'
+import { type ForeignKeyJoinOptions, joinByForeignKey } from './foreign-key-join.ts'
 import { KGroupedTable } from './kgrouped-table.ts'
 import type { KStream } from './kstream.ts'
 import { storedRows, writeRows } from './stored-rows.ts'
+import { type SuppressOptions, suppressed } from './suppress.ts'
 import { joinTables, type TableJoinType } from './table-joins.ts'
 
 export interface TableTraits<K, V> {
   readonly keySerde: Serde<K> | undefined
   readonly valueSerde: Serde<V> | undefined
+  /** Whether it remembers what its rows were. */
+  readonly isVersioned?: boolean
   /** Makes sure that rows can be read, and changes know the old value: a table that only passes through gets a store. */
   requireRows(): void
   /** Sees to it that the values of rows before a change are not changed in place by an aggregator. */
@@ -59,8 +63,32 @@ export class KTable<out K, out V> {
     return this.materialize(table, options)
   }
 
+  /**
+   * Holds changes back, so that of many of a row in a short time only the last is passed on: a row is let go when the watermark
+   * has passed its first change by `untilMs`. What is held is state, and survives crashes. For windows that are to be seen once,
+   * when they are final, use `emit('on-close')` instead.
+   *
+   * @example const calm = prices.suppress({ untilMs: minutes(1), store: 'held-prices' })
+   */
+  suppress(options: SuppressOptions<K, V>): KTable<K, V> {
+    return suppressed(this.build, this, options)
+  }
+
   /** The changes as a stream; null is a deleted row. */
-  toStream(): KStream<K, V | null> {
+  toStream(): KStream<K, V | null>
+  /**
+   * The same under another key.
+   *
+   * @example perMinute.toStream(({ key, startMs }) => `${key}@${startMs}`).to(counts)
+   */
+  toStream<K2>(keyOf: (key: K, value: V | null) => K2): KStream<K2, V | null>
+  toStream<K2>(keyOf?: (key: K, value: V | null) => K2): KStream<K, V | null> | KStream<K2, V | null> {
+    return keyOf === undefined
+      ? this.changes()
+      : this.changes().selectKey<K2>((value, key) => keyOf(key, value))
+  }
+
+  private changes(): KStream<K, V | null> {
     const node = this.build.graph.add({
       name: this.build.graph.nameFor('to-stream'),
       role: { kind: 'operator', operator: 'toStream' },
@@ -71,6 +99,7 @@ export class KTable<out K, out V> {
       const next = stream.compile(task)
       return (key, newValue, _oldValue, timestampMs) => next(key, newValue, timestampMs)
     })
+    this.node.attachOlder((task) => stream.compile(task))
     return this.build.stream<K, V | null>(stream, {
       keySerde: this.traits.keySerde,
       valueSerde: this.traits.valueSerde === undefined ? undefined : nullable(this.traits.valueSerde),
@@ -143,6 +172,36 @@ export class KTable<out K, out V> {
     )
   }
 
+  /**
+   * Each row with the row of another table that it names by its key; without one, or a name, there is no result.
+   *
+   * @example
+   * const withUser = orders.joinOn(users, (order) => order.userId, (order, user) => ({ ...order, name: user.name }), {
+   *   store: 'orders-with-user', value: serdes.json(),
+   * })
+   */
+  joinOn<K2, V2, R>(
+    right: KTable<K2, V2>,
+    foreignKeyOf: (value: V, key: K) => K2 | null,
+    joiner: (left: V, right: V2, key: K) => R,
+    options: ForeignKeyJoinOptions<K, K2, V2, R>,
+  ): KTable<K, R> {
+    // An inner join has no results without a right row.
+    const ofBoth = (left: V, row: V2 | null, key: K) => joiner(left, row as V2, key)
+    const join = { left: this, right, type: 'inner', foreignKeyOf, joiner: ofBoth } as const
+    return joinByForeignKey(this.build, join, options)
+  }
+
+  /** Like `joinOn`; without a row, or a name, the joiner gets null. */
+  leftJoinOn<K2, V2, R>(
+    right: KTable<K2, V2>,
+    foreignKeyOf: (value: V, key: K) => K2 | null,
+    joiner: (left: V, right: V2 | null, key: K) => R,
+    options: ForeignKeyJoinOptions<K, K2, V2, R>,
+  ): KTable<K, R> {
+    return joinByForeignKey(this.build, { left: this, right, type: 'left', foreignKeyOf, joiner }, options)
+  }
+
   private joined<V2, R>(
     other: KTable<K, V2>,
     type: TableJoinType,
@@ -188,6 +247,7 @@ export class KTable<out K, out V> {
       const write = writeRows(task, spec, stored.compile(task))
       return (key, newValue, _oldValue, timestampMs) => write(key, newValue, timestampMs)
     })
+    table.node.attachOlder((task) => stored.compileOlder(task))
     return new KTable(this.build, stored, {
       keySerde: spec.key,
       valueSerde: spec.value,
@@ -215,8 +275,12 @@ function rowByRow<K, V, V2>(
     parents: [table.node.node],
   })
   const derived = new TableNode<K, V2>(node, table.node.knowsOldValues, (task) => {
-    const rows = table.node.rows(task)
-    return { ...rows, get: (key) => computedRow(rows.get(key), key) }
+    const { asOf, ...rows } = table.node.rows(task)
+    return {
+      ...rows,
+      get: (key) => computedRow(rows.get(key), key),
+      ...(asOf === undefined ? {} : { asOf: (key, timeMs) => computedRow(asOf(key, timeMs), key) }),
+    }
   })
   const computedRow = (row: Timestamped<V> | undefined, key: K): Timestamped<V2> | undefined => {
     const value = row === undefined ? null : rowOf(row.value, key)
@@ -224,7 +288,7 @@ function rowByRow<K, V, V2>(
   }
   table.node.attach((task) => {
     const next = derived.compile(task)
-    const skips = quiet && table.node.knowsOldValues()
+    const skips = quiet && table.traits.isVersioned !== true && table.node.knowsOldValues()
     return (key, newValue, oldValue, timestampMs) => {
       task.enter(node)
       const newRow = newValue === null ? null : rowOf(newValue, key)
@@ -240,6 +304,12 @@ function rowByRow<K, V, V2>(
       next(key, newRow, oldRow, timestampMs)
     }
   })
-  const { keySerde, requireRows, requireOldValues } = table.traits
-  return new KTable<K, V2>(build, derived, { keySerde, valueSerde, requireRows, requireOldValues })
+  table.node.attachOlder((task) => {
+    const next = derived.compileOlder(task)
+    return (key, value, timestampMs) => {
+      task.enter(node)
+      next(key, value === null ? null : rowOf(value, key), timestampMs)
+    }
+  })
+  return new KTable<K, V2>(build, derived, { ...table.traits, valueSerde })
 }

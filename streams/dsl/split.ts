@@ -2,6 +2,8 @@
 import type { StreamNode, StreamPlace } from '../topology/stream-node.ts'
 import type { BuildContext } from './build-context.ts'
 
+export type BranchNames<B> = keyof B | 'rest'
+
 /** The ways by name, in the order given, then the rest. */
 export function splitStream<K, V>(
   build: BuildContext,

@@ -1,4 +1,5 @@
 /** Joins of a stream with a table: only the stream's records cause results, with the row as it is at that moment. */
+import { StreamsError } from '../errors.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { GraphNode } from '../topology/graph.ts'
 import type { Timestamped } from '../topology/store-spec.ts'
@@ -6,12 +7,22 @@ import { StreamNode } from '../topology/stream-node.ts'
 import type { Receiver, TaskContext } from '../topology/task-context.ts'
 import type { BuildContext } from './build-context.ts'
 import type { GlobalKTable } from './global-table.ts'
+import { holdBack } from './hold-back.ts'
 import type { KStream } from './kstream.ts'
 import type { KTable } from './ktable.ts'
+import { joinStreams, type WindowJoinOptions } from './window-joins.ts'
 
 export interface StreamJoinOptions<K, V> {
-  /** Needed when the stream's key was changed: the repartition topic is named after it. */
+  /**
+   * Needed when the stream's key was changed, for the repartition topic is named after it, and with a grace, for the store of the
+   * records that wait is.
+   */
   readonly name?: string
+  /**
+   * With a versioned table: records wait until the watermark of the stream has passed their time by so much, and are then joined
+   * with the row as of their time. So updates that come up to so much later than records of their time are found.
+   */
+  readonly graceMs?: number
   readonly key?: Serde<K>
   readonly value?: Serde<V>
 }
@@ -21,7 +32,29 @@ type JoinType = 'inner' | 'left'
 /** Answers undefined where the join has no result. */
 type Joiner<K, V, VT, R> = (value: NonNullable<V>, row: VT | null, key: K) => R | undefined
 
-export function joinStreamWithTable<K, V, VT, R>(
+/** A stream joined with a table or with another stream; the joiner is asked for pairs that the type of the join has. */
+export function joinOther<K, V, V2, R>(
+  build: BuildContext,
+  stream: KStream<K, V>,
+  other: KTable<NonNullable<K>, NonNullable<V2>> | KStream<K, V2>,
+  options: StreamJoinOptions<K, V> | WindowJoinOptions<K, V, V2>,
+  type: JoinType,
+  joiner: (value: NonNullable<V> | null, partner: NonNullable<V2> | null, key: K) => R,
+): KStream<K, R> {
+  if (isStream(other)) {
+    // The overloads have these options for streams.
+    return joinStreams(build, stream, other, type, options as WindowJoinOptions<K, V, V2>, joiner)
+  }
+  return joinStreamWithTable(build, stream, other, options as StreamJoinOptions<K, V>, type, joiner)
+}
+
+function isStream<K, V2>(
+  other: KTable<NonNullable<K>, NonNullable<V2>> | KStream<K, V2>,
+): other is KStream<K, V2> {
+  return 'keyChanged' in other.traits
+}
+
+function joinStreamWithTable<K, V, VT, R>(
   build: BuildContext,
   stream: KStream<K, V>,
   table: KTable<NonNullable<K>, VT>,
@@ -30,18 +63,19 @@ export function joinStreamWithTable<K, V, VT, R>(
   joiner: Joiner<K, V, VT, R>,
 ): KStream<K, R> {
   table.traits.requireRows()
-  const keyed = coPartitioned(build, stream, options)
+  const inTime = withGrace(build, coPartitioned(build, stream, options), table, options)
   const node = build.graph.add({
     name: options.name ?? build.graph.nameFor('table-lookup'),
     role: { kind: 'operator', operator: `${type} join with table`, coPartitioned: true },
-    parents: [keyed.node.node, table.node.node],
+    parents: [inTime.node.node, table.node.node],
   })
   const joined = new StreamNode<K, R>(node)
-  keyed.node.attach((task) => {
+  inTime.node.attach((task) => {
     const rows = table.node.rows(task)
-    return lookUp(task, node, joined.compile(task), type, (_value, key) => key ?? null, rows.get, joiner)
+    const rowOf = rows.asOf ?? rows.get
+    return lookUp(task, node, joined.compile(task), type, (_value, key) => key ?? null, rowOf, joiner)
   })
-  return build.stream(joined, { ...keyed.traits, valueSerde: undefined, fromSource: false })
+  return build.stream(joined, { ...inTime.traits, valueSerde: undefined, fromSource: false })
 }
 
 export function joinStreamWithGlobalTable<K, V, KT, VT, R>(
@@ -72,7 +106,7 @@ function lookUp<K, V, KT, VT, R>(
   next: Receiver<K, R>,
   type: JoinType,
   keyOf: (value: NonNullable<V>, key: K) => KT | null,
-  rowOf: (key: KT) => Timestamped<VT> | undefined,
+  rowOf: (key: KT, timestampMs: number) => Timestamped<VT> | undefined,
   joiner: Joiner<K, V, VT, R>,
 ): Receiver<K, V> {
   return (key, value, timestampMs) => {
@@ -86,7 +120,7 @@ function lookUp<K, V, KT, VT, R>(
       task.dropped(node, 'null-key')
       return
     }
-    const row = rowKey === null ? undefined : rowOf(rowKey)
+    const row = rowKey === null ? undefined : rowOf(rowKey, timestampMs)
     if (row === undefined && type === 'inner') return
     const result = joiner(value, row === undefined ? null : row.value, key)
     if (result !== undefined) next(key, result, timestampMs)
@@ -107,4 +141,30 @@ function coPartitioned<K, V>(
     ...(options.key === undefined ? {} : { key: options.key }),
     ...(options.value === undefined ? {} : { value: options.value }),
   })
+}
+
+function withGrace<K, V, VT>(
+  build: BuildContext,
+  stream: KStream<K, V>,
+  table: KTable<NonNullable<K>, VT>,
+  { name, graceMs, key, value }: StreamJoinOptions<K, V>,
+): KStream<K, V> {
+  if (graceMs === undefined) return stream
+  const where = `the join of "${stream.node.node.name}" with a table`
+  if (!Number.isSafeInteger(graceMs) || graceMs < 0 || table.traits.isVersioned !== true) {
+    throw new StreamsError(
+      'TOPOLOGY_INVALID',
+      `${where} has graceMs ${graceMs}; give whole milliseconds, and the table { versioned: { historyMs: … } } of more`,
+    )
+  }
+  const held = holdBack<K, V>(build, stream.node, {
+    store: `${build.name(name, where, 'pass { name: … }: the store of the records that wait is named after it')}-waiting`,
+    // Nothing null waits, so the serdes of what may be null serve.
+    key: build.serde(key ?? stream.traits.keySerde, where, 'pass { key: … }') as Serde<NonNullable<K>>,
+    value: build.serde(value ?? stream.traits.valueSerde, where, 'pass { value: … }') as Serde<
+      NonNullable<V>
+    >,
+    graceMs,
+  })
+  return build.stream(held, { ...stream.traits, fromSource: false })
 }

@@ -52,6 +52,7 @@ export function joinTables<K, VL, VR, R>(
   }
   left.attach((task) => sides(task).left)
   right.attach((task) => sides(task).right)
+  for (const side of [left, right]) side.attachOlder((task) => () => task.dropped(node, 'late'))
   return joined
 }
 

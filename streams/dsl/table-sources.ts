@@ -1,7 +1,8 @@
 /** Where tables come from: a topic, a stream, or operators that keep a store. */
+import { StreamsError } from '../errors.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { Topic } from '../serde/topic.ts'
-import { type GraphNode, sourcesBehind } from '../topology/graph.ts'
+import { type GraphNode, meeting } from '../topology/graph.ts'
 import type { StoreSpec, TableReceiver } from '../topology/store-spec.ts'
 import { type StreamPlace, TableNode } from '../topology/stream-node.ts'
 import type { TaskContext } from '../topology/task-context.ts'
@@ -9,6 +10,12 @@ import { asTableTopic, type BuildContext } from './build-context.ts'
 import type { KStream } from './kstream.ts'
 import type { KTable, MaterializeOptions } from './ktable.ts'
 import { storedRows, writeRows } from './stored-rows.ts'
+import { type Versioning, versionedTable } from './versioned-tables.ts'
+
+export interface TableSourceOptions<K, V> extends MaterializeOptions<K, V> {
+  /** Keeps what rows were for so long: `historyMs` at least as much as records that are joined may be late. */
+  readonly versioned?: Versioning
+}
 
 /** What an operator that writes to a table's store passes its changes to. */
 export interface TableOutlet<K, V> {
@@ -24,10 +31,15 @@ export function tableOfStore<K, V>(
   parents: readonly GraphNode[],
   store: StoreSpec<K, V>,
   operator: string,
-): { readonly table: KTable<K, V>; readonly outlet: (task: TaskContext) => TableOutlet<K, V> } {
+  { usesTime = false }: { readonly usesTime?: boolean } = {},
+): {
+  readonly node: GraphNode
+  readonly table: KTable<K, V>
+  readonly outlet: (task: TaskContext) => TableOutlet<K, V>
+} {
   const node = build.graph.add({
     name: `${operator}-${store.name}`,
-    role: { kind: 'operator', operator, ...meeting(parents) },
+    role: { kind: 'operator', operator, ...meeting(parents), ...(usesTime ? { usesTime: true } : {}) },
     parents,
     stores: [store],
   })
@@ -38,6 +50,7 @@ export function tableOfStore<K, V>(
   )
   let oldValuesMatter = false
   return {
+    node,
     table: build.table(table, {
       keySerde: store.key,
       valueSerde: store.value,
@@ -50,16 +63,11 @@ export function tableOfStore<K, V>(
   }
 }
 
-/** Equal keys of several topics must lie in equal partitions where they come to one row. */
-function meeting(parents: readonly GraphNode[]): { readonly coPartitioned?: true } {
-  return sourcesBehind(parents).size > 1 ? { coPartitioned: true } : {}
-}
-
 /** A topic read as a table. It gets a store when it is named, or when a join or an aggregate needs one. */
 export function tableFromTopic<K, V>(
   build: BuildContext,
   topic: Topic<K, V>,
-  options: MaterializeOptions<NonNullable<K>, NonNullable<V>>,
+  options: TableSourceOptions<NonNullable<K>, NonNullable<V>>,
 ): KTable<NonNullable<K>, NonNullable<V>> {
   const stream = build.source(asTableTopic(topic))
   // Where null is excluded, a serde for values that may be null still fits.
@@ -78,7 +86,7 @@ export function tableFromTopic<K, V>(
 export function tableFromStream<K, V>(
   build: BuildContext,
   stream: KStream<K, V>,
-  options: MaterializeOptions<NonNullable<K>, NonNullable<V>>,
+  options: TableSourceOptions<NonNullable<K>, NonNullable<V>>,
 ): KTable<NonNullable<K>, NonNullable<V>> {
   const { traits } = stream
   const where = `toTable of "${stream.node.node.name}"`
@@ -105,10 +113,11 @@ export function tableFromStream<K, V>(
 function latestValues<KIn, VIn, K extends KIn & {}, V extends VIn & {}>(
   build: BuildContext,
   stream: StreamPlace<KIn, VIn>,
-  options: MaterializeOptions<K, V>,
+  options: TableSourceOptions<K, V>,
   name: string | undefined,
   readsAhead: boolean,
 ): KTable<K, V> {
+  if (options.versioned !== undefined) return versionsOf(build, stream, { ...options, readsAhead }, name)
   const { graph } = build
   const nodeName = name === undefined ? graph.nameFor('table') : `table-${name}`
   const node = graph.add({
@@ -158,5 +167,29 @@ function latestValues<KIn, VIn, K extends KIn & {}, V extends VIn & {}>(
     },
     // Each row is an object of its own, fresh from the topic.
     requireOldValues: () => {},
+  })
+}
+
+function versionsOf<KIn, VIn, K extends KIn & {}, V extends VIn & {}>(
+  build: BuildContext,
+  stream: StreamPlace<KIn, VIn>,
+  options: TableSourceOptions<K, V> & { readonly readsAhead: boolean },
+  name: string | undefined,
+): KTable<K, V> {
+  const store = build.name(name, 'a versioned table', 'pass { store: … }')
+  const where = `versioned table "${store}"`
+  const { historyMs = Number.NaN } = options.versioned ?? {}
+  if (!Number.isSafeInteger(historyMs) || historyMs < 0 || options.ttlMs !== undefined) {
+    throw new StreamsError(
+      'TOPOLOGY_INVALID',
+      `${where}: historyMs is ${historyMs} and ttlMs ${options.ttlMs}; give a history of whole milliseconds and no time to live`,
+    )
+  }
+  return versionedTable(build, stream, {
+    store,
+    key: build.serde(options.key, where, 'pass { key: … }'),
+    value: build.serde(options.value, where, 'pass { value: … }'),
+    historyMs,
+    readsAhead: options.readsAhead,
   })
 }

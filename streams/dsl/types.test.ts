@@ -4,6 +4,7 @@ import { avro } from '../serde/avro.ts'
 import { nullable } from '../serde/serde.ts'
 import { serdes } from '../serde/serdes.ts'
 import { type Topic, topic } from '../serde/topic.ts'
+import { type KeyedContext, KeyedProcessor } from './keyed-processor.ts'
 import type { KStream } from './kstream.ts'
 import type { KTable } from './ktable.ts'
 import { defineTopology } from './stream-builder.ts'
@@ -117,5 +118,43 @@ describe('types', () => {
     holds<StreamJoinsWith<string>>()
     holds<Same<StreamJoinsWith<number>, false>>()
     expect(orders.key).toBe(users.key)
+  })
+
+  it('should let a keyed processor take only what it is for, and know what it gives', () => {
+    class Totals extends KeyedProcessor<string, Order, number> {
+      readonly large = this.output<Order>()
+      readonly count = this.value('count', serdes.long)
+
+      override process(order: Order, { forward }: KeyedContext<string, number>): void {
+        forward(order.total)
+        type Forwarded = Parameters<typeof forward>[0]
+        holds<Same<Forwarded, number>>()
+        holds<Same<ReturnType<typeof this.count.get>, number | undefined>>()
+      }
+    }
+    class OfPayments extends KeyedProcessor<string, Payment> {
+      override process(): void {}
+    }
+    class OfNumbers extends KeyedProcessor<number, Order> {
+      override process(): void {}
+    }
+    class OfAnything extends KeyedProcessor<unknown, object, 'seen'> {
+      override process(): void {}
+    }
+    const topology = defineTopology('keyed', (builder) => {
+      const grouped = builder.stream(orders).groupByKey()
+      const streams = grouped.process('totals', () => new Totals())
+      holds<Same<typeof streams.main, KStream<string, number>>>()
+      holds<Same<typeof streams.large, KStream<string, Order>>>()
+      holds<Same<Exclude<keyof typeof streams, 'main'>, 'large'>>()
+      const { main } = grouped.process('anything', () => new OfAnything())
+      holds<Same<typeof main, KStream<string, 'seen'>>>()
+
+      type Taken = Parameters<typeof grouped.process>[1]
+      holds<Same<Extends<() => OfPayments, Taken>, false>>()
+      holds<Same<Extends<() => OfNumbers, Taken>, false>>()
+      holds<Extends<() => Totals, Taken>>()
+    })
+    expect(topology.nodes.map(({ name }) => name)).toContain('totals.large')
   })
 })

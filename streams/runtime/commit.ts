@@ -17,6 +17,8 @@ import type { TaskDatabase } from '../state/task-database.ts'
 import { internalTopics } from '../topology/topology.ts'
 import type { CompiledTask } from './compiled-task.ts'
 import type { DeadLetters } from './dead-letters.ts'
+import { finiteOrNull } from './task-inputs.ts'
+import type { WatermarkAnnouncer } from './watermark-announcer.ts'
 
 /**
  * The steps in their order. Observers are told when one is done; the crash tests kill the process there. At-least-once
@@ -46,6 +48,7 @@ export interface CommitTarget {
   readonly compiled: CompiledTask
   readonly database: TaskDatabase | undefined
   readonly deadLetters: DeadLetters
+  readonly announcer: WatermarkAnnouncer
   readonly checkpointTopic: string
   readonly checkpointCodec: Codec<Checkpoint>
   readonly now: () => number
@@ -58,12 +61,15 @@ export interface CommitRequest {
   readonly inputOffsets: readonly PartitionOffset[]
   /** The same for the consumer group, but never below what it committed before. */
   readonly groupOffsets: readonly PartitionOffset[]
+  readonly inputWatermarks: Checkpoint['input_watermarks']
   readonly expiryMaxRows: number
+  /** Whether somebody waits for this commit, and for the watermark that may come with it. */
+  readonly requested: boolean
 }
 
 export interface CommitResult {
   readonly checkpoint: Checkpoint
-  /** Records written to topics, dead letters included, changelogs not. */
+  /** Records written to topics, dead letters included, changelogs and watermarks not. */
   readonly outputRecords: number
 }
 
@@ -84,6 +90,10 @@ export async function commitTask(target: CommitTarget, request: CommitRequest): 
     await step('sink-prepared')
   }
 
+  const { announcer } = target
+  const watermarks = announcer.isDue(startedMs, request.requested)
+    ? announcer.write(compiled.outputs, startedMs)
+    : 0
   const encoded = encodeChanges(target)
   await step('encoded')
   const send = senderOf(target)
@@ -117,7 +127,8 @@ export async function commitTask(target: CommitTarget, request: CommitRequest): 
     await target.log.commitOffsets(target.groupId, request.groupOffsets)
     await step('offsets-sent')
   }
-  return { checkpoint, outputRecords: encoded.outputs.reduce((sum, { length }) => sum + length, 0) }
+  const written = encoded.outputs.reduce((sum, { length }) => sum + length, 0)
+  return { checkpoint, outputRecords: written - watermarks }
 }
 
 interface EncodedChanges {
@@ -144,6 +155,7 @@ function encodeChanges({ compiled, database, topologyName }: CommitTarget): Enco
         compiled.partition,
       )
       store.encode(changelog, batch)
+      if (changelog.length === 0) continue
       changelogs.push(changelog.build())
       changelogStores.push(store.name)
     }
@@ -182,7 +194,7 @@ function describe(
   startedMs: number,
 ): Checkpoint {
   const nowMs = target.now()
-  const { streamTimeMs } = target.compiled.record
+  const { record, time, timerCount, keptTimes } = target.compiled
   return {
     task: target.taskId,
     commit_number: request.commitNumber,
@@ -192,13 +204,18 @@ function describe(
       partition: target.compiled.partition,
       offset,
     })),
-    watermark: streamTimeMs > 0 ? streamTimeMs : null,
-    timer_count: 0,
+    watermark: finiteOrNull(time.watermarkMs),
+    timer_count: timerCount,
     bytes: encoded.bytes,
     keys: encoded.keys,
     duration_ms: nowMs - startedMs,
     instance: target.instanceId,
     committed_time: nowMs,
+    stream_time: record.streamTimeMs > 0 ? record.streamTimeMs : null,
+    input_watermarks: request.inputWatermarks,
+    kept_times: [...keptTimes].flatMap(([name, { timeMs }]) =>
+      timeMs === undefined ? [] : [{ name, time: timeMs }],
+    ),
   }
 }
 

@@ -1,5 +1,6 @@
 /** The record that a task is at, for operators, outputs and dead letters alike. */
 import { type Headers, headersAt, noHeaders, type RecordBatch } from '../records/record-batch.ts'
+import { withoutTime } from '../time/watermark-record.ts'
 import type { RecordContext } from '../topology/task-context.ts'
 
 export class CurrentRecord implements RecordContext {
@@ -38,7 +39,7 @@ export class CurrentRecord implements RecordContext {
   }
 
   get headers(): Headers {
-    return this.batch === undefined ? noHeaders : headersAt(this.batch, this.index)
+    return this.batch === undefined ? noHeaders : withoutTime(headersAt(this.batch, this.index))
   }
 
   /** Where the record lies, to come back to it later; undefined between records. */

@@ -3,8 +3,8 @@
 export interface CommitFacts {
   readonly nowMs: number
   readonly lastCommitMs: number
-  /** Whether positions have moved, or anything waits to be written. */
-  readonly hasWork: boolean
+  /** Whether positions have moved, or there is something to tell. */
+  readonly hasMoved: boolean
   readonly transactionBytes: number
   readonly changedKeys: number
   readonly sinkRows: number
@@ -25,7 +25,8 @@ export type CommitDecision =
   | { readonly kind: 'nothing' }
 
 export function decideCommit(facts: CommitFacts, limits: CommitLimits): CommitDecision {
-  if (!facts.hasWork) return { kind: 'nothing' }
+  const waits = facts.transactionBytes > 0 || facts.changedKeys > 0 || facts.sinkRows > 0
+  if (!facts.hasMoved && !waits) return { kind: 'nothing' }
   if (facts.requested) return { kind: 'commit', reason: 'requested' }
   if (facts.transactionBytes >= limits.transactionMaxBytes) return { kind: 'commit', reason: 'bytes' }
   if (facts.changedKeys >= limits.transactionMaxKeys) return { kind: 'commit', reason: 'keys' }

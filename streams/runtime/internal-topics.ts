@@ -12,6 +12,7 @@ import { nullable } from '../serde/serde.ts'
 import { serdes } from '../serde/serdes.ts'
 import { type Topic, topic } from '../serde/topic.ts'
 import type { AnyTopic } from '../topology/graph.ts'
+import type { StoreSpec } from '../topology/store-spec.ts'
 import { internalTopics, type SubTopology, type Topology } from '../topology/topology.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
@@ -65,11 +66,17 @@ export function topicsOf(
     sub.stores.map((store) => ({
       name: internalTopics.changelog(topology.name, store.name),
       partitions: taskCount(sub, counts),
-      cleanup: 'compact' as const,
+      ...changelogCleanup(store),
       timestampType: 'append' as const,
     })),
   )
   return [...settled, ...changelogs]
+}
+
+/** Windows are forgotten without tombstones: a while after nobody needs them any more, counted from when they were written. */
+function changelogCleanup({ windows }: StoreSpec): Pick<TopicSettings, 'cleanup' | 'retentionMs'> {
+  if (windows === undefined) return { cleanup: 'compact' }
+  return { cleanup: 'compact-delete', retentionMs: windows.sizeMs + windows.retentionMs + dayMs }
 }
 
 /** A node that needs equal keys of all its inputs in one partition. */

@@ -4,7 +4,9 @@
  */
 import { StreamsError } from '../errors.ts'
 import type { TransactionalProducer } from '../ports/log.ts'
+import type { Checkpoint } from '../schemas/generated/records.ts'
 import { TaskDatabase } from '../state/task-database.ts'
+import { noTime } from '../time/input-time.ts'
 import type { SubTopology } from '../topology/topology.ts'
 import { closeAll } from './close-all.ts'
 import { CompiledTask, type CompileEnvironment } from './compiled-task.ts'
@@ -61,14 +63,7 @@ export async function openTask(
       })
     }
     const failures: FailureHandler = { onFlushFailure: () => {} }
-    const compiled = compile(
-      environment,
-      subTopology,
-      partition,
-      database,
-      checkpoint?.watermark ?? 0,
-      failures,
-    )
+    const compiled = compile(environment, subTopology, partition, database, checkpoint, failures)
     closers.push(() => compiled.sinkWriter.close())
     // At-least-once writes the checkpoint before the offsets, so that it may be ahead of them.
     const inTransaction = producer === undefined ? undefined : checkpoint
@@ -121,7 +116,7 @@ function compile(
   subTopology: SubTopology,
   partition: number,
   database: TaskDatabase | undefined,
-  streamTimeMs: number,
+  checkpoint: Checkpoint | undefined,
   failures: FailureHandler,
 ): CompiledTask {
   const { topology, metrics } = environment
@@ -131,11 +126,12 @@ function compile(
   }
   const onFlushFailure: CompileEnvironment['onFlushFailure'] = (failure, error) =>
     failures.onFlushFailure(failure, error)
-  return new CompiledTask(
-    subTopology,
-    partition,
-    { ...environment, onDropped, onFlushFailure },
-    database,
-    streamTimeMs,
-  )
+  return new CompiledTask(subTopology, partition, { ...environment, onDropped, onFlushFailure }, database, {
+    // Earlier releases kept the stream time under the watermark's name.
+    streamTimeMs: checkpoint?.stream_time ?? checkpoint?.watermark ?? 0,
+    watermarkMs: checkpoint?.watermark ?? noTime,
+    nowMs: environment.clock.now(),
+    timerCount: checkpoint?.timer_count ?? 0,
+    keptTimesMs: new Map(checkpoint?.kept_times.map(({ name, time }) => [name, time])),
+  })
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { partitionForKey } from '../records/murmur2.ts'
-import { type Headers, keyAt, type RecordBatch, valueAt } from '../records/record-batch.ts'
+import { type Headers, headersAt, keyAt, type RecordBatch, valueAt } from '../records/record-batch.ts'
 import { nullable, type Serde } from '../serde/serde.ts'
 import { serdes } from '../serde/serdes.ts'
 import { MemoryRegistry } from '../testing/index.ts'
+import { carriedIn, withoutTime } from '../time/watermark-record.ts'
 import type { Partitioner } from '../topology/task-context.ts'
 import { OutputCollector } from './output-collector.ts'
 
@@ -18,20 +19,24 @@ async function collector(
     readonly value?: Serde<string | null>
     readonly partitioner?: Partitioner<string>
     readonly headers?: Headers
+    readonly recordWatermarkMs?: number
+    readonly isTimed?: boolean
   } = {},
 ) {
   const registry = new MemoryRegistry()
-  const outputs = new OutputCollector(
-    options.taskPartition ?? 3,
-    options.maxBytes ?? 1_000,
-    () => options.headers ?? [],
-  )
+  const outputs = new OutputCollector({
+    taskPartition: options.taskPartition ?? 3,
+    recordMaxBytes: options.maxBytes ?? 1_000,
+    headers: () => options.headers ?? [],
+    time: { recordWatermarkMs: options.recordWatermarkMs ?? 0 },
+  })
   const receive = outputs.receiver<string | null, string | null>({
     topic: 'out',
     partitionCount,
     key: await serdes.string.open({ registry, subject: 'k' }),
     value: await (options.value ?? nullable(serdes.string)).open({ registry, subject: 'v' }),
     partitioner: options.partitioner,
+    isTimed: options.isTimed ?? false,
   })
   return { outputs, receive }
 }
@@ -128,6 +133,18 @@ describe('OutputCollector', () => {
     expect(outputs.bytes).toBe(2)
     expect(outputs.take()[0]!.headers).toEqual([headers])
     expect([outputs.take(), outputs.bytes, outputs.records]).toEqual([[], 0, 0])
+  })
+
+  it('should have a record that is behind the time say so, to whom needs to know', async () => {
+    const headers = [{ key: 'trace', value: Buffer.from('1') }]
+    for (const isTimed of [true, false]) {
+      const { outputs, receive } = await collector({ recordWatermarkMs: 100, isTimed, headers })
+      receive('a', 'behind', 99)
+      receive('a', 'in time', 100)
+      const [batch] = outputs.take()
+      expect([carriedIn(batch!, 0), carriedIn(batch!, 1)]).toEqual([isTimed ? 100 : undefined, undefined])
+      expect(withoutTime(headersAt(batch!, 0))).toEqual(headers)
+    }
   })
 
   it('should hand out what came since the last time, however much that was before', async () => {

@@ -4,7 +4,8 @@ import { ByteWriter } from '../records/byte-writer.ts'
 import { partitionForKey } from '../records/murmur2.ts'
 import { type Headers, type RecordBatch, RecordBatchBuilder } from '../records/record-batch.ts'
 import type { Codec } from '../serde/serde.ts'
-import type { Partitioner, Receiver } from '../topology/task-context.ts'
+import { carriedHeaders } from '../time/watermark-record.ts'
+import type { EventTime, Partitioner, Receiver } from '../topology/task-context.ts'
 
 export interface OutputTarget<K, V> {
   readonly topic: string
@@ -12,6 +13,17 @@ export interface OutputTarget<K, V> {
   readonly key: Codec<Exclude<K, null>>
   readonly value: Codec<Exclude<V, null>>
   readonly partitioner: Partitioner<NonNullable<K>> | undefined
+  /** Whether whoever reads it needs to know the time of what is written. */
+  readonly isTimed: boolean
+}
+
+/** What records are written with. */
+export interface OutputContext {
+  readonly taskPartition: number
+  readonly recordMaxBytes: number
+  /** Headers of the record being processed. */
+  readonly headers: () => Headers
+  readonly time: Pick<EventTime, 'recordWatermarkMs'>
 }
 
 export class OutputCollector {
@@ -23,19 +35,15 @@ export class OutputCollector {
   /** The most that a partition of each topic had at the last `take`: there is likely to be as much again. */
   private readonly expected = new Map<string, { readonly bytes: number; readonly records: number }>()
   private readonly keyWriter = new ByteWriter(256)
-  private readonly taskPartition: number
-  private readonly recordMaxBytes: number
-  private readonly headersOfRecord: () => Headers
+  private readonly context: OutputContext
 
-  constructor(taskPartition: number, recordMaxBytes: number, headersOfRecord: () => Headers) {
-    this.taskPartition = taskPartition
-    this.recordMaxBytes = recordMaxBytes
-    this.headersOfRecord = headersOfRecord
+  constructor(context: OutputContext) {
+    this.context = context
   }
 
   /** A receiver that writes to a topic. Records without a key stay in the task's own partition. */
   receiver<K, V>(target: OutputTarget<K, V>): Receiver<K, V> {
-    const ownPartition = this.taskPartition % target.partitionCount
+    const ownPartition = this.context.taskPartition % target.partitionCount
     return (key, value, timestampMs) => {
       const { keyWriter } = this
       keyWriter.clear()
@@ -105,14 +113,15 @@ export class OutputCollector {
       const keyEnd = writer.position
       const isNull = value === null || value === undefined
       if (!isNull) target.value.encode(value as Exclude<V, null>, writer)
-      if (writer.position - start > this.recordMaxBytes) throw tooLarge(target.topic, writer.position - start)
+      if (writer.position - start > this.context.recordMaxBytes)
+        throw tooLarge(target.topic, writer.position - start)
       builder.add(
         timestampMs,
         hasKey ? start : -1,
         keyEnd,
         isNull ? -1 : keyEnd,
         writer.position,
-        this.headersOfRecord(),
+        this.headersFor(target.isTimed, timestampMs),
       )
     } catch (error) {
       writer.position = start
@@ -120,6 +129,13 @@ export class OutputCollector {
     }
     this.bytes += writer.position - start
     this.records++
+  }
+
+  /** A record that is behind the time says so, for it may be late to whoever reads it. */
+  private headersFor(isTimed: boolean, timestampMs: number): Headers {
+    const { headers, time } = this.context
+    if (!isTimed || timestampMs >= time.recordWatermarkMs) return headers()
+    return [...headers(), ...carriedHeaders(time.recordWatermarkMs)]
   }
 }
 

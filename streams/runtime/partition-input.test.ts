@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ScriptedReader, TextProcessor } from '../../tests/support/scripted-reader.ts'
-import type { RecordBatch } from '../records/record-batch.ts'
+import { type RecordBatch, RecordBatchBuilder } from '../records/record-batch.ts'
 import { valuesBatch } from '../testing/plain-records.ts'
+import { SourceTime } from '../time/input-time.ts'
+import { carriedHeaders, watermarkHeaders } from '../time/watermark-record.ts'
+import { defaultTiming } from '../topology/source.ts'
 import { PartitionInput } from './partition-input.ts'
 
 const partition = { topic: 'in', partition: 0 }
@@ -10,10 +13,17 @@ let reader: ScriptedReader
 let processor: TextProcessor
 let input: PartitionInput
 
-function open(startOffset = 0): void {
+function open(startOffset = 0, isRepartition = false): void {
   reader = new ScriptedReader()
   processor = new TextProcessor()
-  input = new PartitionInput(partition, processor, reader, startOffset)
+  input = new PartitionInput({
+    partition,
+    processor,
+    reader,
+    startOffset,
+    time: new SourceTime(defaultTiming),
+    isRepartition,
+  })
 }
 
 beforeEach(() => open())
@@ -126,5 +136,39 @@ describe('PartitionInput', () => {
     reader.deliver(batch([2]), 3)
     drain()
     expect([input.mayHaveMore, input.lag]).toEqual([false, 0])
+  })
+
+  it('should hold watermarks in a repartition topic, which are no records, to be taken first', () => {
+    open(0, true)
+    const builder = new RecordBatchBuilder('in', 0)
+    const watermark = { task: 't', watermarkMs: 70, isIdle: false, hasEnded: false }
+    builder.append(null, Buffer.from('a'), 50)
+    builder.append(null, null, 1_000, watermarkHeaders(watermark))
+    builder.append(null, Buffer.from('b'), 60, carriedHeaders(65))
+    reader.deliver(builder.build())
+    input.refill(100)
+    const seen = Array.from({ length: 3 }, () => {
+      const { head } = input
+      const facts = [input.timestampOfHead(), input.watermarkAt(head), input.carriedBy(head)]
+      input.advance()
+      return facts
+    })
+    expect(seen).toEqual([
+      [50, undefined, undefined],
+      [Number.NEGATIVE_INFINITY, watermark, undefined],
+      [60, undefined, 65],
+    ])
+    expect(input.nextOffset).toBe(3)
+  })
+
+  it('should take nobody’s word for the time in any other topic', () => {
+    open()
+    const builder = new RecordBatchBuilder('in', 0)
+    const watermark = { task: 't', watermarkMs: 70, isIdle: false, hasEnded: false }
+    builder.append(null, Buffer.from('a'), 50, [...watermarkHeaders(watermark), ...carriedHeaders(65)])
+    reader.deliver(builder.build())
+    input.refill(100)
+    expect([input.watermarkAt(0), input.carriedBy(0)]).toEqual([undefined, undefined])
+    expect(drain()).toEqual(['a'])
   })
 })

@@ -6,32 +6,50 @@
  *    the error instead, so that it becomes a dead letter in its turn.
  * 2. `nextOffset` is where processing continues: committing it commits exactly what was processed.
  * 3. A record below the position is never processed: the log may send a batch that begins earlier.
+ * 4. In a repartition topic a watermark holds a slot, too, but is no record: it is taken before all records that wait.
  */
 import type { LogReader, TopicPartition } from '../ports/log.ts'
 import type { RecordBatch } from '../records/record-batch.ts'
 import { SchemaNotLoaded } from '../serde/serde.ts'
+import type { InputTime } from '../time/input-time.ts'
+import { carriedIn, type UpstreamWatermark, watermarkIn } from '../time/watermark-record.ts'
 import type { SourceProcessor } from '../topology/source.ts'
+
+export interface PartitionInputParts {
+  readonly partition: TopicPartition
+  readonly processor: SourceProcessor
+  readonly reader: LogReader
+  readonly startOffset: number
+  readonly time: InputTime
+  /** Whether tasks of the topology write here, and their watermarks with it. */
+  readonly isRepartition: boolean
+}
 
 export class PartitionInput {
   readonly partition: TopicPartition
   readonly processor: SourceProcessor
+  readonly time: InputTime
   head = 0
   count = 0
   nextOffset: number
   /** The schema that has to be fetched before decoding can go on. */
   missingSchema: number | undefined
   private readonly reader: LogReader
+  private readonly isRepartition: boolean
   private readonly batches: RecordBatch[] = []
   private readonly indexes: number[] = []
   private readonly failures = new Map<number, unknown>()
+  private readonly watermarks = new Map<number, UpstreamWatermark>()
   private current: RecordBatch | null = null
   private currentIndex = 0
 
-  constructor(partition: TopicPartition, processor: SourceProcessor, reader: LogReader, startOffset: number) {
+  constructor({ partition, processor, reader, startOffset, time, isRepartition }: PartitionInputParts) {
     this.partition = partition
     this.processor = processor
     this.reader = reader
     this.nextOffset = startOffset
+    this.time = time
+    this.isRepartition = isRepartition
     reader.follow(partition, startOffset)
   }
 
@@ -58,6 +76,7 @@ export class PartitionInput {
     this.head = 0
     this.count = 0
     this.failures.clear()
+    this.watermarks.clear()
     while (this.count < limit && this.missingSchema === undefined) {
       if (this.current === null && !this.takeBatch()) break
       this.decodeCurrent(limit)
@@ -66,6 +85,7 @@ export class PartitionInput {
   }
 
   timestampOfHead(): number {
+    if (this.watermarkAt(this.head) !== undefined) return Number.NEGATIVE_INFINITY
     return this.failures.has(this.head)
       ? this.batchOf(this.head).timestampsMs[this.indexOf(this.head)]!
       : this.processor.timestampOf(this.head)
@@ -81,6 +101,16 @@ export class PartitionInput {
 
   failureOf(slot: number): unknown {
     return this.failures.size === 0 ? undefined : this.failures.get(slot)
+  }
+
+  /** The watermark in a slot; undefined for a record. */
+  watermarkAt(slot: number): UpstreamWatermark | undefined {
+    return this.watermarks.size === 0 ? undefined : this.watermarks.get(slot)
+  }
+
+  /** The watermark that a record brought along. */
+  carriedBy(slot: number): number | undefined {
+    return this.isRepartition ? carriedIn(this.batches[slot]!, this.indexes[slot]!) : undefined
   }
 
   /** Marks the record at the head as processed. */
@@ -120,19 +150,27 @@ export class PartitionInput {
     if (batch === null) return
     while (this.count < limit && this.currentIndex < batch.length) {
       this.hold(batch, this.currentIndex)
-      try {
-        this.processor.decode(batch, this.currentIndex, this.count)
-      } catch (error) {
-        if (error instanceof SchemaNotLoaded) {
-          this.missingSchema = error.schemaId
-          return
-        }
-        this.failures.set(this.count, error)
-      }
+      const watermark = this.isRepartition ? watermarkIn(batch, this.currentIndex) : undefined
+      if (watermark !== undefined) this.watermarks.set(this.count, watermark)
+      else if (!this.decode(batch)) return
       this.count++
       this.currentIndex++
     }
     if (this.currentIndex === batch.length) this.current = null
+  }
+
+  /** Answers false when a schema has to be fetched first. */
+  private decode(batch: RecordBatch): boolean {
+    try {
+      this.processor.decode(batch, this.currentIndex, this.count)
+    } catch (error) {
+      if (error instanceof SchemaNotLoaded) {
+        this.missingSchema = error.schemaId
+        return false
+      }
+      this.failures.set(this.count, error)
+    }
+    return true
   }
 
   private hold(batch: RecordBatch, index: number): void {

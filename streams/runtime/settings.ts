@@ -18,6 +18,10 @@ export interface RuntimeSettings {
   readonly defaultPartitions: number
   /** Live objects that a task keeps, over all its stores. */
   readonly cacheMaxBytesPerTask: number
+  /** A task tells those behind its repartition topics its time this often, unless it stands still. */
+  readonly watermarkIntervalMs: number
+  /** Rows that an operator handles at a time when time has come for it; in between the task may commit. */
+  readonly wakeMaxRows: number
   /** Records decoded at a time. */
   readonly batchMaxRecords: number
   /** How long a task computes before others have their turn. */
@@ -70,6 +74,8 @@ export const defaultSettings: RuntimeSettings = {
   onProcessingError: 'dead-letter',
   defaultPartitions: 4,
   cacheMaxBytesPerTask: 32 * 1024 * 1024,
+  watermarkIntervalMs: 200,
+  wakeMaxRows: 500,
   batchMaxRecords: 1000,
   sliceMaxMs: 15,
   transactionMaxBytes: 8 * 1024 * 1024,

@@ -90,8 +90,13 @@ export class SinkWriter {
     this.buffer = buffer
     return (row) => {
       const place = this.record.place
-      if (place === undefined)
-        throw new StreamsError('INVARIANT_VIOLATED', 'a row was written outside any record')
+      if (place === undefined) {
+        throw new StreamsError(
+          'TOPOLOGY_INVALID',
+          `sink "${sink.name}" was given a row by a schedule and not by a record, whose position it would keep; ` +
+            'write to a topic first and let the sink read that topic',
+        )
+      }
       buffer.add(row, { ...place, operator: this.operatorName() })
     }
   }

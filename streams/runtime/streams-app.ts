@@ -106,9 +106,18 @@ export class StreamsApp {
 
   /**
    * Resolves once everything in the input topics is processed and committed, as long as nobody else writes meanwhile.
+   * @param options `endOfInput`: nothing comes any more, so that all that waits for time to pass, such as windows to close, is
+   *   due then. What comes nevertheless later, for a window that was closed so, is late. In a cluster every instance must be
+   *   told. Timers by the wall clock are not due by that, unless `clockToo` says so.
    * @throws the error that stopped a topology; CLOSED when it was stopped before that
    */
-  async drained(): Promise<void> {
+  async drained({
+    endOfInput = false,
+    clockToo = false,
+  }: {
+    readonly endOfInput?: boolean
+    readonly clockToo?: boolean
+  } = {}): Promise<void> {
     // In the order of the topologies: when an upstream one has committed its input, its output is there to be seen.
     for (const runner of this.runners) {
       const { topology } = runner
@@ -116,7 +125,12 @@ export class StreamsApp {
       const partitions = settings.flatMap(({ name, partitions: count }) =>
         Array.from({ length: count }, (_, partition) => ({ topic: name, partition })),
       )
-      while (!(await this.isDrained(runner, partitions))) {
+      for (;;) {
+        // First: what an ended task has written is there to be read by then.
+        const isAtEnd = !endOfInput || runner.hasEnded
+        const isDrained = await this.isDrained(runner, partitions)
+        if (isDrained && isAtEnd) break
+        if (isDrained) runner.endInput(clockToo)
         if (this.failure !== undefined) throw this.failure.error
         if (this.stopping !== undefined)
           throw new StreamsError('CLOSED', `topology ${topology.name} was stopped before it was drained`)

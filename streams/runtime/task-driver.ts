@@ -43,6 +43,7 @@ export class TaskDriver {
   private readonly onFailed: (error: unknown) => void
   private stopping = false
   private commitAwaited = false
+  private inputEnded: { readonly clockToo: boolean } | undefined
   private task: Task | undefined
   /** In a row: a commit that succeeds starts the count anew. */
   private failures = 0
@@ -112,6 +113,18 @@ export class TaskDriver {
     this.signal.notify()
   }
 
+  /** Nothing comes any more: what waits for time to pass is due once all that is there was processed. */
+  endInput(clockToo: boolean): void {
+    this.inputEnded = { clockToo }
+    this.task?.endInput(clockToo)
+    this.signal.notify()
+  }
+
+  /** Whether all that waited for time is done and committed, since nothing comes any more. */
+  get hasEnded(): boolean {
+    return this.task?.hasEnded ?? false
+  }
+
   private async run(): Promise<void> {
     while (!this.stopping) {
       try {
@@ -157,6 +170,7 @@ export class TaskDriver {
       this.task = task
       this.state = { kind: 'running' }
       this.hasRun = true
+      if (this.inputEnded !== undefined) task.endInput(this.inputEnded.clockToo)
       await this.process(task)
     } finally {
       this.task = undefined
@@ -174,11 +188,12 @@ export class TaskDriver {
     for (;;) {
       this.activity.turn('advancing')
       const worked = this.stopping ? false : await task.advance()
-      const decision = task.decideCommit(this.stopping || (this.commitAwaited && task.isAtEnd))
+      const requested = this.stopping || (this.commitAwaited && task.isAtEnd)
+      const decision = task.decideCommit(requested)
       if (decision.kind === 'commit') {
         this.commitAwaited = false
         this.activity.turn('committing')
-        await task.commit()
+        await task.commit(requested)
         this.failures = 0
         this.outageSinceMs = undefined
       } else if (this.stopping) {
@@ -186,7 +201,8 @@ export class TaskDriver {
       } else if (worked) {
         await this.environment.clock.yieldTurn()
       } else {
-        await this.signal.wait(decision.kind === 'wait' ? decision.forMs : idleWaitMaxMs)
+        const waitMs = decision.kind === 'wait' ? decision.forMs : idleWaitMaxMs
+        await this.signal.wait(Math.max(1, Math.min(waitMs, task.clockDueInMs)))
       }
     }
   }

@@ -30,6 +30,7 @@ export interface TaskEnvironment {
   readonly codecs: OpenCodecs
   readonly checkpoints: CheckpointView
   readonly partitionCounts: ReadonlyMap<string, number>
+  readonly timedTopics: ReadonlySet<string>
   readonly globalRows: CompileEnvironment['globalRows']
   readonly observer: TaskObserver
 }

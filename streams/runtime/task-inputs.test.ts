@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { ScriptedReader, TextProcessor } from '../../tests/support/scripted-reader.ts'
 import { batchOf } from '../testing/plain-records.ts'
+import { SourceTime } from '../time/input-time.ts'
+import { defaultTiming } from '../topology/source.ts'
 import { TaskInputs } from './task-inputs.ts'
 
 function place(topic: string, offset = 0) {
@@ -11,10 +13,14 @@ function open(start: { offsets: number[]; committed?: number[] } = { offsets: [0
   const reader = new ScriptedReader()
   const topics = ['fast', 'slow']
   const processors = new Map(topics.map((topic) => [topic, new TextProcessor()]))
-  const inputs = new TaskInputs({ processors, readAheadStores: new Map() }, reader, {
+  const startingPoint = {
     offsets: topics.map((topic, index) => place(topic, start.offsets[index])),
     committed: topics.map((topic, index) => place(topic, (start.committed ?? start.offsets)[index])),
-  })
+  }
+  const inputs = new TaskInputs({ processors, readAheadStores: new Map() }, reader, startingPoint, () => ({
+    time: new SourceTime(defaultTiming),
+    isRepartition: false,
+  }))
   const deliver = (topic: string, offset: number, timesMs: readonly number[], end?: number): void => {
     const records = timesMs.map((timestampMs) => ({
       key: 'k',

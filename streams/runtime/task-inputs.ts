@@ -6,11 +6,21 @@
  */
 import { StreamsError } from '../errors.ts'
 import type { LogReader, PartitionOffset } from '../ports/log.ts'
+import type { InputWatermark } from '../schemas/generated/records.ts'
+import type { InputTime } from '../time/input-time.ts'
+import type { TaskTime } from '../time/task-time.ts'
 import type { CompiledTask } from './compiled-task.ts'
 import { PartitionInput } from './partition-input.ts'
 import type { StartingPoint } from './starting-point.ts'
 
 type Compiled = Pick<CompiledTask, 'processors' | 'readAheadStores'>
+
+/** The time of an input, and where it is from. */
+export interface TimedInput {
+  readonly time: InputTime
+  /** Whether tasks of the topology write it. */
+  readonly isRepartition: boolean
+}
 
 export class TaskInputs {
   private readonly inputs: readonly PartitionInput[]
@@ -18,10 +28,17 @@ export class TaskInputs {
   private readonly start: StartingPoint
   /** Where the last commit stands; before the first one, where the task began: with an external sink, what the sink holds. */
   committedOffsets: readonly PartitionOffset[]
+  /** By input, since when there was nothing left to read. */
+  private readonly atEndSinceMs: (number | undefined)[] = []
   /** Whether the sink is ahead of the group, which must be told even if no record comes any more. */
   private groupIsBehind: boolean
 
-  constructor(compiled: Compiled, reader: LogReader, start: StartingPoint) {
+  constructor(
+    compiled: Compiled,
+    reader: LogReader,
+    start: StartingPoint,
+    timed: (topic: string) => TimedInput,
+  ) {
     this.compiled = compiled
     this.start = start
     this.committedOffsets = start.offsets
@@ -30,8 +47,36 @@ export class TaskInputs {
       const processor = compiled.processors.get(topic)
       if (processor === undefined)
         throw new StreamsError('INVARIANT_VIOLATED', `no source reads topic ${topic}`)
-      return new PartitionInput({ topic, partition }, processor, reader, offset)
+      return new PartitionInput({
+        partition: { topic, partition },
+        processor,
+        reader,
+        startOffset: offset,
+        ...timed(topic),
+      })
     })
+  }
+
+  get times(): readonly InputTime[] {
+    return this.inputs.map(({ time }) => time)
+  }
+
+  /** Of each input, only the record that was processed last tells the time. */
+  observeProcessed(time: TaskTime): void {
+    for (const input of this.inputs) {
+      const slot = input.head - 1
+      if (slot < 0 || input.failureOf(slot) !== undefined || input.watermarkAt(slot) !== undefined) continue
+      time.observe(input.time, input.processor.timestampOf(slot), undefined)
+    }
+  }
+
+  /** Tells the inputs what the clock says: one that has been at its end for long may be idle. */
+  look(nowMs: number): void {
+    for (let index = 0; index < this.inputs.length; index++) {
+      const input = this.inputs[index]!
+      this.atEndSinceMs[index] = input.mayHaveMore ? undefined : (this.atEndSinceMs[index] ?? nowMs)
+      input.time.look(nowMs, this.atEndSinceMs[index])
+    }
   }
 
   /** Decodes what was fetched, wherever nothing is at hand, and reads the state ahead that it will touch. */
@@ -68,6 +113,20 @@ export class TaskInputs {
   /** Whether decoding waits for a schema that is to be fetched. */
   get awaitsSchema(): boolean {
     return this.inputs.some(({ missingSchema }) => missingSchema !== undefined)
+  }
+
+  /** What a checkpoint keeps of the time of the inputs. */
+  watermarks(): InputWatermark[] {
+    return this.inputs.map(({ partition: { topic }, time }) => ({
+      topic,
+      watermark: finiteOrNull(time.watermarkMs),
+      upstream: [...time.upstream].map(({ task, watermarkMs, isIdle, hasEnded }) => ({
+        task,
+        watermark: finiteOrNull(watermarkMs),
+        idle: isIdle,
+        ended: hasEnded,
+      })),
+    }))
   }
 
   /** Whether there is something to commit: the task stands elsewhere than the last commit. */
@@ -111,13 +170,18 @@ export class TaskInputs {
     if (stores === undefined) return
     const keys: unknown[] = []
     for (let slot = input.head; slot < input.count; slot++) {
-      if (input.failureOf(slot) === undefined) keys.push(input.processor.keyOf(slot))
+      if (input.failureOf(slot) === undefined && input.watermarkAt(slot) === undefined)
+        keys.push(input.processor.keyOf(slot))
     }
     for (const store of stores) {
       const reading = store.readAhead(keys)
       if (reading !== undefined) await reading
     }
   }
+}
+
+export function finiteOrNull(timeMs: number): number | null {
+  return Number.isFinite(timeMs) ? timeMs : null
 }
 
 async function fetchSchema(input: PartitionInput, id: number): Promise<void> {

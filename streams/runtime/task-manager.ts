@@ -126,6 +126,16 @@ export class TaskManager {
     for (const driver of this.drivers.values()) driver.awaitCommit()
   }
 
+  /** Nothing comes any more: what waits for time to pass is due. */
+  endInput(clockToo: boolean): void {
+    for (const driver of this.drivers.values()) driver.endInput(clockToo)
+  }
+
+  /** Whether the tasks here have done all that, and committed it. */
+  get hasEnded(): boolean {
+    return [...this.drivers.values()].every(({ hasEnded }) => hasEnded)
+  }
+
   /** Commits, and lets everything go. Nothing is opened any more. */
   async stop(): Promise<void> {
     this.isStopping = true

@@ -10,6 +10,8 @@ export class TaskMeters {
   private readonly commits: Counter
   private readonly commitDuration: Histogram
   private readonly lag: Gauge
+  private readonly watermark: Gauge
+  private readonly timers: Gauge
 
   constructor(metrics: Metrics, topology: string, task: string) {
     const labels = { topology, task }
@@ -26,6 +28,12 @@ export class TaskMeters {
     )
     this.commits = metrics.counter('streams_commits_total', 'Commits.', labels)
     this.commitDuration = metrics.histogram('streams_commit_duration_ms', 'How long commits took.', labels)
+    this.watermark = metrics.gauge(
+      'streams_watermark_ms',
+      'Up to when records are expected to be complete, epoch milliseconds.',
+      labels,
+    )
+    this.timers = metrics.gauge('streams_timers_pending', 'Timers that are set and not due yet.', labels)
     this.lag = metrics.gauge('streams_input_lag_records', 'Records known to wait in the input.', labels)
   }
 
@@ -43,5 +51,7 @@ export class TaskMeters {
     this.commits.add(1)
     this.commitDuration.observe(facts.checkpoint.duration_ms)
     this.lag.set(facts.lag)
+    this.timers.set(facts.checkpoint.timer_count)
+    if (facts.checkpoint.watermark !== null) this.watermark.set(facts.checkpoint.watermark)
   }
 }

@@ -12,7 +12,7 @@ import type { LogReader, PartitionOffset, TransactionalProducer } from '../ports
 import type { Checkpoint } from '../schemas/generated/records.ts'
 import type { FlushFailure } from '../state/table-store.ts'
 import type { TaskDatabase } from '../state/task-database.ts'
-import { internalTopics, type SubTopology } from '../topology/topology.ts'
+import { internalTopics, repartitions, type SubTopology } from '../topology/topology.ts'
 import { closeAll } from './close-all.ts'
 import { type CommitTarget, commitTask } from './commit.ts'
 import type { CompiledTask } from './compiled-task.ts'
@@ -25,6 +25,8 @@ import type { StartingPoint } from './starting-point.ts'
 import type { TaskEnvironment } from './task-environment.ts'
 import { TaskInputs } from './task-inputs.ts'
 import { TaskMeters } from './task-meters.ts'
+import { timedInputs } from './timed-inputs.ts'
+import { WatermarkAnnouncer } from './watermark-announcer.ts'
 
 export interface TaskParts {
   readonly id: string
@@ -54,8 +56,12 @@ export class Task {
   private readonly reader: LogReader
   private readonly inputs: TaskInputs
   private readonly deadLetters: DeadLetters
+  private readonly announcer: WatermarkAnnouncer
   private readonly meters: TaskMeters
   private readonly commitTarget: CommitTarget
+  /** Whether an operator needs to know the time: else it is told once a slice, for whoever looks at the task. */
+  private readonly usesTime: boolean
+  private readonly hasAlarms: boolean
   private commitNumber: number
   private lastCommitMs: number
   private readerFailure: StreamsError | undefined
@@ -74,7 +80,10 @@ export class Task {
     )
     this.lastCommitMs = environment.clock.now()
     this.deadLetters = deadLettersOf(parts)
-    this.commitTarget = commitTargetOf(parts, this.deadLetters)
+    this.usesTime = parts.subTopology.usesTime
+    this.hasAlarms = !compiled.time.isUnused
+    this.announcer = announcerOf(parts)
+    this.commitTarget = commitTargetOf(parts, this.deadLetters, this.announcer)
     this.reader = environment.log.openReader({
       onReady: parts.onReady,
       onError: (_partition, error) => {
@@ -83,7 +92,8 @@ export class Task {
       },
       maxBufferedBytes: environment.settings.inputMaxBufferedBytes,
     })
-    this.inputs = new TaskInputs(compiled, this.reader, parts.start)
+    this.inputs = new TaskInputs(compiled, this.reader, parts.start, timedInputs(parts))
+    compiled.time.follow(this.inputs.times)
   }
 
   /** Processes what is there, up to a slice of time. Answers whether there was anything. */
@@ -91,9 +101,38 @@ export class Task {
     if (this.readerFailure !== undefined) throw this.readerFailure
     const before = this.inputs.progress
     await this.inputs.fill(this.environment.settings.batchMaxRecords)
-    const records = this.processSlice()
+    const nowMs = this.environment.clock.now()
+    this.inputs.look(nowMs)
+    this.compiled.time.refresh()
+    this.compiled.time.clock.look(nowMs)
+    const { records, woken } = this.processSlice()
+    if (!this.usesTime) this.inputs.observeProcessed(this.compiled.time)
     if (records > 0) this.meters.recordsIn.add(records)
-    return this.inputs.progress !== before || this.inputs.awaitsSchema
+    return woken > 0 || this.inputs.progress !== before || this.inputs.awaitsSchema
+  }
+
+  /**
+   * Nothing comes any more from outside: what waits for time to pass is due once all that is there was processed.
+   * @param clockToo also what waits for the wall clock
+   */
+  endInput(clockToo = false): void {
+    this.compiled.time.clock.isCutShort = clockToo
+    for (const time of this.inputs.times) time.end()
+  }
+
+  /** Whether nothing comes any more, all that waited was woken, and what came of it is committed. */
+  get hasEnded(): boolean {
+    return this.compiled.time.hasEnded && this.decideCommit(true).kind === 'nothing'
+  }
+
+  /** No record older than this is expected; -Infinity while nothing is known. */
+  get watermarkMs(): number {
+    return this.compiled.time.watermarkMs
+  }
+
+  /** How long until something is due by the wall clock; Infinity when nothing is. */
+  get clockDueInMs(): number {
+    return this.compiled.time.clock.dueMs - this.environment.clock.now()
   }
 
   /** Whether there was nothing more to process when the log was last heard of. */
@@ -107,11 +146,12 @@ export class Task {
     const { outputs, sinkWriter, stores } = this.compiled
     let changedKeys = 0
     for (const store of stores.values()) changedKeys += store.dirtyCount
+    const nowMs = clock.now()
     return decideCommit(
       {
-        nowMs: clock.now(),
+        nowMs,
         lastCommitMs: this.lastCommitMs,
-        hasWork: this.inputs.hasMoved,
+        hasMoved: this.inputs.hasMoved || this.announcer.isDue(nowMs, requested),
         transactionBytes: outputs.bytes,
         changedKeys,
         sinkRows: sinkWriter.waitingRows,
@@ -121,12 +161,15 @@ export class Task {
     )
   }
 
-  async commit(): Promise<void> {
+  /** @param requested somebody waits for it, and for the watermark that may come with it */
+  async commit(requested = false): Promise<void> {
     const inputOffsets = this.inputs.offsets()
     const { checkpoint, outputRecords } = await commitTask(this.commitTarget, {
       commitNumber: this.commitNumber + 1,
       inputOffsets,
       groupOffsets: this.inputs.groupOffsets(),
+      inputWatermarks: this.inputs.watermarks(),
+      requested,
       expiryMaxRows: this.environment.settings.expiryMaxRowsPerCommit,
     })
     this.commitNumber = checkpoint.commit_number
@@ -172,17 +215,26 @@ export class Task {
     this.deadLetters.addRow({ ...row, changelog, partition, operator, error }, clock.now())
   }
 
-  private processSlice(): number {
+  private processSlice(): { readonly records: number; readonly woken: number } {
     const { clock, settings } = this.environment
+    const { time } = this.compiled
     const endMs = clock.now() + settings.sliceMaxMs
     let records = 0
-    for (let input = this.inputs.next(); input !== undefined; input = this.inputs.next()) {
-      this.processHead(input)
-      records++
+    let woken = 0
+    for (;;) {
+      if (this.hasAlarms && time.isDue) {
+        this.compiled.wake(settings.wakeMaxRows)
+        woken++
+        if (this.isFull() || clock.now() >= endMs) break
+        continue
+      }
+      const input = this.inputs.next()
+      if (input === undefined) break
+      if (this.processHead(input)) records++
       if (records >= settings.batchMaxRecords || this.isFull()) break
       if ((records & (recordsPerClockCheck - 1)) === 0 && clock.now() >= endMs) break
     }
-    return records
+    return { records, woken }
   }
 
   /** A transaction that has grown to its limits is committed before more is added. */
@@ -192,12 +244,23 @@ export class Task {
     return outputs.bytes >= transactionMaxBytes || sinkWriter.waitingRows >= sinkMaxRows
   }
 
-  private processHead(input: PartitionInput): void {
+  /** Answers whether it was a record, not a watermark. */
+  private processHead(input: PartitionInput): boolean {
     const slot = input.head
+    const { record, time } = this.compiled
+    const watermark = input.watermarkAt(slot)
+    if (watermark !== undefined) {
+      input.time.hear(watermark)
+      time.refresh()
+      input.advance()
+      return false
+    }
     const { settings } = this.environment
     const decodeFailure = input.failureOf(slot)
     if (decodeFailure === undefined) {
-      this.compiled.record.moveTo(input.batchOf(slot), input.indexOf(slot), input.processor.timestampOf(slot))
+      const timestampMs = input.processor.timestampOf(slot)
+      record.moveTo(input.batchOf(slot), input.indexOf(slot), timestampMs)
+      if (this.usesTime) time.observe(input.time, timestampMs, input.carriedBy(slot))
       try {
         input.processor.process(slot)
       } catch (error) {
@@ -207,6 +270,7 @@ export class Task {
       this.recordFailed(input, slot, decodeFailure, settings.onDecodeError, 'source')
     }
     input.advance()
+    return true
   }
 
   private recordFailed(
@@ -241,7 +305,19 @@ function deadLettersOf({ environment, subTopology, compiled, start }: TaskParts)
   )
 }
 
-function commitTargetOf(parts: TaskParts, deadLetters: DeadLetters): CommitTarget {
+function announcerOf({ id, environment, subTopology, compiled }: TaskParts): WatermarkAnnouncer {
+  const { timedTopics, partitionCounts, settings } = environment
+  const targets = repartitions(subTopology)
+    .filter((topic) => timedTopics.has(topic))
+    .map((topic) => ({ topic, partitionCount: partitionCounts.get(topic) ?? 0 }))
+  return new WatermarkAnnouncer(id, compiled.time, targets, settings.watermarkIntervalMs)
+}
+
+function commitTargetOf(
+  parts: TaskParts,
+  deadLetters: DeadLetters,
+  announcer: WatermarkAnnouncer,
+): CommitTarget {
   const { id, environment, compiled, producer, database } = parts
   const { topology, groupId, instanceId, log, clock, codecs, observer } = environment
   const checkpoints = checkpointTopic(topology.name)
@@ -255,6 +331,7 @@ function commitTargetOf(parts: TaskParts, deadLetters: DeadLetters): CommitTarge
     compiled,
     database,
     deadLetters,
+    announcer,
     checkpointTopic: checkpoints.name,
     checkpointCodec: codecs.of(checkpoints).value,
     now: () => clock.now(),

@@ -37,6 +37,7 @@ import type { DriverState } from './task-driver.ts'
 import type { TaskEnvironment, TaskObserver } from './task-environment.ts'
 import { TaskManager } from './task-manager.ts'
 import { sourceTopicsOf, tasksNamed, tasksReading } from './task-place.ts'
+import { timedTopics } from './timed-inputs.ts'
 
 export interface RuntimePorts {
   readonly log: Log
@@ -95,6 +96,7 @@ export async function prepareTopology(
     codecs,
     checkpoints: new CheckpointView(ports, checkpoints.name, codecs.of(checkpoints).value),
     partitionCounts,
+    timedTopics: timedTopics(topology),
     globalRows: (spec) => globalTables.rows(spec),
     observer,
   }
@@ -227,6 +229,16 @@ export class TopologyRunner {
   /** Lets tasks with nothing more at hand commit at once. */
   awaitCommits(): void {
     this.tasks?.awaitCommits()
+  }
+
+  /** Nothing comes any more: what waits for time to pass is due. */
+  endInput(clockToo: boolean): void {
+    this.tasks?.endInput(clockToo)
+  }
+
+  /** Whether the tasks here have done all that, and committed it. */
+  get hasEnded(): boolean {
+    return this.tasks?.hasEnded ?? false
   }
 
   /** Commits, leaves the group and lets everything go. */

@@ -11,19 +11,19 @@ function touch(cache: LiveCache<number, string>, key: number, valueBytes?: numbe
   const found = cache.get(key)
   if (found !== undefined) return found
   const added = row(key, valueBytes)
-  cache.add(key, added)
+  cache.add(added)
   return added
 }
 
 describe('LiveCache', () => {
   it('should keep what fits', () => {
-    const cache = new LiveCache<number, string>(100_000)
+    const cache = new LiveCache<number, string>(100_000, (key) => key)
     const rows = Array.from({ length: 100 }, (_, key) => touch(cache, key))
     expect(rows.map(({ key }) => cache.get(key))).toEqual(rows)
   })
 
   it('should let go of what was not used for longest', () => {
-    const cache = new LiveCache<number, string>(10_000)
+    const cache = new LiveCache<number, string>(10_000, (key) => key)
     touch(cache, 0)
     for (let key = 1; key < 1_000; key++) {
       touch(cache, key)
@@ -35,7 +35,7 @@ describe('LiveCache', () => {
   })
 
   it('should hold its bytes to about the limit, also for large values that are used again and again', () => {
-    const cache = new LiveCache<number, string>(1_000_000)
+    const cache = new LiveCache<number, string>(1_000_000, (key) => key)
     for (let round = 0; round < 20; round++) {
       for (let key = 0; key < 500; key++) touch(cache, key, 10_000)
       for (let key = 400; key < 500; key++) touch(cache, key, 10_000)
@@ -45,7 +45,7 @@ describe('LiveCache', () => {
   })
 
   it('should keep every changed entry, however many, and let it go after the commit', () => {
-    const cache = new LiveCache<number, string>(2_000)
+    const cache = new LiveCache<number, string>(2_000, (key) => key)
     const changed = Array.from({ length: 200 }, (_, key) => {
       const entry = touch(cache, key)
       entry.dirty = true
@@ -59,7 +59,7 @@ describe('LiveCache', () => {
   })
 
   it('should not copy all changed entries for each one that is added', () => {
-    const cache = new LiveCache<number, string>(2 * 260 * 500)
+    const cache = new LiveCache<number, string>(2 * 260 * 500, (key) => key)
     const changed = 10_000
     let copies = 0
     for (let key = 0; key < changed; key++) {
@@ -86,7 +86,7 @@ describe('LiveCache', () => {
         fc.array(step, { maxLength: 200 }),
         fc.integer({ min: 0, max: 5_000 }),
         (steps, maxBytes) => {
-          const cache = new LiveCache<number, string>(maxBytes)
+          const cache = new LiveCache<number, string>(maxBytes, (key) => key)
           const changed = new Map<number, LiveRow<number, string>>()
           for (const { key, kind, bytes } of steps) {
             if (kind === 'commit') {

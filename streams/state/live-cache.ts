@@ -32,9 +32,23 @@ export class LiveRow<K, V> {
 }
 
 /** What an entry costs beside its encoded value: the object, its key, and its place in a map. */
-const overheadBytes = 160
+export const overheadBytes = 160
 
-export class LiveCache<K, V> {
+/** Where a store finds its live rows. What was changed since the last commit is always there. */
+export interface RowCache<K, V> {
+  get(key: K): LiveRow<K, V> | undefined
+  has(key: K): boolean
+  add(row: LiveRow<K, V>): void
+  /** Whether a row that is not here is nowhere: the database need not be asked. */
+  holdsAll(key: K): boolean
+  /** These rows are in the database now. */
+  committed(rows: readonly LiveRow<K, V>[]): void
+  readonly size: number
+  readonly bytes: number
+}
+
+export class LiveCache<K, V> implements RowCache<K, V> {
+  private readonly identity: (key: K) => unknown
   private readonly maxGenerationBytes: number
   private young = new Map<unknown, LiveRow<K, V>>()
   private old = new Map<unknown, LiveRow<K, V>>()
@@ -43,20 +57,34 @@ export class LiveCache<K, V> {
   private keptBytes = 0
   private oldBytes = 0
 
-  constructor(maxBytes: number) {
+  /** @param identity a primitive that stands for a key: equal for equal keys */
+  constructor(maxBytes: number, identity: (key: K) => unknown) {
     this.maxGenerationBytes = maxBytes / 2
+    this.identity = identity
   }
 
-  get(id: unknown): LiveRow<K, V> | undefined {
+  get(key: K): LiveRow<K, V> | undefined {
+    const id = this.identity(key)
     const row = this.young.get(id)
     return row === undefined && this.old.size > 0 ? this.promote(id) : row
   }
 
-  has(id: unknown): boolean {
+  has(key: K): boolean {
+    const id = this.identity(key)
     return this.young.has(id) || this.old.has(id)
   }
 
-  add(id: unknown, row: LiveRow<K, V>): void {
+  add(row: LiveRow<K, V>): void {
+    this.addAs(this.identity(row.key), row)
+  }
+
+  holdsAll(): boolean {
+    return false
+  }
+
+  committed(): void {}
+
+  private addAs(id: unknown, row: LiveRow<K, V>): void {
     this.young.set(id, row)
     this.youngBytes += overheadBytes + row.valueBytes
     if (this.youngBytes > this.maxGenerationBytes) this.age()
@@ -76,7 +104,7 @@ export class LiveCache<K, V> {
     this.old.delete(id)
     // The value may have grown since it was counted.
     this.oldBytes = Math.max(0, this.oldBytes - overheadBytes - row.valueBytes)
-    this.add(id, row)
+    this.addAs(id, row)
     return row
   }
 

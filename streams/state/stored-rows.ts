@@ -13,6 +13,7 @@ import type { StoreSpec, Timestamped } from '../topology/store-spec.ts'
 import { internalTopics } from '../topology/topology.ts'
 import { rowTimestamp, rowValue } from './row-codec.ts'
 import { endOfPrefix, section, storedPrefix } from './task-database.ts'
+import { behindWindows } from './windowed-serde.ts'
 
 export interface StoredRow<K, V> extends Timestamped<V> {
   readonly key: K
@@ -32,12 +33,14 @@ export interface StoredRowsOptions<K, V> {
 export class StoredRows<K, V> {
   private readonly database: Store
   private readonly prefix: Buffer
+  private readonly end: Buffer
   private readonly key: Codec<K>
   private readonly value: Codec<V>
 
-  private constructor(database: Store, prefix: Buffer, key: Codec<K>, value: Codec<V>) {
+  private constructor(database: Store, prefix: Buffer, end: Buffer, key: Codec<K>, value: Codec<V>) {
     this.database = database
     this.prefix = prefix
+    this.end = end
     this.key = key
     this.value = value
   }
@@ -62,8 +65,9 @@ export class StoredRows<K, V> {
         await store.key.open({ registry, subject: `${changelog}-key` }),
         await store.value.open({ registry, subject: `${changelog}-value` }),
       ]
+      const end = store.windows === undefined ? endOfPrefix(prefix) : Buffer.concat([prefix, behindWindows])
       // A store never holds a null key or value, so the narrower codec does.
-      return new StoredRows(database, prefix, key as Codec<K>, value as Codec<V>)
+      return new StoredRows(database, prefix, end, key as Codec<K>, value as Codec<V>)
     } catch (error) {
       await database.close()
       throw error
@@ -80,7 +84,7 @@ export class StoredRows<K, V> {
 
   /** All rows in the order of their encoded keys. Must be run to its end or `return`ed. */
   *rows(): IterableIterator<StoredRow<K, V>> {
-    for (const { key, value } of this.database.range({ from: this.prefix, to: endOfPrefix(this.prefix) })) {
+    for (const { key, value } of this.database.range({ from: this.prefix, to: this.end })) {
       yield { key: this.key.decode(key, this.prefix.length, key.length), ...this.decode(value) }
     }
   }

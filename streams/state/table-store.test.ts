@@ -107,11 +107,22 @@ describe('RowStore', () => {
     store.put('a', '1')
     store.put('b', '1')
     store.put('a', '2')
+    commit()
     store.delete('b')
     commit()
-    expect(changelog[0]!.length).toBe(2)
+    expect(changelog.map(({ length }) => length)).toEqual([2, 1])
     expect([...foldOf(changelog).keys()]).toEqual(['a'])
     expect(store.dirtyCount).toBe(0)
+  })
+
+  it('should write nothing of a row that came and went between two commits', async () => {
+    const { store, commit, changelog } = await openRowStore()
+    store.put('a', '1')
+    store.put('b', '1')
+    store.delete('b')
+    commit()
+    expect(changelog.map(({ length }) => length)).toEqual([1])
+    expect(foldOf(changelog).has('b')).toBe(false)
   })
 
   it('should merge changed rows into the stored ones in key order', async () => {

@@ -13,9 +13,9 @@ import type { StoreBatch } from '../ports/store.ts'
 import { ByteWriter } from '../records/byte-writer.ts'
 import type { RecordBatchBuilder } from '../records/record-batch.ts'
 import { type Codec, SchemaNotLoaded } from '../serde/serde.ts'
-import type { StoreSpec, TableReceiver, TableStore, Timestamped } from '../topology/store-spec.ts'
+import type { LiveEntry, StoreSpec, TableReceiver, TableStore, Timestamped } from '../topology/store-spec.ts'
 import { ExpiryIndex } from './expiry.ts'
-import { LiveCache, LiveRow } from './live-cache.ts'
+import { LiveCache, LiveRow, type RowCache } from './live-cache.ts'
 import { rowTimestamp, rowValue, writeRow } from './row-codec.ts'
 import { endOfPrefix, section, type TaskDatabase } from './task-database.ts'
 
@@ -29,6 +29,12 @@ export interface TableStoreOptions<K, V> {
   readonly rowMaxBytes: number
   /** An operator threw when it was passed a changed row. Throws on if that stops the task. */
   readonly onFlushFailure: (failure: FlushFailure, error: unknown) => void
+  /** Live rows, if not kept by what was used last. */
+  readonly cache?: RowCache<K, V>
+  /** Encoded keys of rows come before this; what lies behind is something else. */
+  readonly keysEnd?: Uint8Array
+  /** Whether nobody can see a row any more, so that it need not be written. */
+  readonly isGone?: (key: K) => boolean
   /** The time of the record being processed, and the highest time seen. */
   readonly time: { readonly timestampMs: number; readonly streamTimeMs: number }
 }
@@ -65,7 +71,7 @@ interface ChangedRow<K, V> {
 }
 
 /** The index of the first row that does not come before a key. */
-function indexOfKey(sorted: readonly { readonly key: Buffer }[], key: Buffer): number {
+export function indexOfKey(sorted: readonly { readonly key: Buffer }[], key: Buffer): number {
   let low = 0
   let high = sorted.length
   while (low < high) {
@@ -82,8 +88,9 @@ const readAheadMinKeys = 16
 export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   readonly name: string
   private readonly options: TableStoreOptions<K, V>
-  private readonly cache: LiveCache<K, V>
+  private readonly cache: RowCache<K, V>
   private readonly prefix: Buffer
+  private readonly end: Buffer
   private readonly expiry: ExpiryIndex | undefined
   private readonly keyWriter = new ByteWriter(256)
   private dirty: LiveRow<K, V>[] = []
@@ -99,8 +106,10 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
     const { spec, database } = options
     this.options = options
     this.name = spec.name
-    this.cache = new LiveCache(options.cacheMaxBytes)
+    this.cache = options.cache ?? new LiveCache(options.cacheMaxBytes, (key) => this.identity(key))
     this.prefix = database.prefix(spec.name, section.rows)
+    this.end =
+      options.keysEnd === undefined ? endOfPrefix(this.prefix) : Buffer.concat([this.prefix, options.keysEnd])
     this.expiry =
       spec.ttlMs === undefined
         ? undefined
@@ -121,8 +130,7 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   }
 
   entry(key: K): LiveRow<K, V> {
-    const id = this.identity(key)
-    const row = this.cache.get(id) ?? this.load(id, key)
+    const row = this.cache.get(key) ?? this.load(key)
     if (this.expiry !== undefined && row.value !== null && this.hasExpired(row.timestampMs)) {
       const expired = row.value
       this.update(row, null, row.timestampMs)
@@ -148,8 +156,7 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
       row.flushedValue = row.value
       this.dirty.push(row)
       // Entries that were asked for in between may have pushed this one out: what is changed must be found again.
-      const id = this.identity(row.key)
-      if (this.cache.get(id) !== row) this.cache.add(id, row)
+      if (this.cache.get(row.key) !== row) this.cache.add(row)
     }
     row.value = value
     row.timestampMs = timestampMs
@@ -175,7 +182,7 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
 
   *range(from?: K, to?: K): IterableIterator<readonly [K, V]> {
     const first = from === undefined ? this.prefix : Buffer.from(this.encodedKey(from))
-    const end = to === undefined ? endOfPrefix(this.prefix) : Buffer.from(this.encodedKey(to))
+    const end = to === undefined ? this.end : Buffer.from(this.encodedKey(to))
     const changed = this.changedRows(first, end)
     let next = 0
     for (const { key, value } of this.options.database.store.range({ from: first, to: end })) {
@@ -221,6 +228,12 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
     for (const entry of this.passedEntries) batch.delete(entry)
     for (const row of this.dirty) {
       const key = this.encodedKey(row.key)
+      if (this.options.isGone?.(row.key) === true) {
+        if (!Number.isNaN(row.storedTimestampMs)) batch.delete(key)
+        continue
+      }
+      // It came and went since the last commit.
+      if (row.value === null && Number.isNaN(row.storedTimestampMs)) continue
       const keyStart = writer.position
       writer.bytes(key.subarray(this.prefix.length))
       const keyEnd = writer.position
@@ -247,6 +260,7 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   }
 
   committed(): void {
+    this.cache.committed(this.dirty)
     for (const row of this.dirty) {
       row.dirty = false
       row.flushedValue = null
@@ -265,8 +279,7 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
       // The task gives keys of the source that feeds this store, whose type is this store's key type.
       const typed = key as K
       try {
-        const id = this.identity(typed)
-        if (!this.cache.has(id)) missing.set(id, typed)
+        if (!this.cache.has(typed)) missing.set(this.identity(typed), typed)
       } catch {
         // The operator will fail on it when it comes to the record, whose fault it is.
       }
@@ -299,45 +312,52 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
     return {
       store: this.name,
       timestampMs,
-      key: Buffer.from(this.encodedKey(key).subarray(this.prefix.length)),
+      key: this.keyBytes(key),
       row: value === null ? null : writer.copy(0, writer.position),
     }
   }
 
-  private load(id: unknown, key: K): LiveRow<K, V> {
-    return this.cached(id, key, this.options.database.store.get(this.encodedKey(key)))
+  private load(key: K): LiveRow<K, V> {
+    const { cache, options } = this
+    const row = this.live(
+      key,
+      cache.holdsAll(key) ? undefined : options.database.store.get(this.encodedKey(key)),
+    )
+    cache.add(row)
+    return row
   }
 
   private async loadAll(missing: ReadonlyMap<unknown, K>): Promise<void> {
-    const ids: unknown[] = []
+    const keys: K[] = []
     const encoded: Buffer[] = []
-    for (const [id, key] of missing) {
+    for (const key of missing.values()) {
       try {
         encoded.push(Buffer.from(this.encodedKey(key)))
-        ids.push(id)
+        keys.push(key)
       } catch {
         // As above.
       }
     }
     const rows = await this.options.database.store.getMany(encoded)
-    ids.forEach((id, index) => {
-      if (!this.cache.has(id)) this.cached(id, missing.get(id)!, rows[index])
+    keys.forEach((key, index) => {
+      if (!this.cache.has(key)) this.cache.add(this.live(key, rows[index]))
     })
   }
 
-  private cached(id: unknown, key: K, bytes: Buffer | undefined): LiveRow<K, V> {
-    const row =
-      bytes === undefined
-        ? new LiveRow<K, V>(key, null, 0, Number.NaN, 0)
-        : new LiveRow<K, V>(
-            key,
-            this.decodedValue(bytes),
-            rowTimestamp(bytes),
-            rowTimestamp(bytes),
-            bytes.length,
-          )
-    this.cache.add(id, row)
-    return row
+  private live(key: K, bytes: Buffer | undefined): LiveRow<K, V> {
+    if (bytes === undefined) return new LiveRow<K, V>(key, null, 0, Number.NaN, 0)
+    const timestampMs = rowTimestamp(bytes)
+    return new LiveRow<K, V>(key, this.decodedValue(bytes), timestampMs, timestampMs, bytes.length)
+  }
+
+  /** A key as it is encoded. */
+  keyBytes(key: K): Buffer {
+    return Buffer.from(this.encodedKey(key).subarray(this.prefix.length))
+  }
+
+  /** A row as the database has it, apart from all live ones. */
+  stored(key: Buffer, bytes: Buffer): LiveEntry<K, V> {
+    return this.live(this.decodedKey(key), bytes)
   }
 
   private *present(row: LiveRow<K, V>): IterableIterator<readonly [K, V]> {
@@ -395,6 +415,8 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
       return rowValue(this.options.valueCodec, row)
     } catch (cause) {
       if (cause instanceof SchemaNotLoaded) throw cause
+      // The codec says what a person has to do; reading the same row once more from the changelog would not help.
+      if (cause instanceof StreamsError && cause.recovery === 'stop') throw cause
       throw new StreamsError(
         'STATE_CORRUPT',
         `store ${this.name}: a row cannot be decoded: ${messageOf(cause)}`,

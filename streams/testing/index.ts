@@ -6,6 +6,7 @@ export {
   type Reading,
 } from '../adapters/memory/memory-metrics.ts'
 export { MemoryStoreProvider } from '../adapters/memory/memory-store.ts'
+export type { Timer as PendingTimer } from '../time/timer-key.ts'
 export {
   crashAt,
   type Fault,

@@ -9,6 +9,7 @@
 import { openEmbeddedLog } from '../adapters/embedded/embedded-log.ts'
 import { MemoryMetrics } from '../adapters/memory/memory-metrics.ts'
 import { MemoryStoreProvider } from '../adapters/memory/memory-store.ts'
+import { timerStoreName } from '../dsl/keyed-process.ts'
 import { StreamsError } from '../errors.ts'
 import type { Log } from '../ports/log.ts'
 import { type Logger, silentLogger } from '../ports/observability.ts'
@@ -34,6 +35,8 @@ import { prepareTopology } from '../runtime/topology-runner.ts'
 import type { DeadLetter } from '../schemas/generated/records.ts'
 import type { Codec } from '../serde/serde.ts'
 import type { Topic } from '../serde/topic.ts'
+import type { Timer } from '../time/timer-key.ts'
+import { watermarkIn, withoutTime } from '../time/watermark-record.ts'
 import type { KeyValueStore, StoreSpec } from '../topology/store-spec.ts'
 import type { Topology } from '../topology/topology.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -171,11 +174,51 @@ export class TopologyTestDriver {
       for (const task of this.tasks) {
         while (await task.advance()) worked = true
         if (task.decideCommit(true).kind === 'commit') {
-          await task.commit()
+          await task.commit(true)
           worked = true
         }
       }
     }
+  }
+
+  /** Moves the wall clock on, and runs what is due by it. Timers that were passed over fire in order, as after a pause. */
+  async advanceWallClock(byMs: number): Promise<void> {
+    this.clock.advance(byMs)
+    await this.run()
+  }
+
+  /**
+   * Nothing comes any more: all that waits for time to pass is due, such as windows to close.
+   * @param options `clockToo`: also timers by the wall clock
+   */
+  async endInput({ clockToo = false }: { readonly clockToo?: boolean } = {}): Promise<void> {
+    for (const task of this.tasks) task.endInput(clockToo)
+    await this.run()
+  }
+
+  /** The timers of a keyed processor that are pending, of all partitions: by event time, then by the wall clock, in order. */
+  pendingTimers<K>(processor: string): Timer<K>[] {
+    const name = timerStoreName(processor)
+    const holders = this.tasks.filter(({ compiled }) => compiled.stores.has(name))
+    if (holders.length === 0)
+      throw new StreamsError('TOPOLOGY_INVALID', `no processor "${processor}" sets timers`)
+    const timers = holders.flatMap(({ compiled: { partition } }) =>
+      // The caller names the type of the processor's keys; what is stored is no bound.
+      [...this.store<Timer<K>, number>(name, partition).range()].map(([timer]) => timer),
+    )
+    return timers.sort((a, b) => (a.by === b.by ? a.timeMs - b.timeMs : a.by < b.by ? -1 : 1))
+  }
+
+  /** The watermark of the task that reads a topic's partition; -Infinity while nothing is known. */
+  watermarkMs(topicName: string, partition = 0): number {
+    const reader = this.topology.subTopologies.find(({ sources }) =>
+      sources.some(({ topic }) => topic.name === topicName),
+    )
+    const task = this.tasks.find(({ id }) => id === `${reader?.name}_${partition}`)
+    if (task === undefined) {
+      throw new StreamsError('TOPOLOGY_INVALID', `no task reads partition ${partition} of ${topicName}`)
+    }
+    return task.watermarkMs
   }
 
   /** The records of a topic since the last `read` of it, partition by partition. */
@@ -189,13 +232,15 @@ export class TopologyTestDriver {
     }))
     const reached = await followToEnd(this.environment, from, (batch) => {
       for (let index = 0; index < batch.length; index++) {
+        // Of repartition topics: it is told by `watermarkMs`.
+        if (watermarkIn(batch, index) !== undefined) continue
         records.push({
           key: decoded<K>(keyAt(batch, index), keyCodec),
           value: decoded<V>(valueAt(batch, index), valueCodec),
           timestampMs: batch.timestampsMs[index]!,
           partition: batch.partition,
           offset: batch.offsets[index]!,
-          headers: headersAt(batch, index),
+          headers: withoutTime(headersAt(batch, index)),
         })
       }
     })

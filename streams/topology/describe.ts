@@ -1,5 +1,6 @@
 /** A topology for people (text), for a diagram (mermaid) and for programs (json). */
 import type { GraphNode } from './graph.ts'
+import type { StoreSpec } from './store-spec.ts'
 import type { SubTopology, Topology } from './topology.ts'
 
 export type DescribeFormat = 'text' | 'mermaid' | 'json'
@@ -23,12 +24,19 @@ function asText(topology: Topology): string {
   for (const subTopology of topology.subTopologies) {
     lines.push(`  Sub-topology ${subTopology.name}`)
     for (const store of subTopology.stores) {
-      const ttl = store.ttlMs === undefined ? '' : `, forgotten after ${store.ttlMs} ms`
-      lines.push(`    Store ${store.name}: ${store.key.name} -> ${store.value.name}${ttl}`)
+      lines.push(`    Store ${store.name}: ${store.key.name} -> ${store.value.name}${lifetimeText(store)}`)
     }
     for (const node of subTopology.nodes) lines.push(`    ${nodeLine(node, subTopology)}`)
   }
   return lines.join('\n')
+}
+
+function lifetimeText({ ttlMs, windows }: StoreSpec): string {
+  const windowed =
+    windows === undefined
+      ? ''
+      : `, windows of ${windows.sizeMs} ms kept ${windows.retentionMs} ms after their end`
+  return ttlMs === undefined ? windowed : `${windowed}, forgotten after ${ttlMs} ms`
 }
 
 function nodeLine(node: GraphNode, subTopology: SubTopology): string {
@@ -104,11 +112,12 @@ function asData(topology: Topology) {
       name: subTopology.name,
       sourceTopics: subTopology.sources.map(({ topic }) => topic.name),
       sinkTopics: subTopology.nodes.flatMap(({ role }) => (role.kind === 'sink' ? [role.topic.name] : [])),
-      stores: subTopology.stores.map(({ name, key, value, ttlMs }) => ({
+      stores: subTopology.stores.map(({ name, key, value, ttlMs, windows }) => ({
         name,
         key: key.name,
         value: value.name,
         ttlMs: ttlMs ?? null,
+        ...(windows === undefined ? {} : { windows }),
       })),
       nodes: subTopology.nodes.map((node) => ({
         name: node.name,

@@ -13,7 +13,13 @@ import type { StoreSpec } from './store-spec.ts'
 
 export type NodeRole =
   | { readonly kind: 'source'; readonly topic: AnyTopic; readonly repartition: boolean }
-  | { readonly kind: 'operator'; readonly operator: string; readonly coPartitioned?: true }
+  | {
+      readonly kind: 'operator'
+      readonly operator: string
+      readonly coPartitioned?: true
+      /** It needs to know the time: watermarks come with what is repartitioned in front of it. */
+      readonly usesTime?: true
+    }
   | { readonly kind: 'sink'; readonly topic: AnyTopic; readonly repartition: boolean }
   | { readonly kind: 'external-sink'; readonly sink: string }
 
@@ -107,6 +113,11 @@ export function sourcesBehind(nodes: readonly GraphNode[]): Set<GraphNode> {
   // What is added while it is walked is walked too.
   for (const node of behind) for (const parent of node.parents) behind.add(parent)
   return new Set([...behind].filter(({ role }) => role.kind === 'source'))
+}
+
+/** Equal keys of several topics must lie in equal partitions where they come to one row. */
+export function meeting(parents: readonly GraphNode[]): { readonly coPartitioned?: true } {
+  return sourcesBehind(parents).size > 1 ? { coPartitioned: true } : {}
 }
 
 /** Names go into topic names and paths, so they keep to what Kafka allows in a topic name. */

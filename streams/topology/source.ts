@@ -13,6 +13,26 @@ import type { Receiver, TaskContext } from './task-context.ts'
 /** The time of a record, from its value. Undefined keeps the record's own timestamp. */
 export type TimestampExtractor<K, V> = (value: V, recordTimestampMs: number, key: K) => number
 
+/**
+ * What a partition without records does to the time of its task.
+ * - `wait`: it holds the time until its next record.
+ * - `ignore`: the other inputs tell the time.
+ * - `wall-clock`: its time follows the clock, so that the last window closes and the last timer fires. For sources that
+ *   carry what happens now, not for history.
+ */
+export type IdlePolicy = 'wait' | 'ignore' | 'wall-clock'
+
+/** How time passes by the records of a source, in each of its partitions. */
+export interface SourceTiming {
+  /** How much older than the newest one a record may be without being late. */
+  readonly disorderMs: number
+  readonly idle: IdlePolicy
+  /** A partition is idle once it has been read to its end for this long. */
+  readonly idleAfterMs: number
+}
+
+export const defaultTiming: SourceTiming = { disorderMs: 0, idle: 'ignore', idleAfterMs: 5_000 }
+
 /** A timestamp that user code gave. @throws RecordError when it is not epoch milliseconds */
 export function checkedTimestamp(timestampMs: number): number {
   if (Number.isSafeInteger(timestampMs) && timestampMs >= 0) return timestampMs
@@ -33,6 +53,7 @@ export interface Codecs {
 export interface Source {
   readonly node: GraphNode
   readonly topic: Topic<unknown, unknown>
+  readonly timing: SourceTiming
   compile(task: TaskContext, codecs: Codecs): SourceProcessor
 }
 
@@ -51,12 +72,19 @@ export interface SourceProcessor {
 export class StreamSource<K, V> implements Source {
   readonly node: GraphNode
   readonly topic: Topic<K, V>
+  readonly timing: SourceTiming
   private readonly stream: StreamNode<K, V>
   private readonly timestamp: TimestampExtractor<K, V> | undefined
 
-  constructor(topic: Topic<K, V>, stream: StreamNode<K, V>, timestamp?: TimestampExtractor<K, V>) {
+  constructor(
+    topic: Topic<K, V>,
+    stream: StreamNode<K, V>,
+    timestamp?: TimestampExtractor<K, V>,
+    timing: SourceTiming = defaultTiming,
+  ) {
     this.node = stream.node
     this.topic = topic
+    this.timing = timing
     this.stream = stream
     this.timestamp = timestamp
   }

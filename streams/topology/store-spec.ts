@@ -1,12 +1,29 @@
 /** What a topology says of a store: its name, its types, how long it remembers. The task makes the store from it. */
 import type { Serde } from '../serde/serde.ts'
 
+/** A key in a window of time: the end of one that has a size is the first millisecond behind it. */
+export interface Windowed<out K> {
+  readonly key: K
+  readonly startMs: number
+  readonly endMs: number
+}
+
+/** Of a store whose rows are of windows of one size; its keys are `Windowed`, and encoded with the start first. */
+export interface WindowSpec {
+  readonly sizeMs: number
+  /** How long after its end, by the watermark, a window is kept. */
+  readonly retentionMs: number
+  /** Whether its rows are passed on when their windows close, each once: none is forgotten before. */
+  readonly closes: boolean
+}
+
 export interface StoreSpec<K = unknown, V = unknown> {
   readonly name: string
   readonly key: Serde<K>
   readonly value: Serde<V>
   /** An entry is forgotten this long after its timestamp, by the task's stream time. Undefined: never. */
   readonly ttlMs?: number
+  readonly windows?: WindowSpec
 }
 
 /** A value with the time it is from. */
@@ -58,6 +75,25 @@ export interface TableStore<K, V> extends KeyValueStore<K, V> {
   onFlush(receiver: TableReceiver<K, V>): void
   /** Called for each row that is forgotten for its age, when that is noticed: when it is looked up, or at commit. */
   onExpiry(receiver: TableReceiver<K, V>): void
+}
+
+/** What operators over windows see of their store beside that. */
+export interface WindowTable<K, V> extends TableStore<Windowed<K>, V> {
+  /** As `entry`, with nothing made for the look-up. */
+  window(key: K, startMs: number): LiveEntry<Windowed<K>, V>
+  /** As `window`, where there mostly is no such row: undefined then, or a row without a value. */
+  peek(key: K, startMs: number): LiveEntry<Windowed<K>, V> | undefined
+  /** Windows that begin before this were closed, whatever the time is. */
+  readonly closedBeforeMs: number
+  /** Where the earliest window that was not closed yet begins; Infinity when there is none. */
+  firstUnclosedMs(): number
+  /**
+   * Closes windows that begin before a time, in the order of their starts and then of their encoded keys: hands each row
+   * over, once for ever, up to a number. No row of them may be changed before they are closed entirely.
+   */
+  close(beforeMs: number, maxRows: number, handOver: (row: LiveEntry<Windowed<K>, V>) => void): void
+  /** Closes windows that begin before a time, whose rows were seen to in another way. */
+  closeBefore(beforeMs: number): void
 }
 
 /** Declares a store for a processor. */

@@ -63,6 +63,8 @@ export class StreamNode<K, V> implements StreamPlace<K, V> {
 /** A table's rows as they are now. */
 export interface TableRows<K, V> {
   get(key: K): Timestamped<V> | undefined
+  /** As they were at a time; only of a table that remembers that. */
+  asOf?(key: K, timeMs: number): Timestamped<V> | undefined
   /** A primitive that stands for a key in a Map: equal for equal keys, also when keys are objects. */
   identity(key: K): unknown
   /** An operator failed on what the row has become: the row goes to the dead letters, or stops the task, by policy. */
@@ -78,6 +80,8 @@ export interface TablePlace<K, V> {
   readonly rows: Compile<TableRows<K, V>>
   /** Puts an operator behind: it is compiled in each task, and gets all changes. */
   attach(child: Compile<TableReceiver<K, V>>): void
+  /** For updates older than the rows that they are of, which change no row: a table that remembers versions passes them on. */
+  attachOlder(child: Compile<Receiver<K, V | null>>): void
 }
 
 /** A place that changes of a table pass. */
@@ -91,6 +95,12 @@ export class TableNode<K, V> implements TablePlace<K, V> {
     },
   )
 
+  private readonly olderChildren = new FanOut<Receiver<K, V | null>>(
+    (receivers) => (key, value, timestampMs) => {
+      for (const receive of receivers) receive(key, value, timestampMs)
+    },
+  )
+
   constructor(node: GraphNode, knowsOldValues: () => boolean, rows: Compile<TableRows<K, V>>) {
     this.node = node
     this.knowsOldValues = knowsOldValues
@@ -101,7 +111,15 @@ export class TableNode<K, V> implements TablePlace<K, V> {
     this.children.add(child)
   }
 
+  attachOlder(child: Compile<Receiver<K, V | null>>): void {
+    this.olderChildren.add(child)
+  }
+
   compile(context: TaskContext): TableReceiver<K, V> {
     return this.children.compile(context)
+  }
+
+  compileOlder(context: TaskContext): Receiver<K, V | null> {
+    return this.olderChildren.compile(context)
   }
 }

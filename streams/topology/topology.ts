@@ -21,6 +21,8 @@ export interface SubTopology {
   readonly stores: readonly StoreSpec[]
   /** True when its rows go to an external sink, which then keeps its positions. */
   readonly hasExternalSink: boolean
+  /** Whether it, or one that it repartitions for, needs to know the time. */
+  readonly usesTime: boolean
 }
 
 export interface Topology {
@@ -41,7 +43,7 @@ export function buildTopology(
   sources: readonly Source[],
   globalTables: readonly GlobalTableSpec[],
 ): Topology {
-  const subTopologies = connectedParts(graph).map((nodes) => subTopology(nodes, sources))
+  const subTopologies = withTime(connectedParts(graph).map((nodes) => subTopology(nodes, sources)))
   const topics = new Map<string, AnyTopic>()
   const repartitionTopics = new Map<string, AnyTopic>()
   for (const { role } of graph.nodes) {
@@ -61,7 +63,28 @@ export function buildTopology(
   })
 }
 
-function subTopology(nodes: readonly GraphNode[], allSources: readonly Source[]): SubTopology {
+/** Sub-topologies in front of one that needs to know the time must tell it theirs. */
+function withTime(parts: readonly Omit<SubTopology, 'usesTime'>[]): SubTopology[] {
+  const timed = new Set(
+    parts.filter(({ nodes }) => nodes.some(({ role }) => role.kind === 'operator' && role.usesTime)),
+  )
+  // What is added while it is walked is walked too.
+  for (const reader of timed) {
+    const read = new Set(reader.sources.map(({ topic }) => topic.name))
+    for (const part of parts) if (repartitions(part).some((name) => read.has(name))) timed.add(part)
+  }
+  return parts.map((part) => ({ ...part, usesTime: timed.has(part) }))
+}
+
+/** The repartition topics that a sub-topology writes. */
+export function repartitions({ nodes }: Pick<SubTopology, 'nodes'>): string[] {
+  return nodes.flatMap(({ role }) => (role.kind === 'sink' && role.repartition ? [role.topic.name] : []))
+}
+
+function subTopology(
+  nodes: readonly GraphNode[],
+  allSources: readonly Source[],
+): Omit<SubTopology, 'usesTime'> {
   const sources = allSources.filter((source) => nodes.includes(source.node))
   const stores = [...new Set(nodes.flatMap((node) => node.stores))]
   const name = sources

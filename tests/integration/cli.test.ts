@@ -125,7 +125,7 @@ describe('config', () => {
 
 describe('topology', () => {
   it('should list the topologies, and describe them in each format', async () => {
-    expect((await orderStreams(['topology', 'list'])).stdout).toMatch(/^ingest .*\ncleanse /m)
+    expect((await orderStreams(['topology', 'list'])).stdout).toMatch(/^ingest .*\ncleanse .*\nstatistics /m)
     const describeAs = async (format: string) =>
       (await orderStreams(['topology', 'describe', 'cleanse', '--format', format])).stdout
     expect(await describeAs('text')).toContain('Store order-memory: string -> avro(OrderMemory)')

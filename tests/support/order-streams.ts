@@ -11,6 +11,14 @@ import {
   orderLineTable,
   orderRejectionTable,
 } from '../../sql/order-tables.ts'
+import {
+  orderStatisticsHourTable,
+  orderStatisticsMinuteTable,
+  orderStatusStatisticsTable,
+  productStatisticsTable,
+  userSessionTable,
+  userStatisticsTable,
+} from '../../sql/statistics-tables.ts'
 import { readTable } from './sql-databases.ts'
 import type { ProcessResult } from './typescript-process.ts'
 
@@ -81,16 +89,32 @@ export function summaryOf({ stdout, stderr }: ProcessResult): Record<string, unk
   return JSON.parse(last)
 }
 
-/** Every row of every order table, and how far each task has come, as text. The epoch counts the starts, so it is left out. */
+const tables = [
+  orderEventTable,
+  orderHeaderTable,
+  orderLineTable,
+  orderRejectionTable,
+  orderStatisticsMinuteTable,
+  orderStatisticsHourTable,
+  userStatisticsTable,
+  productStatisticsTable,
+  orderStatusStatisticsTable,
+  userSessionTable,
+]
+
+/**
+ * Every row of every order table, and how far each task has come, as text. The epoch counts the starts, so it is left out; and how
+ * many corrections statistics sends depends on when it commits, so its position is, too.
+ */
 export async function dumpTables(dataDir: string): Promise<string> {
   const database = await openDatabase(join(dataDir, 'orders.db'))
   try {
     const dump: string[] = []
-    for (const table of [orderEventTable, orderHeaderTable, orderLineTable, orderRejectionTable]) {
+    for (const table of tables) {
       for (const row of await readTable(database, table)) dump.push(`${table.name} ${JSON.stringify(row)}`)
     }
     const progress = await database.query(
-      'SELECT task_id, topic, `partition`, next_offset FROM sink_progress ORDER BY task_id, topic, `partition`',
+      "SELECT task_id, topic, `partition`, next_offset FROM sink_progress WHERE topic <> 'order-statistics' ORDER BY task_id, topic, `partition`",
     )
     for (const row of progress) dump.push(`sink_progress ${JSON.stringify(row)}`)
     return dump.join('\n')

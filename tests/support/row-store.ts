@@ -1,21 +1,23 @@
 /** A store of rows over a database in memory, committed and opened anew as a task does. */
 import type { StreamsError } from '../../streams/errors.ts'
 import { keyAt, type RecordBatch, RecordBatchBuilder, valueAt } from '../../streams/records/record-batch.ts'
+import type { Codec } from '../../streams/serde/serde.ts'
 import { serdes } from '../../streams/serde/serdes.ts'
 import { type FlushFailure, RowStore } from '../../streams/state/table-store.ts'
 import { nothingCommitted, TaskDatabase } from '../../streams/state/task-database.ts'
 import { MemoryRegistry, MemoryStoreProvider } from '../../streams/testing/index.ts'
+import type { StoreSpec } from '../../streams/topology/store-spec.ts'
 
-export interface RowStoreHome {
+export interface RowStoreHome<K = string, V = string> {
   readonly database: TaskDatabase
-  readonly store: RowStore<string, string>
+  readonly store: RowStore<K, V>
   readonly time: { timestampMs: number; streamTimeMs: number }
   /** Every changelog record so far. */
   readonly changelog: RecordBatch[]
   readonly failures: { readonly failure: FlushFailure; readonly error: unknown }[]
   commit(): void
   /** Drops what is not committed. */
-  reopen(): Promise<RowStoreHome>
+  reopen(): Promise<RowStoreHome<K, V>>
 }
 
 export interface RowStoreOptions {
@@ -25,29 +27,34 @@ export interface RowStoreOptions {
 }
 
 export function openRowStore(options: RowStoreOptions = {}): Promise<RowStoreHome> {
-  return openOn(new MemoryStoreProvider(), options, { timestampMs: 0, streamTimeMs: 0 }, [])
+  return openRowStoreOf({ name: 'rows', key: serdes.string, value: serdes.string }, options)
 }
 
-async function openOn(
+export function openRowStoreOf<K, V>(
+  spec: StoreSpec<K, V>,
+  options: RowStoreOptions = {},
+): Promise<RowStoreHome<K, V>> {
+  const { ttlMs } = options
+  const withTtl = { ...spec, ...(ttlMs === undefined ? {} : { ttlMs }) }
+  return openOn(new MemoryStoreProvider(), withTtl, options, { timestampMs: 0, streamTimeMs: 0 }, [])
+}
+
+async function openOn<K, V>(
   provider: MemoryStoreProvider,
+  spec: StoreSpec<K, V>,
   options: RowStoreOptions,
   time: RowStoreHome['time'],
   changelog: RecordBatch[],
-): Promise<RowStoreHome> {
-  const { ttlMs, cacheMaxBytes = 1_000_000, expiryMaxRows = 1_000 } = options
-  const spec = {
-    name: 'rows',
-    key: serdes.string,
-    value: serdes.string,
-    ...(ttlMs === undefined ? {} : { ttlMs }),
-  }
+): Promise<RowStoreHome<K, V>> {
+  const { cacheMaxBytes = 1_000_000, expiryMaxRows = 1_000 } = options
   const database = await TaskDatabase.open(provider, 'task', [spec])
-  const codec = await serdes.string.open({ registry: new MemoryRegistry(), subject: 'rows' })
+  const context = { registry: new MemoryRegistry(), subject: 'rows' }
   const failures: { failure: FlushFailure; error: StreamsError | unknown }[] = []
-  const store = new RowStore<string, string>({
+  const store = new RowStore<K, V>({
     spec,
-    keyCodec: codec,
-    valueCodec: codec,
+    // Stores hold no nulls.
+    keyCodec: (await spec.key.open(context)) as Codec<K>,
+    valueCodec: (await spec.value.open(context)) as Codec<V>,
     database,
     cacheMaxBytes,
     rowMaxBytes: 10_000,
@@ -72,7 +79,7 @@ async function openOn(
     },
     reopen: async () => {
       await database.close()
-      return openOn(provider, options, time, changelog)
+      return openOn(provider, spec, options, time, changelog)
     },
   }
 }

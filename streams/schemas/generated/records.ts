@@ -11,6 +11,36 @@ export interface PartitionPosition {
   readonly offset: number
 }
 
+/** What a task that writes to a repartition topic said of its time last. */
+export interface TaskWatermark {
+  /** Task. */
+  readonly task: string
+  /** Its watermark; null while it knew nothing. */
+  readonly watermark: number | null
+  /** It had nothing to read. */
+  readonly idle: boolean
+  /** Nothing comes of it any more. */
+  readonly ended: boolean
+}
+
+/** The watermark of a partition that a task reads. */
+export interface InputWatermark {
+  /** Topic. */
+  readonly topic: string
+  /** No older record of it is expected; null while nothing is known. */
+  readonly watermark: number | null
+  /** For repartition topics, by the tasks that write there. */
+  readonly upstream: readonly TaskWatermark[]
+}
+
+/** A time that an operator goes on from, such as that of its next punctuation. */
+export interface KeptTime {
+  /** Operator, and what the time is for. */
+  readonly name: string
+  /** The time, epoch milliseconds UTC. */
+  readonly time: number
+}
+
 /** A commit of a task: where it stands and what it took. */
 export interface Checkpoint {
   /** Task: sub-topology and partition; the key of the record. */
@@ -21,7 +51,7 @@ export interface Checkpoint {
   readonly input_offsets: readonly PartitionPosition[]
   /** Ends of the task's changelog partitions as of this commit. */
   readonly changelog_offsets: readonly PartitionPosition[]
-  /** Highest timestamp of the records that the task has processed, epoch milliseconds UTC; null before the first record. */
+  /** The task's watermark: no older record is expected. Epoch milliseconds UTC; null while nothing is known. */
   readonly watermark: number | null
   /** Timers that are pending. */
   readonly timer_count: number
@@ -35,6 +65,12 @@ export interface Checkpoint {
   readonly instance: string
   /** When the commit was made, epoch milliseconds UTC. */
   readonly committed_time: number
+  /** Highest timestamp of the records that the task has processed, epoch milliseconds UTC; null before the first record. */
+  readonly stream_time: number | null
+  /** What the task's watermark is the minimum of. */
+  readonly input_watermarks: readonly InputWatermark[]
+  /** Times that operators go on from. */
+  readonly kept_times: readonly KeptTime[]
 }
 
 /** The Avro schema of {@link Checkpoint}. */
@@ -101,7 +137,7 @@ export const checkpointSchema: AvroSchema<Checkpoint> = {
         }
       ],
       "default": null,
-      "doc": "Highest timestamp of the records that the task has processed, epoch milliseconds UTC; null before the first record."
+      "doc": "The task's watermark: no older record is expected. Epoch milliseconds UTC; null while nothing is known."
     },
     {
       "name": "timer_count",
@@ -135,6 +171,117 @@ export const checkpointSchema: AvroSchema<Checkpoint> = {
         "logicalType": "timestamp-millis"
       },
       "doc": "When the commit was made, epoch milliseconds UTC."
+    },
+    {
+      "name": "stream_time",
+      "type": [
+        "null",
+        {
+          "type": "long",
+          "logicalType": "timestamp-millis"
+        }
+      ],
+      "default": null,
+      "doc": "Highest timestamp of the records that the task has processed, epoch milliseconds UTC; null before the first record."
+    },
+    {
+      "name": "input_watermarks",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "InputWatermark",
+          "doc": "The watermark of a partition that a task reads.",
+          "fields": [
+            {
+              "name": "topic",
+              "type": "string",
+              "doc": "Topic."
+            },
+            {
+              "name": "watermark",
+              "type": [
+                "null",
+                {
+                  "type": "long",
+                  "logicalType": "timestamp-millis"
+                }
+              ],
+              "doc": "No older record of it is expected; null while nothing is known."
+            },
+            {
+              "name": "upstream",
+              "type": {
+                "type": "array",
+                "items": {
+                  "type": "record",
+                  "name": "TaskWatermark",
+                  "doc": "What a task that writes to a repartition topic said of its time last.",
+                  "fields": [
+                    {
+                      "name": "task",
+                      "type": "string",
+                      "doc": "Task."
+                    },
+                    {
+                      "name": "watermark",
+                      "type": [
+                        "null",
+                        {
+                          "type": "long",
+                          "logicalType": "timestamp-millis"
+                        }
+                      ],
+                      "doc": "Its watermark; null while it knew nothing."
+                    },
+                    {
+                      "name": "idle",
+                      "type": "boolean",
+                      "doc": "It had nothing to read."
+                    },
+                    {
+                      "name": "ended",
+                      "type": "boolean",
+                      "doc": "Nothing comes of it any more."
+                    }
+                  ]
+                }
+              },
+              "doc": "For repartition topics, by the tasks that write there."
+            }
+          ]
+        }
+      },
+      "default": [],
+      "doc": "What the task's watermark is the minimum of."
+    },
+    {
+      "name": "kept_times",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "KeptTime",
+          "doc": "A time that an operator goes on from, such as that of its next punctuation.",
+          "fields": [
+            {
+              "name": "name",
+              "type": "string",
+              "doc": "Operator, and what the time is for."
+            },
+            {
+              "name": "time",
+              "type": {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              },
+              "doc": "The time, epoch milliseconds UTC."
+            }
+          ]
+        }
+      },
+      "default": [],
+      "doc": "Times that operators go on from."
     }
   ]
 }

@@ -1,17 +1,31 @@
 /** A value of every schema, typed by it: a schema that gains a field stops this file from compiling. */
 import {
+  type MilestoneBatch,
+  milestoneBatchSchema,
   type OrderInputProgress,
   type OrderLine,
   type OrderMemory,
   type OrderParsed,
   type OrderProcessed,
+  type OrderProducts,
   type OrderRejected,
+  type OrderStatistic,
+  type OrderStatuses,
+  type OrderTotals,
   orderInputProgressSchema,
   orderLineSchema,
   orderMemorySchema,
   orderParsedSchema,
   orderProcessedSchema,
+  orderProductsSchema,
   orderRejectedSchema,
+  orderStatisticSchema,
+  orderStatusesSchema,
+  orderTotalsSchema,
+  type ProductTotals,
+  productTotalsSchema,
+  type StatusTotals,
+  statusTotalsSchema,
 } from '../../../schemas/generated/records.ts'
 import {
   type Checkpoint,
@@ -102,6 +116,71 @@ const orderInputProgress: OrderInputProgress = {
   done: false,
 }
 
+const totals = [
+  { currency: 'EUR', order_count: 1, total_amount: -150 },
+  { currency: 'USD', order_count: 300, total_amount: 9_007_199_254_740_991 },
+]
+
+const hour = { window_start: 1_483_268_400_000, window_end: 1_483_272_000_000 }
+
+const periodOrders: OrderStatistic = {
+  ...hour,
+  figures: { kind: 'HOUR', currency: 'USD', order_count: 12, total_amount: 4_205 },
+}
+
+const userOrders: OrderStatistic = {
+  ...hour,
+  figures: { kind: 'USER_LAST_HOUR', user_id: '900', currency: 'USD', order_count: 2, total_amount: 149 },
+}
+
+const productSales: OrderStatistic = {
+  ...hour,
+  figures: {
+    kind: 'PRODUCT_HOUR',
+    product_id: '1095275',
+    currency: 'USD',
+    order_count: 2,
+    quantity: 13_000,
+    sales_amount: 149,
+  },
+}
+
+const statusOrders: OrderStatistic = {
+  ...hour,
+  figures: { kind: 'STATUS_MINUTE', status: 'PAID', order_count: 3, entered_count: 2 },
+}
+
+const userSession: OrderStatistic = {
+  ...hour,
+  figures: {
+    kind: 'USER_SESSION',
+    user_id: '900',
+    order_count: 0,
+    total_amount: 0,
+    currency: '',
+    removed: true,
+  },
+}
+
+const orderMilestone: OrderStatistic = {
+  ...hour,
+  figures: { kind: 'MILESTONE', order_number: 100, order_id: '31198570044', user_id: '900', totals },
+}
+
+const orderTotals: OrderTotals = { newest_time: 1_483_271_606_000, totals }
+
+const milestoneBatch: MilestoneBatch = { order_id: '31198570044', user_id: '900', totals }
+
+const productTotals: ProductTotals = {
+  totals: [{ currency: 'USD', order_count: 2, quantity: 13_000, sales_amount: 149 }],
+}
+
+const statusTotals: StatusTotals = { order_count: 3, entered_count: 2 }
+
+const orderProducts: OrderProducts = { order_id: '31198570044', product_ids: ['1095275', '9878513'] }
+
+const orderStatuses: OrderStatuses = { statuses: ['CREATED', 'PAID', 'REFUNDED'] }
+
 const deadLetter: DeadLetter = {
   topic: 'order-raw',
   partition: 0,
@@ -134,6 +213,18 @@ const checkpoint: Checkpoint = {
   duration_ms: 12.5,
   instance: 'instance-1',
   committed_time: 1_483_271_607_000,
+  stream_time: 1_483_271_606_500,
+  input_watermarks: [
+    {
+      topic: 'order-parsed',
+      watermark: 1_483_271_606_000,
+      upstream: [
+        { task: 'order-raw_0', watermark: 1_483_271_606_000, idle: false, ended: true },
+        { task: 'order-raw_1', watermark: null, idle: true, ended: false },
+      ],
+    },
+  ],
+  kept_times: [{ name: 'sessions.report', time: 1_483_271_700_000 }],
 }
 
 export const samples: Readonly<Record<string, Sample>> = {
@@ -143,6 +234,18 @@ export const samples: Readonly<Record<string, Sample>> = {
   OrderRejected: { schema: orderRejectedSchema, value: orderRejected },
   OrderMemory: { schema: orderMemorySchema, value: orderMemory },
   OrderInputProgress: { schema: orderInputProgressSchema, value: orderInputProgress },
+  PeriodOrders: { schema: orderStatisticSchema, value: periodOrders },
+  UserOrders: { schema: orderStatisticSchema, value: userOrders },
+  ProductSales: { schema: orderStatisticSchema, value: productSales },
+  StatusOrders: { schema: orderStatisticSchema, value: statusOrders },
+  UserSession: { schema: orderStatisticSchema, value: userSession },
+  OrderMilestone: { schema: orderStatisticSchema, value: orderMilestone },
+  OrderTotals: { schema: orderTotalsSchema, value: orderTotals },
+  MilestoneBatch: { schema: milestoneBatchSchema, value: milestoneBatch },
+  ProductTotals: { schema: productTotalsSchema, value: productTotals },
+  StatusTotals: { schema: statusTotalsSchema, value: statusTotals },
+  OrderProducts: { schema: orderProductsSchema, value: orderProducts },
+  OrderStatuses: { schema: orderStatusesSchema, value: orderStatuses },
   DeadLetter: { schema: deadLetterSchema, value: deadLetter },
   Checkpoint: { schema: checkpointSchema, value: checkpoint },
 }

@@ -1,5 +1,5 @@
 /** The golden cases: what Apache Kafka Streams answered to small inputs. README.md says what the fields mean. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nullable, serdes, type Topic, topic } from '../../../streams/index.ts'
 
@@ -26,18 +26,27 @@ export interface GoldenDrop {
   readonly reason: string
 }
 
+export interface GoldenWindow {
+  readonly startMs: number
+  readonly endMs: number
+}
+
 export interface GoldenCase<P> {
   readonly name: string
   readonly operator: string
   readonly parameters: P
   readonly input: readonly GoldenInput[]
-  readonly output: readonly (GoldenOutput & { readonly window: null })[]
+  readonly traits: readonly string[]
+  readonly output: readonly (GoldenOutput & { readonly window: GoldenWindow | null })[]
   readonly drops: readonly GoldenDrop[]
 }
 
-const lines = readFileSync(join(import.meta.dirname, 'cases.ndjson'), 'utf8')
-  .trimEnd()
-  .split('\n')
+const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.ndjson'))
+const lines = files.flatMap((name) =>
+  readFileSync(join(import.meta.dirname, name), 'utf8')
+    .trimEnd()
+    .split('\n'),
+)
 const allCases: readonly GoldenCase<unknown>[] = lines.map((line) => JSON.parse(line))
 
 /** The cases of an operator; the caller names the parameters that the README lists for it. */
@@ -50,6 +59,19 @@ export const operatorsWithCases: ReadonlySet<string> = new Set(allCases.map(({ o
 /** A topic of a case: its values are what the caller says they are. */
 export function goldenTopic<V extends Json>(name: string): Topic<string | null, V | null> {
   return topic(name, { key: nullable(serdes.string), value: nullable(serdes.json<V>()) })
+}
+
+/** Whether tables of a case remember what their rows were, and for how long. */
+export interface Versioned {
+  readonly versioned?: boolean
+  readonly historyRetentionMs?: number
+}
+
+/** What a table of a case is declared with. */
+export function versionedIf({ versioned, historyRetentionMs = 0 }: Versioned): {
+  readonly versioned?: { readonly historyMs: number }
+} {
+  return versioned === true ? { versioned: { historyMs: historyRetentionMs } } : {}
 }
 
 /** Where each case's operator writes to. */

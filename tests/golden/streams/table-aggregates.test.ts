@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest'
 import { defineTopology, type KGroupedTable, type KTable, serdes, summing } from '../../../streams/index.ts'
-import { casesOf, goldenTopic, type Json, output } from './cases.ts'
+import { casesOf, goldenTopic, type Json, output, type Versioned, versionedIf } from './cases.ts'
 import { expectGolden } from './run-case.ts'
 
 type Row = { readonly group: string | null; readonly n: number }
@@ -33,22 +33,22 @@ function tableAggregates(grouped: Grouped, aggregator: string, combined: boolean
   )
 }
 
-function topologyOf(aggregate: (grouped: Grouped) => KTable<string, Json>) {
+function topologyOf(parameters: Versioned, aggregate: (grouped: Grouped) => KTable<string, Json>) {
   return defineTopology('table-aggregate', (builder) => {
     const grouped = builder
-      .table(goldenTopic<Row>('table'))
+      .table(goldenTopic<Row>('table'), versionedIf(parameters))
       .groupBy((_key, row) => [row.group, row.n], { key: serdes.string, value: serdes.json<number>() })
     aggregate(grouped).toStream().to(output)
   })
 }
 
 describe.each(Object.entries(ways))('aggregate of a table, %s', (_way, combined) => {
-  it.each(casesOf<{ aggregator: string }>('table-aggregate'))(
+  it.each(casesOf<Versioned & { aggregator: string }>('table-aggregate'))(
     'should answer as Kafka Streams does: $name $parameters.aggregator',
     async (golden) => {
       const { aggregator } = golden.parameters
       await expectGolden(
-        topologyOf((grouped) => tableAggregates(grouped, aggregator, combined)),
+        topologyOf(golden.parameters, (grouped) => tableAggregates(grouped, aggregator, combined)),
         golden,
       )
     },
@@ -56,10 +56,10 @@ describe.each(Object.entries(ways))('aggregate of a table, %s', (_way, combined)
 })
 
 describe('reduce of a table', () => {
-  it.each(casesOf<{ adder: string }>('table-reduce'))(
+  it.each(casesOf<Versioned & { adder: string }>('table-reduce'))(
     'should answer as Kafka Streams does: $name $parameters.adder',
     async (golden) => {
-      const topology = topologyOf((grouped) =>
+      const topology = topologyOf(golden.parameters, (grouped) =>
         grouped.reduce(
           (sum, n) => sum + n,
           (sum, n) => sum - n,

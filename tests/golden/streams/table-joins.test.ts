@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest'
 import { defineTopology, type KTable, serdes } from '../../../streams/index.ts'
-import { casesOf, goldenTopic, type Json, output } from './cases.ts'
+import { casesOf, goldenTopic, type Json, output, type Versioned, versionedIf } from './cases.ts'
 import { expectGolden } from './run-case.ts'
 
 type Rows = KTable<string, string>
@@ -15,13 +15,13 @@ const joins = {
 }
 
 describe('join of two tables', () => {
-  it.each(casesOf<{ type: keyof typeof joins; materialized: boolean }>('table-table-join'))(
+  it.each(casesOf<Versioned & { type: keyof typeof joins; materialized: boolean }>('table-table-join'))(
     'should answer as Kafka Streams does: $name $parameters.type, materialized $parameters.materialized',
     async (golden) => {
       const { type, materialized } = golden.parameters
       const topology = defineTopology('table-table-join', (builder) => {
-        const left = builder.table(goldenTopic<string>('left'))
-        const right = builder.table(goldenTopic<string>('right'))
+        const left = builder.table(goldenTopic<string>('left'), versionedIf(golden.parameters))
+        const right = builder.table(goldenTopic<string>('right'), versionedIf(golden.parameters))
         const store = materialized ? { store: 'joined', value: serdes.json<Pair>() } : {}
         joins[type](left, right, store).toStream().to(output)
       })

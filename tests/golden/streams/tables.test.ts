@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { defineTopology, serdes } from '../../../streams/index.ts'
-import { casesOf, goldenTopic, operatorsWithCases, output } from './cases.ts'
+import { casesOf, goldenTopic, operatorsWithCases, output, type Versioned, versionedIf } from './cases.ts'
 import { expectGolden } from './run-case.ts'
 
-interface Steps {
+interface Steps extends Versioned {
   readonly step: 'none' | 'filter' | 'mapValues'
   readonly sourceMaterialized: boolean
   readonly resultMaterialized: boolean
 }
 
-describe.each(['to-table', 'table-filter', 'table-map-values'])('%s', (operator) => {
+describe.each(['to-table', 'table-filter', 'table-map-values', 'versioned-table'])('%s', (operator) => {
   it.each(casesOf<Steps>(operator))(
     'should answer as Kafka Streams does: $name $parameters',
     async (golden) => {
@@ -21,7 +21,7 @@ describe.each(['to-table', 'table-filter', 'table-map-values'])('%s', (operator)
         const table =
           operator === 'to-table'
             ? builder.stream(input).toTable(sourceStore)
-            : builder.table(input, sourceStore)
+            : builder.table(input, { ...sourceStore, ...versionedIf(golden.parameters) })
         const result = {
           none: () => table,
           filter: () => table.filter((n) => n % 2 === 0, resultStore),
@@ -49,17 +49,31 @@ describe('golden cases', () => {
   it('should all be of operators that are tested here', () => {
     expect([...operatorsWithCases].sort()).toEqual([
       'cogroup',
+      'foreign-key-join',
+      'hopping-aggregate',
       'merge',
+      'session-aggregate',
+      'sliding-aggregate',
       'stream-aggregate',
       'stream-global-table-join',
       'stream-reduce',
+      'stream-stream-join',
+      'stream-stream-self-join',
       'stream-table-join',
+      'stream-time-punctuation',
+      'stream-versioned-table-join',
+      'suppress-time-limit',
       'table-aggregate',
       'table-filter',
       'table-map-values',
       'table-reduce',
       'table-table-join',
       'to-table',
+      'tumbling-aggregate',
+      'versioned-lookup',
+      'versioned-table',
+      'windowed-cogroup',
+      'windowed-reduce',
     ])
   })
 })
