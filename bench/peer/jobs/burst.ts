@@ -1,0 +1,31 @@
+/** Large orders, and the sixth of six orders in a row that a user places within less than a minute, in the topic's order. */
+import { avro, type KStream, keyValueStore, output, serdes, topic } from '../../../streams/index.ts'
+import { type Anomaly, anomalySchema, type Order, recentOrdersSchema } from '../schemas/generated/records.ts'
+
+const largeCents = 1_000_000
+const burstOrders = 6
+const burstMs = 60_000
+
+/** By user: the times of up to five orders before. */
+const recent = keyValueStore({ name: 'recent-orders', key: serdes.string, value: avro(recentOrdersSchema) })
+
+export function burst(orders: KStream<string, Order>, outputTopic: string): void {
+  orders
+    .processValues('find-bursts', {
+      stores: { recent },
+      outputs: { anomalies: output<string, Anomaly>() },
+      create:
+        ({ stores, outputs }) =>
+        (user, order) => {
+          const { orderId, userId, eventTime } = order
+          if (order.amountCents > largeCents)
+            outputs.anomalies(user, { kind: 'LARGE', orderId, userId, eventTime })
+          const times = [...(stores.recent.get(user)?.times ?? []), eventTime]
+          if (times.length === burstOrders && Math.max(...times) - Math.min(...times) < burstMs) {
+            stores.recent.delete(user)
+            outputs.anomalies(user, { kind: 'BURST', orderId, userId, eventTime })
+          } else stores.recent.put(user, { times: times.slice(1 - burstOrders) })
+        },
+    })
+    .anomalies.to(topic(outputTopic, { key: serdes.string, value: avro(anomalySchema) }))
+}
