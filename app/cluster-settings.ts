@@ -19,6 +19,31 @@ export function checkClusterSettings(config: Config, parts: readonly Part[]): Ka
     const port = Number(/^[^\s:/@]+:(\d{1,5})$/.exec(broker)?.[1])
     if (!(port >= 1 && port <= 65_535)) problems.push(wrong('brokers', 'is not right'))
   }
+  checkUrls(config, parts, problems)
+  needsBoth(config, 'registryUsername', 'registryPassword', problems)
+  const sasl = saslOf(config, problems)
+  const tls = tlsOf(config, problems)
+  if (problems.length > 0) throw new ConfigError([...new Set(problems)])
+  return { brokers, ...(tls === undefined ? {} : { tls }), ...(sasl === undefined ? {} : { sasl }) }
+}
+
+/**
+ * For commands that need the tables only.
+ * @throws ConfigError, which never quotes the URL: it holds a password
+ */
+export function checkDatabaseUrl(config: Config): void {
+  const problems: string[] = []
+  checkUrls(config, ['database'], problems)
+  if (problems.length > 0) throw new ConfigError(problems)
+}
+
+/** Of a URL what may be shown. */
+export function placeOf(url: string): string {
+  const { protocol, host, pathname } = new URL(url)
+  return `${protocol}//${host}${pathname}`
+}
+
+function checkUrls(config: Config, parts: readonly Part[], problems: string[]): void {
   for (const [part, name, schemes] of urls) {
     const value = config[name]
     if (value === '' && parts.includes(part)) problems.push(missing(name))
@@ -26,11 +51,6 @@ export function checkClusterSettings(config: Config, parts: readonly Part[]): Ka
       problems.push(wrong(name, 'is not such a URL'))
     }
   }
-  needsBoth(config, 'registryUsername', 'registryPassword', problems)
-  const sasl = saslOf(config, problems)
-  const tls = tlsOf(config, problems)
-  if (problems.length > 0) throw new ConfigError([...new Set(problems)])
-  return { brokers, ...(tls === undefined ? {} : { tls }), ...(sasl === undefined ? {} : { sasl }) }
 }
 
 const urls = [

@@ -5,7 +5,7 @@ import { openConfluentRegistry } from '../streams/adapters/registry/confluent-re
 import { pinoLogger } from '../streams/adapters/system/pino-logger.ts'
 import { systemClock } from '../streams/adapters/system/system-clock.ts'
 import { Closers } from './closers.ts'
-import { checkClusterSettings } from './cluster-settings.ts'
+import { checkClusterSettings, placeOf } from './cluster-settings.ts'
 import { waysToSet } from './config.ts'
 import type { Config } from './config-schema.ts'
 import type { Opening, Platform } from './platform.ts'
@@ -76,10 +76,4 @@ export async function openCluster(config: Config, { parts, signal }: Opening): P
     },
     close: () => closers.closeAll(logger),
   }
-}
-
-/** Of a URL what may be shown. */
-function placeOf(url: string): string {
-  const { protocol, host, pathname } = new URL(url)
-  return `${protocol}//${host}${pathname}`
 }

@@ -20,6 +20,19 @@ import {
 import type { Config } from './config-schema.ts'
 import { CommandFailed } from './failure.ts'
 
+/** Where its tables are, which any number of processes may read. */
+export function databasePathOf(dataDir: string): string {
+  return join(dataDir, 'orders.db')
+}
+
+/** For commands that only look. @throws CommandFailed */
+export function expectDataDirectory(path: string): void {
+  if (existsSync(join(path, 'log'))) return
+  throw new CommandFailed(
+    `there is no data in ${path}: run \`order-streams start\` first, or name another directory with --data-dir`,
+  )
+}
+
 export interface DataDirectory {
   readonly path: string
   readonly databasePath: string
@@ -39,11 +52,11 @@ export async function openDataDirectory(config: Config, mode: 'create' | 'existi
   const path = config.dataDir
   try {
     if (mode === 'create') await makeDirectory(path)
-    else if (!existsSync(join(path, 'log'))) throw nothingThere(path)
+    else expectDataDirectory(path)
     const { log, registry, stores, clock, close } = await openEmbedded(path, {
       sync: config.durability === 'power-failure',
     })
-    return { path, databasePath: join(path, 'orders.db'), log, registry, stores, clock, close }
+    return { path, databasePath: databasePathOf(path), log, registry, stores, clock, close }
   } catch (error) {
     throw explained(path, error)
   }
@@ -64,12 +77,6 @@ export async function makeDirectory(path: string): Promise<void> {
       cause: error,
     })
   }
-}
-
-function nothingThere(path: string): CommandFailed {
-  return new CommandFailed(
-    `there is no data in ${path}: run \`order-streams start\` first, or name another directory with --data-dir`,
-  )
 }
 
 /** The engine speaks of databases; whoever started the program knows a data directory. */

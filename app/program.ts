@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { addApiCommand } from './commands/api.ts'
 import type { CommandContext } from './commands/command-context.ts'
 import { addConfigCommand } from './commands/config.ts'
+import { addDashboardCommand } from './commands/dashboard.ts'
 import { addDeadLettersCommand } from './commands/dead-letters.ts'
 import { addFeedCommand } from './commands/feed.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
@@ -25,6 +26,7 @@ export function createProgram(context: CommandContext): Command {
       `
 First look:
   order-streams start                        12,721 real orders through the whole job, then a live Order API
+  order-streams dashboard                    its statistics as they grow (in a second terminal)
   order-streams simulate --orders 1000       a shop's events into it (in a second terminal)
   order-streams topology describe cleanse    what runs there
   order-streams dead-letters list            what could not be processed (once it is stopped)
@@ -41,6 +43,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 stopped at onc
   addApiCommand(program, context)
   addSimulateCommand(program, context)
   addFeedCommand(program, context)
+  addDashboardCommand(program, context)
   addTopologyCommand(program, context)
   addTopicsCommand(program, context)
   addStateCommand(program, context)

@@ -31,7 +31,7 @@ describe('summaryText', () => {
     const hour = { hour: '2017-01-01T12:00:00.000Z', orders: 63, amount: 1 }
     const statistics = { currency: 'USD', busiestHours: [hour], topProducts: [], topUsers: [] }
     expect(summaryText(tally, facts, statistics)).toMatch(
-      /It adds up.*\n\nBusiest hours.* in USD:\nhour.*\n2017-01-01 12:00 {6}63$/,
+      /It adds up.*\n\n── Busiest hours.* in USD ─+\nhour.*\n2017-01-01 12:00 {6}63$/,
     )
     expect(summaryData(tally, facts, statistics)).toMatchObject({ statistics })
   })

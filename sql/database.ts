@@ -60,6 +60,11 @@ export interface SchemaSession {
 }
 
 export interface DatabaseOptions {
+  /**
+   * For a process that looks into tables which another one writes: it sets nothing in the database, and leaves alone what
+   * the writer has not yet moved into SQLite's file. Default false.
+   */
+  readonly readOnly?: boolean
   /** SQLite: `FULL` survives a power failure with every commit, `NORMAL` may lose the last ones. Default FULL. */
   readonly synchronous?: 'FULL' | 'NORMAL'
   /** How long a transaction waits for locks of others, and with SQLite for its turn to write. Default 5,000. */

@@ -30,6 +30,7 @@ export {
   type Table,
   text,
   time,
+  timeText,
   type Upsert,
   upsert,
   type ValuesOf,

@@ -24,11 +24,12 @@ const statementLimitBytes = 1_000_000_000
 const preparedStatements = 256
 
 export async function openSqlite(path: string, options: DatabaseOptions): Promise<Database> {
-  const lockWaitMs = options.lockWaitMs ?? 5_000
+  const { lockWaitMs = 5_000, readOnly: isReadOnly = false } = options
   const open = () => {
     const connection = connect(path)
     try {
-      connection.exec('PRAGMA journal_mode = WAL')
+      if (isReadOnly) connection.exec('PRAGMA query_only = ON')
+      else connection.exec('PRAGMA journal_mode = WAL')
       connection.exec(`PRAGMA synchronous = ${options.synchronous ?? 'FULL'}`)
       connection.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`)
       connection.exec(`PRAGMA cache_size = -${cacheKibibytes}`)
@@ -41,7 +42,7 @@ export async function openSqlite(path: string, options: DatabaseOptions): Promis
   }
   try {
     const writer = await whenUnlocked(lockWaitMs, open)
-    return new SqliteDatabase(path, writer, lockWaitMs)
+    return new SqliteDatabase(path, writer, { lockWaitMs, isReadOnly })
   } catch (error) {
     throw error instanceof StreamsError ? error : sqliteFailure(path, error)
   }
@@ -75,13 +76,19 @@ class SqliteDatabase implements Database {
   private readonly writer: PreparedConnection
   private readonly turns: Turns
   private readonly lockWaitMs: number
+  private readonly isReadOnly: boolean
   private reader: PreparedConnection | undefined
   private closed = false
 
-  constructor(path: string, writer: Connection, lockWaitMs: number) {
+  constructor(
+    path: string,
+    writer: Connection,
+    { lockWaitMs, isReadOnly }: { readonly lockWaitMs: number; readonly isReadOnly: boolean },
+  ) {
     this.label = path
     this.writer = new PreparedConnection(writer)
     this.lockWaitMs = lockWaitMs
+    this.isReadOnly = isReadOnly
     this.turns = new Turns(`the writer of ${path}`, 1, lockWaitMs)
   }
 
@@ -135,7 +142,7 @@ class SqliteDatabase implements Database {
     try {
       if (connection.inTransaction) connection.exec('ROLLBACK')
       // libsql really closes when its statements are collected, so the log is moved into the file here.
-      connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      if (!this.isReadOnly) connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     } catch {
       // A file that cannot be written stays as it is; the next opening recovers it.
     }

@@ -63,6 +63,12 @@ export function addPlaceOptions(
   return addConfigOptions(command)
 }
 
+/** For commands that read the tables only. */
+export function addDatabaseOption(command: Command): Command {
+  const [flag, description] = clusterOptions.databaseUrl
+  return command.option(flag, `cluster mode: ${description}`)
+}
+
 export function addApiOptions(command: Command): Command {
   return command
     .option('--api-port <port>', 'where the Order API listens (default: 8081)')
