@@ -8,12 +8,16 @@ interface Step {
   /** Of the orders that get this far; the rest stays as it is. */
   readonly share: number
   readonly meanDelayMs: number
+  /** Endless when left out. */
+  readonly maxDelayMs?: number
 }
+
+type Steps = Readonly<Record<OrderStatus, readonly Step[]>>
 
 const minute = 60_000
 
 /** Lives are shorter than in a real shop, so that a simulation of minutes shows them whole. */
-const steps: Readonly<Record<OrderStatus, readonly Step[]>> = {
+const steps: Steps = {
   CREATED: [
     { to: 'PAID', share: 0.88, meanDelayMs: minute },
     { to: 'CANCELLED', share: 0.08, meanDelayMs: 5 * minute },
@@ -36,6 +40,15 @@ const steps: Readonly<Record<OrderStatus, readonly Step[]>> = {
   REFUNDED: [],
 }
 
+/** Every order is paid or cancelled, well before anyone would ask why it is not. */
+const settledSteps: Steps = {
+  ...steps,
+  CREATED: [
+    { to: 'PAID', share: 0.92, meanDelayMs: minute, maxDelayMs: 25 * minute },
+    { to: 'CANCELLED', share: 0.08, meanDelayMs: 5 * minute, maxDelayMs: 25 * minute },
+  ],
+}
+
 export const ordinaryOrder: Scenario = {
   name: 'ordinary-order',
   weight: 1,
@@ -47,19 +60,25 @@ export const ordinaryOrder: Scenario = {
         storeId: `store-${random.integer(1, shop.stores)}`,
         currency: random.pick(shop.currencies),
         lines: plainBasket(context),
-        events: life(random, startTimeMs),
+        events: life(random, steps, { status: 'CREATED', timeMs: startTimeMs }),
       },
     ]
   },
 }
 
-function life(random: Random, startTimeMs: number): PlannedEvent[] {
-  const events: PlannedEvent[] = [{ status: 'CREATED', timeMs: startTimeMs }]
+/** A life in which nothing is wrong, from an order's first status or one that it has come to. */
+export function settledLife(random: Random, first: PlannedEvent): PlannedEvent[] {
+  return life(random, settledSteps, first)
+}
+
+function life(random: Random, from: Steps, first: PlannedEvent): PlannedEvent[] {
+  const events = [first]
   for (;;) {
     const { status, timeMs } = events.at(-1)!
-    const step = nextStep(random, steps[status])
+    const step = nextStep(random, from[status])
     if (step === undefined) return events
-    events.push({ status: step.to, timeMs: timeMs + random.delayMs(step.meanDelayMs) })
+    const delayMs = Math.min(random.delayMs(step.meanDelayMs), step.maxDelayMs ?? Number.POSITIVE_INFINITY)
+    events.push({ status: step.to, timeMs: timeMs + delayMs })
   }
 }
 
