@@ -105,6 +105,8 @@ export class Cluster {
       log: parts.log,
       events: simulateOrders({
         seed: 4,
+        // A broker that was killed forgets producers whose newest record is a day old, and then cannot tell a repeated request.
+        startTimeMs: Date.now() - 6 * 60 * 60 * 1000,
         // Simulated time flies: whole lives of orders within a test.
         ordersPerSecond: 1,
         shop: { users: 100 },
