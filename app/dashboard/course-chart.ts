@@ -5,11 +5,16 @@ import { type Unit, unitMs } from './figures.ts'
 import type { CoursePoint, DashboardFigures } from './model.ts'
 import { minuteText, type Paint, padded } from './text.ts'
 
-/** What stands left of the bars: the largest value. */
+/** The largest value stands left of the bars. */
 const labelColumns = 14
-const scaleColumns = labelColumns + 2
+export const scaleColumns = labelColumns + 2
 const leastBars = 8
-const labelEvery = { columns: 8, steps: [1, 2, 3, 5, 6, 10, 12, 15, 24, 30, 48, 60, 120, 168, 360, 720] }
+/** A time is named every so many minutes or hours, the fewest that leave it room. */
+const labelEvery = {
+  minute: [1, 2, 5, 10, 15, 30, 60, 120, 360, 720],
+  hour: [1, 2, 3, 6, 12, 24, 48, 96, 192, 384],
+} as const
+const leastColumnsPerLabel = 8
 
 /** So many minutes or hours have room beside each other. */
 export function barsThatFit(width: number): number {
@@ -65,11 +70,7 @@ function withScale(
 /** The line under the bars, and times under it, as dense as they can be read. */
 function axis(points: readonly CoursePoint[], unit: Unit, barColumns: number): [string, string] {
   const columns = points.length * barColumns
-  const step = labelEvery.steps.find(
-    (bars) =>
-      bars * barColumns >= labelEvery.columns &&
-      (unit === 'minute' ? 60 : 24) % Math.min(bars, unit === 'minute' ? 60 : 24) === 0,
-  )
+  const step = labelEvery[unit].find((bars) => bars * barColumns >= leastColumnsPerLabel)
   let [line, labels] = ['', '']
   for (const [index, { start }] of points.entries()) {
     const column = index * barColumns

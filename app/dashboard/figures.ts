@@ -2,8 +2,8 @@
  * What the tables say now, in a few queries: each reads a stretch of a key or an index, so it takes as long on years of
  * orders as on a day's. Counting all rows does not, so it is done as rarely as it is slow.
  */
-import type { Database, DatabaseRow, SqlValue } from '../../sql/index.ts'
-import { timeText } from '../../sql/index.ts'
+import { orderStatusSymbols } from '../../schemas/generated/records.ts'
+import { type Database, type DatabaseRow, type SqlValue, timeText } from '../../sql/index.ts'
 import { type ProductFigures, topProducts, topUsers, type UserFigures } from './top-lists.ts'
 
 export type Unit = 'minute' | 'hour'
@@ -43,7 +43,7 @@ export interface Session {
 export interface Counts {
   /** When they were counted, by the clock. */
   readonly atMs: number
-  /** Orders by their status. */
+  /** Orders by their status, in the order in which an order has them. */
   readonly statuses: Readonly<Record<string, number>>
   readonly newestOrderMs: number | null
   /** Rows by table. */
@@ -208,7 +208,7 @@ export class FigureReader {
     const byStatus = await this.database.query(
       'SELECT status, COUNT(*) AS orders, MAX(order_time) AS newest FROM order_header GROUP BY status',
     )
-    const statuses = countsOf(byStatus, 'status', 'orders')
+    const statuses = countsOf([...byStatus].sort(byLifecycle), 'status', 'orders')
     const headers = Object.values(statuses).reduce((sum, orders) => sum + orders, 0)
     const others = countedTables.filter((table) => table !== 'order_header')
     const [row] = await this.database.query(
@@ -223,7 +223,9 @@ export class FigureReader {
       rows: { order_header: headers, ...Object.fromEntries(counted) },
       anomalies: this.tables.has(anomalyTable)
         ? countsOf(
-            await this.database.query(`SELECT type, COUNT(*) AS found FROM ${anomalyTable} GROUP BY type`),
+            await this.database.query(
+              `SELECT type, COUNT(*) AS found FROM ${anomalyTable} GROUP BY type ORDER BY type`,
+            ),
             'type',
             'found',
           )
@@ -261,10 +263,14 @@ function sessionOf(row: DatabaseRow): Session {
   }
 }
 
-/** The largest first. */
 function countsOf(rows: readonly DatabaseRow[], name: string, counted: string): Record<string, number> {
-  const counts = rows.map((row): [string, number] => [String(row[name]), Number(row[counted])])
-  return Object.fromEntries(counts.sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)))
+  return Object.fromEntries(rows.map((row) => [String(row[name]), Number(row[counted])]))
+}
+
+const lifecycle: readonly string[] = orderStatusSymbols
+
+function byLifecycle(a: DatabaseRow, b: DatabaseRow): number {
+  return lifecycle.indexOf(String(a['status'])) - lifecycle.indexOf(String(b['status']))
 }
 
 function startOf(ms: number, unit: Unit): number {

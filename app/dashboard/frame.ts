@@ -1,10 +1,21 @@
 /** The dashboard as lines of text, for a terminal of any size: what does not fit is left out, never wrapped. */
 import { count } from '../output.ts'
-import { courseChart } from './course-chart.ts'
+import { courseChart, scaleColumns } from './course-chart.ts'
 import { topHours } from './figures.ts'
 import type { DashboardFigures, DashboardModel } from './model.ts'
 import { type Panel, sideBySide } from './panels.ts'
-import { between, cut, duration, money, type Paint, padded, rule, secondText, widthOf } from './text.ts'
+import {
+  between,
+  cut,
+  duration,
+  money,
+  noColours,
+  type Paint,
+  padded,
+  rule,
+  secondText,
+  widthOf,
+} from './text.ts'
 import { productPanel, userPanel } from './top-lists.ts'
 
 export interface FrameOptions {
@@ -16,17 +27,24 @@ export interface FrameOptions {
   readonly notice: string | null
 }
 
+/** In less the frame is cut off on its right. */
+const leastWidth = 30
+
 /** The most places that the lists of a frame have. */
 export const mostPlaces = 15
 
 /** No line is wider, and there are no more of them, than the options say. */
 export function frameText(model: DashboardModel, options: FrameOptions): string {
   const { width, height, notice, paint } = options
+  if (width < leastWidth) {
+    const wider = frameText(model, { ...options, width: leastWidth, paint: noColours }).split('\n')
+    return wider.map((line) => cut(line, width)).join('\n')
+  }
   const head = [headLine(model, options), ...(notice === null ? [] : [paint.warning(cut(notice, width))])]
   const { figures } = model
   const body =
     figures === null
-      ? ['', cut(waitingText(model), width)]
+      ? ['', ...waitingLines(model).map((line) => cut(line, width))]
       : figureLines(figures, { ...options, height: height - head.length })
   return [...head, ...body].slice(0, height).join('\n')
 }
@@ -38,13 +56,13 @@ function headLine({ place, time }: DashboardModel, { width, paint }: FrameOption
   return paint.title(name) + rest
 }
 
-function waitingText({ waitingFor }: DashboardModel): string {
+function waitingLines({ waitingFor }: DashboardModel): string[] {
   const why = {
-    database: 'no database is there yet; `order-streams start` makes it',
-    tables: 'the database has no tables yet; `order-streams start` or `migrate` makes them',
-    rows: 'nothing has been counted yet; `order-streams simulate` sends orders',
+    database: 'There is no database yet: `order-streams start` makes it.',
+    tables: 'The database has no tables yet: `order-streams start` or `migrate` makes them.',
+    rows: 'Nothing has been counted yet: `order-streams simulate` sends orders.',
   }
-  return `Waiting for the first rows: ${why[waitingFor ?? 'rows']}.`
+  return ['Waiting for the first rows.', why[waitingFor ?? 'rows']]
 }
 
 /** Beside charts and lists: the newest order, three rules, the axis with its times, the heading of the lists. */
@@ -52,23 +70,29 @@ const otherLines = 7
 
 function figureLines(figures: DashboardFigures, { width, height, paint }: FrameOptions): string[] {
   const foot = footLines(figures, width, paint)
-  const lines = linesOf(height - otherLines - foot.length, longestList(figures))
-  const { currency, newestHour, unit } = figures
-  const hour = `${newestHour.start.slice(11, 16)}  ${count(newestHour.orders)} orders  ${money(newestHour.amount)} ${currency}`
+  const currencies = currencyLines(figures, width)
+  const lines = linesOf(height - otherLines - currencies.length - foot.length, longestList(figures))
+  const { currency, newestHour, unit, openSessions } = figures
+  const hour = `hour ${newestHour.start.slice(11, 16)}  ${count(newestHour.orders)} orders  ${money(newestHour.amount)} ${currency}`
+  const open = `${count(openSessions)} sessions open`
   return [
     newestOrderLine(figures, width),
-    rule(`Orders per ${unit} in ${currency}`, width, `newest ${hour}`, paint),
+    rule(`Orders per ${unit} in ${currency}`, width, hour, paint),
     ...courseChart(figures, { width, orderLines: lines.orders, amountLines: lines.amounts }, paint),
-    rule(
-      `Best of the newest ${topHours} hours; sessions`,
-      width,
-      `${count(figures.openSessions)} sessions open`,
-      paint,
-    ),
+    ...currencies.map(paint.quiet),
+    rule(`Best of the newest ${topHours} hours; sessions`, width, open, paint),
     ...sideBySide(panels(figures), { width, places: lines.places }, paint),
     rule('All orders', width, '', paint),
     ...foot,
   ]
+}
+
+/** Where orders of other currencies are left out of the charts. */
+function currencyLines({ currencies, currency }: DashboardFigures, width: number): string[] {
+  const others = Object.entries(currencies).filter(([name]) => name !== currency)
+  const items = others.map(([name, orders]) => `${name} ${count(orders)}`)
+  const title = `${' '.repeat(scaleColumns)}beside: `
+  return items.length === 0 ? [] : [title + itemLines(items, width - title.length, 1).join('')]
 }
 
 /** How the height is shared out: nearly half of it for the lists, most of the rest for the orders. */
@@ -86,17 +110,13 @@ function longestList({ topProducts, topUsers, newestSessions }: DashboardFigures
   return Math.max(1, topProducts.length, topUsers.length, newestSessions.length)
 }
 
-function newestOrderLine(
-  { newestOrder, behindSeconds, currencies }: DashboardFigures,
-  width: number,
-): string {
+function newestOrderLine({ newestOrder, behindSeconds }: DashboardFigures, width: number): string {
   const distance = duration(Math.abs(behindSeconds) * 1000)
   const when = secondText(Date.parse(newestOrder))
-  const text = `newest order ${when}, ${distance} ${behindSeconds < 0 ? 'ahead of' : 'behind'} the clock`
-  const orders = Object.entries(currencies).map(([currency, value]) => `${currency} ${count(value)}`)
-  return orders.length < 2
-    ? cut(text, width)
-    : between(text, itemsThatFit(orders, width - widthOf(text) - 2), width)
+  return cut(
+    `newest order ${when}, ${distance} ${behindSeconds < 0 ? 'ahead of' : 'behind'} the clock`,
+    width,
+  )
 }
 
 function panels(figures: DashboardFigures): Panel[] {
@@ -131,19 +151,22 @@ const tableNames: Readonly<Record<string, string>> = {
 
 function footLines({ statuses, anomalies, tables }: DashboardFigures, width: number, paint: Paint): string[] {
   const all = Object.values(statuses).reduce((sum, orders) => sum + orders, 0)
-  const line = (title: string, items: readonly string[]): string =>
-    paint.quiet(padded(title, footTitleColumns)) + itemsThatFit(items, width - footTitleColumns)
   const statusItems = Object.entries(statuses).map(
-    ([status, orders]) => `${status} ${count(orders)} (${Math.round((orders / all) * 100)} %)`,
+    ([status, orders]) => `${status} ${count(orders)} (${Math.round((orders / all) * 100)}%)`,
   )
+  const anomalyItems = Object.entries(anomalies ?? {}).map(([type, found]) => `${type} ${count(found)}`)
   const tableItems = tables.map(({ table, rows, rowsPerSecond }) => {
     const rate = rowsPerSecond === null || rowsPerSecond === 0 ? '' : ` ${signed(rowsPerSecond)}/s`
     return `${tableNames[table] ?? table} ${count(rows)}${rate}`
   })
+  const lines = (title: string, items: readonly string[], most: number): string[] =>
+    itemLines(items, width - footTitleColumns, most).map(
+      (line, index) => paint.quiet(padded(index === 0 ? title : '', footTitleColumns)) + line,
+    )
   return [
-    line('status', statusItems),
-    ...(anomalies === null ? [] : [line('anomalies', anomalyItems(anomalies))]),
-    line('rows', tableItems),
+    ...lines('status', statusItems, 2),
+    ...(anomalies === null ? [] : lines('anomalies', anomalyItems.length === 0 ? ['none'] : anomalyItems, 2)),
+    ...lines('rows', tableItems, 1),
   ]
 }
 
@@ -153,19 +176,24 @@ function signed(value: number): string {
   return `${value > 0 ? '+' : ''}${count(value)}`
 }
 
-function anomalyItems(anomalies: Readonly<Record<string, number>>): string[] {
-  const items = Object.entries(anomalies).map(([type, found]) => `${type} ${count(found)}`)
-  return items.length === 0 ? ['none'] : items
-}
+const ellipsis = '  …'
 
-/** The first ones, with … for those that do not fit. */
-function itemsThatFit(items: readonly string[], width: number): string {
-  let line = ''
+/** Items beside each other in so many lines at most, with … for those that have no room. */
+function itemLines(items: readonly string[], width: number, most: number): string[] {
+  const lines = ['']
   for (const [index, item] of items.entries()) {
+    const line = lines.at(-1)!
     const next = line === '' ? item : `${line}  ${item}`
-    const isLast = index === items.length - 1
-    if (widthOf(next) + (isLast ? 0 : 2) > width) return cut(line === '' ? item : `${line} …`, width)
-    line = next
+    const isInLastLine = lines.length === most
+    const reserved = isInLastLine && index < items.length - 1 ? ellipsis.length : 0
+    if (line === '' || widthOf(next) + reserved <= width) {
+      lines[lines.length - 1] = next
+    } else if (isInLastLine) {
+      lines[lines.length - 1] = line + ellipsis
+      break
+    } else {
+      lines.push(item)
+    }
   }
-  return line
+  return lines.map((line) => cut(line, width))
 }

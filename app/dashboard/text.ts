@@ -76,20 +76,21 @@ export function padded(text: string, width: number, align: 'left' | 'right' = 'l
 
 /** Both at the ends of a line, or the left one alone where they do not fit beside each other. */
 export function between(left: string, right: string, width: number): string {
-  const room = width - widthOf(left) - widthOf(right)
-  return room >= 1 ? left + ' '.repeat(room) + right : padded(left, width)
+  const [shownLeft, shownRight] = [cut(left, width), cut(right, width)]
+  const room = width - widthOf(shownLeft) - widthOf(shownRight)
+  return room >= 1 ? shownLeft + ' '.repeat(room) + shownRight : padded(left, width)
 }
 
 /** A line across the frame that opens a section, with a word on its right if there is room for it. */
 export function rule(title: string, width: number, right = '', paint: Paint = noColours): string {
-  const shownTitle = cut(title, Math.max(0, width - 4))
+  const [shownTitle, shownRight] = [cut(title, Math.max(0, width - 4)), cut(right, width)]
   const room = width - widthOf(shownTitle) - 4
-  const roomBeside = room - widthOf(right) - 4
+  const roomBeside = room - widthOf(shownRight) - 4
   const line = (columns: number): string => paint.quiet('─'.repeat(Math.max(0, columns)))
   const start = `${line(2)} ${paint.title(shownTitle)} `
-  return right === '' || roomBeside < 1
+  return shownRight === '' || roomBeside < 1
     ? start + line(room)
-    : `${start}${line(roomBeside)} ${right} ${line(2)}`
+    : `${start}${line(roomBeside)} ${shownRight} ${line(2)}`
 }
 
 const twoPlaces = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
