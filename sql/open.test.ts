@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -43,6 +43,27 @@ const line = (order_id: string) =>
     status: 'PAID',
     order_time: 0,
   })
+
+describe('a database opened to be read only', () => {
+  it('should read what another one has just written, write nothing, and leave its log alone', async () => {
+    const path = join(directory, 'orders.db')
+    const writer = await open(path)
+    await migrate(writer)
+    const reader = await openDatabase(path, { readOnly: true })
+    const count = 'SELECT count(*) AS rows_there FROM order_line'
+    const session = await sqlSink({ name: 'lines', database: writer, tables: [orderLineTable] }).open(task)
+    await session.prepare([line('a')], [])
+    await session.commit()
+    expect(await reader.query(count)).toEqual([{ rows_there: 1 }])
+    await expect(reader.begin('a reader')).rejects.toMatchObject(failsWith('SINK_FAILED', 'readonly'))
+    const logBytes = statSync(`${path}-wal`).size
+    expect(logBytes).toBeGreaterThan(0)
+    await reader.close()
+    expect(statSync(`${path}-wal`).size).toBe(logBytes)
+    await session.close()
+    expect(await writer.query(count)).toEqual([{ rows_there: 1 }])
+  })
+})
 
 describe('database URLs', () => {
   it('should open a SQLite file by URL and by path, making its directory', async () => {

@@ -28,6 +28,8 @@ export interface RunningProgram {
   kill(signal: NodeJS.Signals): void
   /** Resolves with standard error so far once it holds the text; rejects when the process ends before. */
   said(text: string): Promise<string>
+  /** The same of standard output. */
+  printed(text: string): Promise<string>
   readonly ended: Promise<ProcessResult>
 }
 
@@ -45,9 +47,11 @@ export function startOrderStreams(args: readonly string[], options: ProgramOptio
   let stdout = ''
   let stderr = ''
   let onOutput = (): void => {}
+  let onPrinted = (): void => {}
   child.stdin.on('error', () => {}).end(options.input ?? '')
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text
+    onPrinted()
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
@@ -67,6 +71,14 @@ export function startOrderStreams(args: readonly string[], options: ProgramOptio
           if (stderr.includes(text)) resolve(stderr)
         }
         onOutput()
+        void ended.then((result) => reject(new Error(`ended with ${result.code}: ${result.stderr}`)))
+      }),
+    printed: (text) =>
+      new Promise((resolve, reject) => {
+        onPrinted = () => {
+          if (stdout.includes(text)) resolve(stdout)
+        }
+        onPrinted()
         void ended.then((result) => reject(new Error(`ended with ${result.code}: ${result.stderr}`)))
       }),
   }
