@@ -2,10 +2,12 @@ import type { Command } from 'commander'
 import { type EventSink, httpSink, ingestionSink } from '../../api/simulator/event-sinks.ts'
 import { runSimulation, type SimulationProgress } from '../../api/simulator/run-simulation.ts'
 import {
+  type Occurrence,
   type SimulatedEvent,
   type SimulationOptions,
   simulateOrders,
 } from '../../api/simulator/simulate-orders.ts'
+import { toTimeMs } from '../../orders/parse-time.ts'
 import { systemClock } from '../../streams/adapters/system/system-clock.ts'
 import { exitCodes, UsageError } from '../failure.ts'
 import { ingestionOn, prepareForOrders } from '../order-api.ts'
@@ -21,6 +23,14 @@ import {
   share,
   wholeNumber,
 } from './command-context.ts'
+import {
+  alertCounts,
+  remarkableOnly,
+  scenarioCounts,
+  scenarioHelp,
+  truthOf,
+  writeTruth,
+} from './simulate-scenarios.ts'
 
 interface SimulateOptions extends ConfigOptions {
   readonly rate?: number
@@ -29,6 +39,9 @@ interface SimulateOptions extends ConfigOptions {
   readonly dirty: number
   readonly late: number
   readonly repeat: number
+  readonly start?: number
+  readonly scenario?: readonly Occurrence[]
+  readonly truth?: string
   readonly to?: string
   readonly json?: boolean
 }
@@ -56,6 +69,17 @@ export function addSimulateCommand(program: Command, context: CommandContext): v
     .option('--dirty <p>', 'the share of events that are broken', share('--dirty'), 0)
     .option('--late <p>', 'the share of events that arrive up to a minute late', share('--late'), 0)
     .option('--repeat <p>', 'the share of events that are sent twice', share('--repeat'), 0)
+    .option(
+      '--start <time>',
+      'when the first order begins: ISO 8601, or `now` (default: 2025-01-01T08:00:00Z)',
+      startTime,
+    )
+    .option(
+      '--scenario <name=n,...>',
+      'what is to happen so often, in traffic where nothing else is to be found; repeatable',
+      scenarioCounts,
+    )
+    .option('--truth <file>', 'with --scenario: write the alerts that must come of it to this file, as JSON')
     .option('--to <url>', 'the Order API to send to')
     .option('--json', 'print the result as one JSON object')
   addPlaceOptions(command)
@@ -66,10 +90,15 @@ With --brokers the events go to Kafka, with --data-dir into that directory's log
 An Order API refuses broken events with a 400; the log takes them, as from a producer that does not use the API, and the
 topologies reject them.
 
+${scenarioHelp}
+They come on top of --orders, and broken events on top of both. Detection judges by the time of events: what begins before
+the newest orders that it has seen is late, and a second simulation on the same log needs a later --start.
+
 Examples:
   order-streams simulate --orders 5000 --dirty 0.02 --repeat 0.01 --late 0.05
   order-streams simulate --rate 20 --to http://127.0.0.1:8081
-  order-streams simulate --rate 20 --brokers localhost:9092
+  order-streams simulate --rate 20 --start now --brokers localhost:9092
+  order-streams simulate --scenario bursts=3,unpaid=5,illegal=2 --late 0.1 --truth truth.json
   order-streams simulate --orders 100000 --dirty 0.05 --data-dir ./data && order-streams start --once --input /dev/null`,
     )
     .action(async (options: SimulateOptions) => {
@@ -83,6 +112,10 @@ async function simulate(options: SimulateOptions): Promise<number> {
     const other = dataDir === undefined ? '--brokers' : '--data-dir'
     throw new UsageError(`--to and ${other} are two places: name one of them`)
   }
+  if (options.truth !== undefined && options.scenario === undefined)
+    throw new UsageError(
+      '--truth is of what --scenario asks for: name scenarios, such as --scenario bursts=3',
+    )
   const config = to === undefined ? placeConfigOf(options) : configOf(options)
   const stop = onStopRequest(tell)
   try {
@@ -112,10 +145,13 @@ async function send(
   place: string,
   signal: AbortSignal,
 ): Promise<number> {
+  const simulation = simulationOf(options)
+  const alerts = options.scenario === undefined ? undefined : truthOf(simulation)
+  if (alerts !== undefined && options.truth !== undefined) writeTruth(options.truth, simulation, alerts)
   const startMs = systemClock.now()
   const progress = showSending(options.orders)
   try {
-    const result = await runSimulation(progress.watch(simulateOrders(simulationOf(options))), sink, {
+    const result = await runSimulation(progress.watch(simulateOrders(simulation)), sink, {
       clock: systemClock,
       pace: options.rate === undefined ? 'unlimited' : 'arrival',
       onProgress: progress.show,
@@ -133,6 +169,7 @@ async function send(
           duplicates,
           refused,
           seconds: elapsedMs / 1000,
+          ...(alerts === undefined ? {} : { alerts: alertCounts(alerts) }),
         }),
       )
     } else {
@@ -142,6 +179,10 @@ async function send(
         `${counted(events, 'event')} of ${counted(progress.orders(), 'order')} to ${place} in ${seconds(elapsedMs)}: ` +
           `${count(accepted)} accepted${known}${refusedText}`,
       )
+      if (alerts !== undefined) {
+        const each = Object.entries(alertCounts(alerts)).map(([type, number]) => `${count(number)} ${type}`)
+        out(`to be found: ${each.join(', ') || 'nothing'}`)
+      }
     }
     return exitCodes.done
   } finally {
@@ -150,7 +191,7 @@ async function send(
 }
 
 function simulationOf(options: SimulateOptions): SimulationOptions {
-  const { seed, orders, dirty, late, repeat, rate } = options
+  const { seed, orders, dirty, late, repeat, rate, start, scenario } = options
   return {
     seed,
     orders,
@@ -158,7 +199,19 @@ function simulationOf(options: SimulateOptions): SimulationOptions {
     lateShare: late,
     repeatShare: repeat,
     ...(rate === undefined ? {} : { ordersPerSecond: rate }),
+    ...(start === undefined ? {} : { startTimeMs: start }),
+    ...(scenario === undefined ? {} : remarkableOnly(scenario)),
   }
+}
+
+/** The parser of `--start`. @throws UsageError */
+function startTime(text: string): number {
+  if (text === 'now') return systemClock.now()
+  const timeMs = toTimeMs(text)
+  if (typeof timeMs === 'number') return timeMs
+  throw new UsageError(
+    `--start is "${text}"; it must be a time with its zone such as 2025-01-01T08:00:00Z, or now`,
+  )
 }
 
 /** The bar is over the orders that have begun: how many events they will have, nobody knows before. */

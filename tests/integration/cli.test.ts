@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeBadFile, writeSimulation } from '../support/order-files.ts'
@@ -45,6 +45,7 @@ describe('help', () => {
     'simulate',
     'feed',
     'migrate',
+    'dashboard',
     'config',
     'topology describe',
     'topics read',
@@ -83,6 +84,14 @@ describe('wrong usage', () => {
     ],
     ['a share that is none', ['simulate', '--dirty', '5'], /--dirty is "5"; it must be a share from 0 to 1/],
     ['a URL that is none', ['simulate', '--to', 'here'], /--to here is no URL/],
+    ['a scenario that is none', ['simulate', '--scenario', 'brusts=3'], /did you mean bursts\?/],
+    [
+      'a scenario without count',
+      ['simulate', '--scenario', 'bursts'],
+      /= and how often it takes place: bursts=3/,
+    ],
+    ['a truth of nothing', ['simulate', '--truth', 'x'], /name scenarios/],
+    ['a start without zone', ['simulate', '--start', '2025-01-01'], /it must be a time with its zone/],
     ['two places', ['simulate', '--to', 'http://x', '--data-dir', 'y'], /name one of them/],
     [
       'a setting without value',
@@ -244,6 +253,32 @@ describe('simulate, run and api', () => {
     const { seconds, ...figures } = atOnce
     expect(stepwise).toMatchObject(figures)
     expect(figures).toMatchObject({ orders: events, reconciles: true })
+  })
+
+  it('should tell what must be found of the scenarios asked for, whatever else is wrong with the events', async () => {
+    const truthOf = async (name: string, ...trouble: string[]) => {
+      const path = join(directory.path, `${name}.json`)
+      const asked = ['--scenario', 'bursts=2,unpaid=3', '--scenario', 'illegal=1', '--orders', '50', '--json']
+      const place = ['--truth', path, '--data-dir', join(directory.path, name)]
+      const { stdout } = await orderStreams(['simulate', ...asked, ...place, ...trouble])
+      const counts = { BURST: 2, UNPAID_TIMEOUT: 3, ILLEGAL_TRANSITION: 1 }
+      expect(JSON.parse(stdout)).toMatchObject({ alerts: counts })
+      return JSON.parse(readFileSync(path, 'utf8'))
+    }
+    const truth = await truthOf('plain', '--start', '2025-03-01T00:00:00Z')
+    expect(truth.alerts).toHaveLength(6)
+    for (const alert of truth.alerts) {
+      const some = expect.stringMatching(/./)
+      const shape = {
+        type: some,
+        order_id: some,
+        user_id: some,
+        event_time: expect.stringMatching(/^2025-03-01T/),
+      }
+      expect(alert).toEqual(shape)
+    }
+    const trouble = ['--late', '0.3', '--dirty', '0.3', '--repeat', '0.3']
+    expect(await truthOf('troubled', '--start', '2025-03-01T00:00:00Z', ...trouble)).toEqual(truth)
   })
 
   it('should take orders over HTTP from a simulated shop', async () => {
