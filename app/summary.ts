@@ -103,6 +103,7 @@ export function whereToLook({ dataDir, databasePath, logPath, apiUrl }: Places):
     'Where to look next:',
     `  sqlite3 ${shellWord(databasePath)} "${query}"`,
     `  sqlite3 ${shellWord(databasePath)} "SELECT * FROM user_session ORDER BY order_count DESC LIMIT 5"`,
+    `  npx order-streams dashboard${option}`,
     '  npx order-streams topology describe cleanse --format mermaid',
     ...(logPath === null ? [] : [`  ${logPath}`]),
     ...(apiUrl === undefined ? [] : ['', 'Send an order of your own, or simulate a shop:', curl(apiUrl)]),

@@ -22,21 +22,24 @@ export function tablesOf(config: Config): Tables {
   if (isCluster) checkDatabaseUrl(config)
   else expectDataDirectory(config.dataDir)
   const path = databasePathOf(config.dataDir)
-  let database: Database | undefined
+  const options = { readOnly: true, poolSize: 1, connectTimeoutMs }
+  let opening: Promise<Database> | undefined
   return {
     place: isCluster ? placeOf(config.databaseUrl) : config.dataDir,
     open: async () => {
       // Opening would make a file that is missing, and that is for its writer to do.
-      if (database === undefined && !isCluster && !existsSync(path)) return null
-      database ??= await openDatabase(isCluster ? config.databaseUrl : path, {
-        readOnly: true,
-        poolSize: 1,
-        connectTimeoutMs,
-      })
-      return database
+      if (opening === undefined && !isCluster && !existsSync(path)) return null
+      opening ??= openDatabase(isCluster ? config.databaseUrl : path, options)
+      try {
+        return await opening
+      } catch (error) {
+        opening = undefined
+        throw error
+      }
     },
     close: async () => {
       try {
+        const database = await opening
         await database?.close()
       } catch {
         // A connection that is lost is closed.
