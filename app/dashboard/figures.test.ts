@@ -188,7 +188,7 @@ for (const server of servers) {
 }
 
 describe('the queries on SQLite', () => {
-  it('should read of products and users no more than the newest hours', async () => {
+  it('should read of products and users no more than the newest hours, and sort nothing else', async () => {
     const home = await servers[0]!.create()
     try {
       const { database } = home
@@ -218,6 +218,9 @@ describe('the queries on SQLite', () => {
           table,
         ).toEqual([])
       }
+      // Nothing else than the few groups of the lists is sorted.
+      const sorted = plans.filter((plan) => plan.includes('TEMP B-TREE FOR') && plan.includes('ORDER BY'))
+      expect(sorted).toHaveLength(2)
     } finally {
       await home.dispose()
     }

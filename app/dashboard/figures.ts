@@ -180,7 +180,7 @@ export class FigureReader {
   private async readSessions({ places, sessionGapMs }: FiguresRequest, newestMinuteMs: number) {
     const newest = await this.database.query(
       'SELECT user_id, session_start, session_end, order_count, total_amount, currency FROM user_session ' +
-        `ORDER BY session_start DESC, user_id LIMIT ${places}`,
+        `ORDER BY session_start DESC, user_id DESC LIMIT ${places}`,
     )
     const openFrom = timeText(newestMinuteMs - sessionGapMs)
     // Sessions that began so long ago and go on are not looked for: that has no index.
