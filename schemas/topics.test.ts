@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { TypeOf } from '../streams/index.ts'
 import type {
+  DetectionRule,
+  OrderAnomaly,
   OrderInputProgress,
   OrderLine,
   OrderParsed,
@@ -8,6 +10,8 @@ import type {
   OrderRejected,
   OrderStatistic,
   OrderStatus,
+  OrderStatusChange,
+  UserBehavior,
 } from './generated/records.ts'
 import { topics } from './topics.ts'
 
@@ -25,7 +29,9 @@ const keyTypes: [
   Equal<KeyOf<'orderRejected'>, string | null>,
   Equal<KeyOf<'orderInput'>, string>,
   Equal<KeyOf<'orderStatistics'>, string>,
-] = [true, true, true, true, true, true, true]
+  Equal<KeyOf<'orderAnomaly'>, string>,
+  Equal<KeyOf<'detectionRules'>, string>,
+] = [true, true, true, true, true, true, true, true, true]
 
 const valueTypes: [
   Equal<ValueOf<'orderRaw'>, Uint8Array>,
@@ -35,11 +41,16 @@ const valueTypes: [
   Equal<ValueOf<'orderRejected'>, OrderRejected>,
   Equal<ValueOf<'orderInput'>, OrderInputProgress>,
   Equal<ValueOf<'orderStatistics'>, OrderStatistic>,
+  Equal<ValueOf<'orderAnomaly'>, OrderAnomaly>,
+  Equal<ValueOf<'orderAnomalyShadow'>, OrderAnomaly>,
+  Equal<ValueOf<'orderStatusHistory'>, OrderStatusChange>,
+  Equal<ValueOf<'userBehavior'>, UserBehavior>,
+  Equal<ValueOf<'detectionRules'>, DetectionRule>,
   Equal<OrderProcessed['status'], OrderStatus>,
   Equal<OrderProcessed['store_id'], string | null>,
   Equal<OrderParsed['order_time'], number | null>,
   Equal<ValueOf<'orderLine'>, OrderProcessed>,
-] = [true, true, true, true, true, true, true, true, true, true, false]
+] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, false]
 
 describe('topics', () => {
   it('should be typed by their schemas', () => {
@@ -58,6 +69,11 @@ describe('topics', () => {
       'order-line: string, avro(OrderLine), delete',
       'order-rejected: nullable(string), avro(OrderRejected), delete',
       'order-statistics: string, avro(OrderStatistic), compact',
+      'order-anomaly: string, avro(OrderAnomaly), delete',
+      'order-anomaly-shadow: string, avro(OrderAnomaly), delete',
+      'order-status-history: string, avro(OrderStatusChange), delete',
+      'user-behavior: string, avro(UserBehavior), compact',
+      'detection-rules: string, avro(DetectionRule), compact',
       'order-input: string, avro(OrderInputProgress), compact',
     ])
   })

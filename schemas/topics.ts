@@ -1,12 +1,16 @@
 /** The topics of the order topologies, typed by what they hold. Keys are user ids unless said otherwise. */
 import { avro, serdes, topic } from '../streams/index.ts'
 import {
+  detectionRuleSchema,
+  orderAnomalySchema,
   orderInputProgressSchema,
   orderLineSchema,
   orderParsedSchema,
   orderProcessedSchema,
   orderRejectedSchema,
   orderStatisticSchema,
+  orderStatusChangeSchema,
+  userBehaviorSchema,
 } from './generated/records.ts'
 
 export const topics = {
@@ -36,6 +40,35 @@ export const topics = {
     'order-statistics',
     { key: serdes.string, value: avro(orderStatisticSchema) },
     { cleanup: 'compact' },
+  ),
+
+  /** What detection has found, keyed by user. */
+  orderAnomaly: topic('order-anomaly', { key: serdes.string, value: avro(orderAnomalySchema) }),
+
+  /** What rules in shadow mode have found: as `order-anomaly` would have it. */
+  orderAnomalyShadow: topic('order-anomaly-shadow', {
+    key: serdes.string,
+    value: avro(orderAnomalySchema),
+  }),
+
+  /** The history of each order, entry by entry. */
+  orderStatusHistory: topic('order-status-history', {
+    key: serdes.string,
+    value: avro(orderStatusChangeSchema),
+  }),
+
+  /** How each user orders: the newest of a key holds. */
+  userBehavior: topic(
+    'user-behavior',
+    { key: serdes.string, value: avro(userBehaviorSchema) },
+    { cleanup: 'compact' },
+  ),
+
+  /** The rules of detection that differ from the configuration, by name, such as `burst`. */
+  detectionRules: topic(
+    'detection-rules',
+    { key: serdes.string, value: avro(detectionRuleSchema) },
+    { cleanup: 'compact', partitions: 1 },
   ),
 
   /** How far each input file has been read; the key is the SHA-256 of its content. */

@@ -1,6 +1,111 @@
 // Generated from the .avsc files by `npm run codegen`. Do not edit.
 import type { AvroSchema } from '../../streams/index.ts'
 
+/** The symbols of {@link RuleMode}, in the order of the schema. */
+export const ruleModeSymbols = [
+  'ENFORCED',
+  'SHADOW',
+  'OFF',
+] as const
+
+/** Whether what a rule finds is raised, only counted, or not looked for. */
+export type RuleMode = (typeof ruleModeSymbols)[number]
+
+/** A rule of detection as it is from now on; the key names it. Thresholds that are null, or that the rule does not have, are those of the configuration. */
+export interface DetectionRule {
+  /** Counts what the rule has been, from 1; alerts carry it. 0 is the configuration. */
+  readonly version: number
+  /** Whether what the rule finds is raised, only counted, or not looked for. */
+  readonly mode: RuleMode
+  /** large-order: orders of more are large, in minor units (hundredths) of any currency that is not among `amounts`. */
+  readonly amount: number | null
+  /** large-order: the same by currency. */
+  readonly amounts: Readonly<Record<string, number>> | null
+  /** burst: so many orders are none, one more is. */
+  readonly max_orders: number | null
+  /** burst, repeat-purchase, escalating-amount: the orders lie less than this apart; unpaid: how long an order has to be paid. In milliseconds. */
+  readonly within_ms: number | null
+  /** escalating-amount: each order comes to at least so many percent of the one before. */
+  readonly percent: number | null
+}
+
+/** The Avro schema of {@link DetectionRule}. */
+export const detectionRuleSchema: AvroSchema<DetectionRule> = {
+  "type": "record",
+  "name": "DetectionRule",
+  "namespace": "orderstreams",
+  "doc": "A rule of detection as it is from now on; the key names it. Thresholds that are null, or that the rule does not have, are those of the configuration.",
+  "fields": [
+    {
+      "name": "version",
+      "type": "int",
+      "doc": "Counts what the rule has been, from 1; alerts carry it. 0 is the configuration."
+    },
+    {
+      "name": "mode",
+      "type": {
+        "type": "enum",
+        "name": "RuleMode",
+        "doc": "Whether what a rule finds is raised, only counted, or not looked for.",
+        "symbols": [
+          "ENFORCED",
+          "SHADOW",
+          "OFF"
+        ]
+      },
+      "doc": "Whether what the rule finds is raised, only counted, or not looked for."
+    },
+    {
+      "name": "amount",
+      "type": [
+        "null",
+        "long"
+      ],
+      "default": null,
+      "doc": "large-order: orders of more are large, in minor units (hundredths) of any currency that is not among `amounts`."
+    },
+    {
+      "name": "amounts",
+      "type": [
+        "null",
+        {
+          "type": "map",
+          "values": "long"
+        }
+      ],
+      "default": null,
+      "doc": "large-order: the same by currency."
+    },
+    {
+      "name": "max_orders",
+      "type": [
+        "null",
+        "int"
+      ],
+      "default": null,
+      "doc": "burst: so many orders are none, one more is."
+    },
+    {
+      "name": "within_ms",
+      "type": [
+        "null",
+        "long"
+      ],
+      "default": null,
+      "doc": "burst, repeat-purchase, escalating-amount: the orders lie less than this apart; unpaid: how long an order has to be paid. In milliseconds."
+    },
+    {
+      "name": "percent",
+      "type": [
+        "null",
+        "int"
+      ],
+      "default": null,
+      "doc": "escalating-amount: each order comes to at least so many percent of the one before."
+    }
+  ]
+}
+
 /** What orders in one currency come to. */
 export interface CurrencyTotals {
   /** ISO 4217 code in upper case, such as `USD`. */
@@ -70,6 +175,615 @@ export const milestoneBatchSchema: AvroSchema<MilestoneBatch> = {
   ]
 }
 
+/** The symbols of {@link AnomalyType}, in the order of the schema. */
+export const anomalyTypeSymbols = [
+  'LARGE_ORDER',
+  'BURST',
+  'UNPAID_TIMEOUT',
+  'UNPAID_RESOLVED',
+  'ILLEGAL_TRANSITION',
+  'REPEAT_PURCHASE',
+  'ESCALATING_AMOUNT',
+] as const
+
+/** What was found. */
+export type AnomalyType = (typeof anomalyTypeSymbols)[number]
+
+/** The symbols of {@link AnomalySeverity}, in the order of the schema. */
+export const anomalySeveritySymbols = [
+  'INFO',
+  'WARNING',
+  'CRITICAL',
+] as const
+
+/** How urgent it is that somebody looks at it. */
+export type AnomalySeverity = (typeof anomalySeveritySymbols)[number]
+
+/** The symbols of {@link LargeOrderKind}, in the order of the schema. */
+export const largeOrderKindSymbols = [
+  'LARGE_ORDER',
+] as const
+
+/** As the type. */
+export type LargeOrderKind = (typeof largeOrderKindSymbols)[number]
+
+/** An order over a limit. */
+export interface LargeOrder {
+  /** As the type. */
+  readonly kind: LargeOrderKind
+  /** What it comes to, in minor units (hundredths) of the currency. */
+  readonly total_amount: number
+  /** What it is more than. */
+  readonly limit_amount: number
+  /** ISO 4217 code in upper case, such as `USD`. */
+  readonly currency: string
+}
+
+/** The symbols of {@link OrderBurstKind}, in the order of the schema. */
+export const orderBurstKindSymbols = [
+  'BURST',
+] as const
+
+/** As the type. */
+export type OrderBurstKind = (typeof orderBurstKindSymbols)[number]
+
+/** Many orders of a user within a short time. */
+export interface OrderBurst {
+  /** As the type. */
+  readonly kind: OrderBurstKind
+  /** The orders that make it, oldest first. */
+  readonly order_ids: readonly string[]
+  /** When the first of them was placed. */
+  readonly first_time: number
+  /** When the last of them was placed. */
+  readonly last_time: number
+  /** So many would have been none. */
+  readonly max_orders: number
+  /** They lie less than this apart, in milliseconds. */
+  readonly within_ms: number
+}
+
+/** The symbols of {@link UnpaidTimeoutKind}, in the order of the schema. */
+export const unpaidTimeoutKindSymbols = [
+  'UNPAID_TIMEOUT',
+] as const
+
+/** As the type. */
+export type UnpaidTimeoutKind = (typeof unpaidTimeoutKindSymbols)[number]
+
+/** An order that was created, and then nothing happened. */
+export interface UnpaidTimeout {
+  /** As the type. */
+  readonly kind: UnpaidTimeoutKind
+  /** When it was created. */
+  readonly created_time: number
+  /** How long it had to be paid, in milliseconds. */
+  readonly within_ms: number
+}
+
+/** The symbols of {@link UnpaidResolvedKind}, in the order of the schema. */
+export const unpaidResolvedKindSymbols = [
+  'UNPAID_RESOLVED',
+] as const
+
+/** As the type. */
+export type UnpaidResolvedKind = (typeof unpaidResolvedKindSymbols)[number]
+
+/** An order that was paid after its time-out was reported. */
+export interface UnpaidResolved {
+  /** As the type. */
+  readonly kind: UnpaidResolvedKind
+  /** When it was created. */
+  readonly created_time: number
+  /** When it should have been paid: the event_time of the time-out. */
+  readonly due_time: number
+}
+
+/** The symbols of {@link IllegalTransitionKind}, in the order of the schema. */
+export const illegalTransitionKindSymbols = [
+  'ILLEGAL_TRANSITION',
+] as const
+
+/** As the type. */
+export type IllegalTransitionKind = (typeof illegalTransitionKindSymbols)[number]
+
+/** The symbols of {@link OrderStatus}, in the order of the schema. */
+export const orderStatusSymbols = [
+  'CREATED',
+  'PAID',
+  'SHIPPED',
+  'DELIVERED',
+  'COMPLETED',
+  'CANCELLED',
+  'REFUNDED',
+] as const
+
+/** Where an order stands. An order may be first seen in any of them. */
+export type OrderStatus = (typeof orderStatusSymbols)[number]
+
+/** An order that went from one status to another that may not follow it. */
+export interface IllegalTransition {
+  /** As the type. */
+  readonly kind: IllegalTransitionKind
+  /** Where the order stood. */
+  readonly from_status: OrderStatus
+  /** The status in the event. */
+  readonly to_status: OrderStatus
+  /** Since when it stood there. */
+  readonly from_time: number
+  /** The event among those of the order, as order-processed counts them. */
+  readonly event_number: number
+}
+
+/** The symbols of {@link RepeatPurchaseKind}, in the order of the schema. */
+export const repeatPurchaseKindSymbols = [
+  'REPEAT_PURCHASE',
+] as const
+
+/** As the type. */
+export type RepeatPurchaseKind = (typeof repeatPurchaseKindSymbols)[number]
+
+/** An order with products that the user ordered shortly before. */
+export interface RepeatPurchase {
+  /** As the type. */
+  readonly kind: RepeatPurchaseKind
+  /** The products that were ordered again. */
+  readonly product_ids: readonly string[]
+  /** The orders that had them last, oldest first. */
+  readonly earlier_order_ids: readonly string[]
+  /** When the oldest of those was placed. */
+  readonly first_time: number
+  /** They lie less than this before it, in milliseconds. */
+  readonly within_ms: number
+}
+
+/** The symbols of {@link EscalatingAmountKind}, in the order of the schema. */
+export const escalatingAmountKindSymbols = [
+  'ESCALATING_AMOUNT',
+] as const
+
+/** As the type. */
+export type EscalatingAmountKind = (typeof escalatingAmountKindSymbols)[number]
+
+/** Orders of a user in one currency, one after the other, each for much more than the one before. */
+export interface EscalatingAmount {
+  /** As the type. */
+  readonly kind: EscalatingAmountKind
+  /** The orders, oldest first. */
+  readonly order_ids: readonly string[]
+  /** What each comes to, in minor units (hundredths) of the currency. */
+  readonly amounts: readonly number[]
+  /** ISO 4217 code in upper case, such as `USD`. */
+  readonly currency: string
+  /** When the first of them was placed. */
+  readonly first_time: number
+  /** Each comes to at least so many percent of the one before. */
+  readonly percent: number
+  /** They lie less than this apart, in milliseconds. */
+  readonly within_ms: number
+}
+
+/** Something remarkable about an order or a user. What is found again has the same anomaly_id. */
+export interface OrderAnomaly {
+  /** What was found, by type, order and event time: the same after restarts, replays and repeated delivery. */
+  readonly anomaly_id: string
+  /** What was found; `details` says more. */
+  readonly type: AnomalyType
+  /** How urgent it is that somebody looks at it. */
+  readonly severity: AnomalySeverity
+  /** The order; of several the one that completed what was found. */
+  readonly order_id: string
+  /** The user; the key of the record. */
+  readonly user_id: string
+  /** The time of the event that completed it, or at which something was due, epoch milliseconds UTC. */
+  readonly event_time: number
+  /** The newest event time that had been seen when it was found, epoch milliseconds UTC. */
+  readonly detected_time: number
+  /** The version of the rule that found it; 0 is the configuration. */
+  readonly rule_version: number
+  /** What there is to say of this type. */
+  readonly details: LargeOrder | OrderBurst | UnpaidTimeout | UnpaidResolved | IllegalTransition | RepeatPurchase | EscalatingAmount
+}
+
+/** The Avro schema of {@link OrderAnomaly}. */
+export const orderAnomalySchema: AvroSchema<OrderAnomaly> = {
+  "type": "record",
+  "name": "OrderAnomaly",
+  "namespace": "orderstreams",
+  "doc": "Something remarkable about an order or a user. What is found again has the same anomaly_id.",
+  "fields": [
+    {
+      "name": "anomaly_id",
+      "type": "string",
+      "doc": "What was found, by type, order and event time: the same after restarts, replays and repeated delivery."
+    },
+    {
+      "name": "type",
+      "type": {
+        "type": "enum",
+        "name": "AnomalyType",
+        "doc": "What was found.",
+        "symbols": [
+          "LARGE_ORDER",
+          "BURST",
+          "UNPAID_TIMEOUT",
+          "UNPAID_RESOLVED",
+          "ILLEGAL_TRANSITION",
+          "REPEAT_PURCHASE",
+          "ESCALATING_AMOUNT"
+        ]
+      },
+      "doc": "What was found; `details` says more."
+    },
+    {
+      "name": "severity",
+      "type": {
+        "type": "enum",
+        "name": "AnomalySeverity",
+        "doc": "How urgent it is that somebody looks at it.",
+        "symbols": [
+          "INFO",
+          "WARNING",
+          "CRITICAL"
+        ]
+      },
+      "doc": "How urgent it is that somebody looks at it."
+    },
+    {
+      "name": "order_id",
+      "type": "string",
+      "doc": "The order; of several the one that completed what was found."
+    },
+    {
+      "name": "user_id",
+      "type": "string",
+      "doc": "The user; the key of the record."
+    },
+    {
+      "name": "event_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "The time of the event that completed it, or at which something was due, epoch milliseconds UTC."
+    },
+    {
+      "name": "detected_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "The newest event time that had been seen when it was found, epoch milliseconds UTC."
+    },
+    {
+      "name": "rule_version",
+      "type": "int",
+      "doc": "The version of the rule that found it; 0 is the configuration."
+    },
+    {
+      "name": "details",
+      "type": [
+        {
+          "type": "record",
+          "name": "LargeOrder",
+          "doc": "An order over a limit.",
+          "fields": [
+            {
+              "name": "kind",
+              "type": {
+                "type": "enum",
+                "name": "LargeOrderKind",
+                "doc": "As the type.",
+                "symbols": [
+                  "LARGE_ORDER"
+                ]
+              },
+              "doc": "As the type."
+            },
+            {
+              "name": "total_amount",
+              "type": "long",
+              "doc": "What it comes to, in minor units (hundredths) of the currency."
+            },
+            {
+              "name": "limit_amount",
+              "type": "long",
+              "doc": "What it is more than."
+            },
+            {
+              "name": "currency",
+              "type": "string",
+              "doc": "ISO 4217 code in upper case, such as `USD`."
+            }
+          ]
+        },
+        {
+          "type": "record",
+          "name": "OrderBurst",
+          "doc": "Many orders of a user within a short time.",
+          "fields": [
+            {
+              "name": "kind",
+              "type": {
+                "type": "enum",
+                "name": "OrderBurstKind",
+                "doc": "As the type.",
+                "symbols": [
+                  "BURST"
+                ]
+              },
+              "doc": "As the type."
+            },
+            {
+              "name": "order_ids",
+              "type": {
+                "type": "array",
+                "items": "string"
+              },
+              "doc": "The orders that make it, oldest first."
+            },
+            {
+              "name": "first_time",
+              "type": {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              },
+              "doc": "When the first of them was placed."
+            },
+            {
+              "name": "last_time",
+              "type": {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              },
+              "doc": "When the last of them was placed."
+            },
+            {
+              "name": "max_orders",
+              "type": "int",
+              "doc": "So many would have been none."
+            },
+            {
+              "name": "within_ms",
+              "type": "long",
+              "doc": "They lie less than this apart, in milliseconds."
+            }
+          ]
+        },
+        {
+          "type": "record",
+          "name": "UnpaidTimeout",
+          "doc": "An order that was created, and then nothing happened.",
+          "fields": [
+            {
+              "name": "kind",
+              "type": {
+                "type": "enum",
+                "name": "UnpaidTimeoutKind",
+                "doc": "As the type.",
+                "symbols": [
+                  "UNPAID_TIMEOUT"
+                ]
+              },
+              "doc": "As the type."
+            },
+            {
+              "name": "created_time",
+              "type": {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              },
+              "doc": "When it was created."
+            },
+            {
+              "name": "within_ms",
+              "type": "long",
+              "doc": "How long it had to be paid, in milliseconds."
+            }
+          ]
+        },
+        {
+          "type": "record",
+          "name": "UnpaidResolved",
+          "doc": "An order that was paid after its time-out was reported.",
+          "fields": [
+            {
+              "name": "kind",
+              "type": {
+                "type": "enum",
+                "name": "UnpaidResolvedKind",
+                "doc": "As the type.",
+                "symbols": [
+                  "UNPAID_RESOLVED"
+                ]
+              },
+              "doc": "As the type."
+            },
+            {
+              "name": "created_time",
+              "type": {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              },
+              "doc": "When it was created."
+            },
+            {
+              "name": "due_time",
+              "type": {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              },
+              "doc": "When it should have been paid: the event_time of the time-out."
+            }
+          ]
+        },
+        {
+          "type": "record",
+          "name": "IllegalTransition",
+          "doc": "An order that went from one status to another that may not follow it.",
+          "fields": [
+            {
+              "name": "kind",
+              "type": {
+                "type": "enum",
+                "name": "IllegalTransitionKind",
+                "doc": "As the type.",
+                "symbols": [
+                  "ILLEGAL_TRANSITION"
+                ]
+              },
+              "doc": "As the type."
+            },
+            {
+              "name": "from_status",
+              "type": {
+                "type": "enum",
+                "name": "OrderStatus",
+                "doc": "Where an order stands. An order may be first seen in any of them.",
+                "symbols": [
+                  "CREATED",
+                  "PAID",
+                  "SHIPPED",
+                  "DELIVERED",
+                  "COMPLETED",
+                  "CANCELLED",
+                  "REFUNDED"
+                ]
+              },
+              "doc": "Where the order stood."
+            },
+            {
+              "name": "to_status",
+              "type": "OrderStatus",
+              "doc": "The status in the event."
+            },
+            {
+              "name": "from_time",
+              "type": {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              },
+              "doc": "Since when it stood there."
+            },
+            {
+              "name": "event_number",
+              "type": "int",
+              "doc": "The event among those of the order, as order-processed counts them."
+            }
+          ]
+        },
+        {
+          "type": "record",
+          "name": "RepeatPurchase",
+          "doc": "An order with products that the user ordered shortly before.",
+          "fields": [
+            {
+              "name": "kind",
+              "type": {
+                "type": "enum",
+                "name": "RepeatPurchaseKind",
+                "doc": "As the type.",
+                "symbols": [
+                  "REPEAT_PURCHASE"
+                ]
+              },
+              "doc": "As the type."
+            },
+            {
+              "name": "product_ids",
+              "type": {
+                "type": "array",
+                "items": "string"
+              },
+              "doc": "The products that were ordered again."
+            },
+            {
+              "name": "earlier_order_ids",
+              "type": {
+                "type": "array",
+                "items": "string"
+              },
+              "doc": "The orders that had them last, oldest first."
+            },
+            {
+              "name": "first_time",
+              "type": {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              },
+              "doc": "When the oldest of those was placed."
+            },
+            {
+              "name": "within_ms",
+              "type": "long",
+              "doc": "They lie less than this before it, in milliseconds."
+            }
+          ]
+        },
+        {
+          "type": "record",
+          "name": "EscalatingAmount",
+          "doc": "Orders of a user in one currency, one after the other, each for much more than the one before.",
+          "fields": [
+            {
+              "name": "kind",
+              "type": {
+                "type": "enum",
+                "name": "EscalatingAmountKind",
+                "doc": "As the type.",
+                "symbols": [
+                  "ESCALATING_AMOUNT"
+                ]
+              },
+              "doc": "As the type."
+            },
+            {
+              "name": "order_ids",
+              "type": {
+                "type": "array",
+                "items": "string"
+              },
+              "doc": "The orders, oldest first."
+            },
+            {
+              "name": "amounts",
+              "type": {
+                "type": "array",
+                "items": "long"
+              },
+              "doc": "What each comes to, in minor units (hundredths) of the currency."
+            },
+            {
+              "name": "currency",
+              "type": "string",
+              "doc": "ISO 4217 code in upper case, such as `USD`."
+            },
+            {
+              "name": "first_time",
+              "type": {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              },
+              "doc": "When the first of them was placed."
+            },
+            {
+              "name": "percent",
+              "type": "int",
+              "doc": "Each comes to at least so many percent of the one before."
+            },
+            {
+              "name": "within_ms",
+              "type": "long",
+              "doc": "They lie less than this apart, in milliseconds."
+            }
+          ]
+        }
+      ],
+      "doc": "What there is to say of this type."
+    }
+  ]
+}
+
 /** How far an input file has been read into the log. */
 export interface OrderInputProgress {
   /** Path of the file as it was given; the key of the record is the SHA-256 of its content. */
@@ -111,20 +825,6 @@ export const orderInputProgressSchema: AvroSchema<OrderInputProgress> = {
     }
   ]
 }
-
-/** The symbols of {@link OrderStatus}, in the order of the schema. */
-export const orderStatusSymbols = [
-  'CREATED',
-  'PAID',
-  'SHIPPED',
-  'DELIVERED',
-  'COMPLETED',
-  'CANCELLED',
-  'REFUNDED',
-] as const
-
-/** Where an order stands. An order may be first seen in any of them. */
-export type OrderStatus = (typeof orderStatusSymbols)[number]
 
 /** A line of a clean order event. */
 export interface OrderLine {
@@ -546,6 +1246,8 @@ export interface OrderProcessed {
   readonly latest: boolean
   /** Codes of the warnings that cleansing raised. */
   readonly warnings: readonly string[]
+  /** The products of the event's lines, each once, in the order of the lines. */
+  readonly product_ids: readonly string[]
 }
 
 /** The Avro schema of {@link OrderProcessed}. */
@@ -640,6 +1342,15 @@ export const orderProcessedSchema: AvroSchema<OrderProcessed> = {
         "items": "string"
       },
       "doc": "Codes of the warnings that cleansing raised."
+    },
+    {
+      "name": "product_ids",
+      "type": {
+        "type": "array",
+        "items": "string"
+      },
+      "default": [],
+      "doc": "The products of the event's lines, each once, in the order of the lines."
     }
   ]
 }
@@ -1237,6 +1948,93 @@ export const orderStatisticSchema: AvroSchema<OrderStatistic> = {
   ]
 }
 
+/** An entry in the history of an order. */
+export interface OrderStatusChange {
+  /** Order id. */
+  readonly order_id: string
+  /** User id; the key of the record. */
+  readonly user_id: string
+  /** Counts the entries of the order; 1 is the first. */
+  readonly sequence: number
+  /** Where the order stood; null in its first entry, and where that cannot be said any more. */
+  readonly from_status: OrderStatus | null
+  /** The status in the event. */
+  readonly to_status: OrderStatus
+  /** When it took place, epoch milliseconds UTC. */
+  readonly event_time: number
+  /** Whether one status may follow the other; null when the event came so late that what was judged since is newer. */
+  readonly legal: boolean | null
+}
+
+/** The Avro schema of {@link OrderStatusChange}. */
+export const orderStatusChangeSchema: AvroSchema<OrderStatusChange> = {
+  "type": "record",
+  "name": "OrderStatusChange",
+  "namespace": "orderstreams",
+  "doc": "An entry in the history of an order.",
+  "fields": [
+    {
+      "name": "order_id",
+      "type": "string",
+      "doc": "Order id."
+    },
+    {
+      "name": "user_id",
+      "type": "string",
+      "doc": "User id; the key of the record."
+    },
+    {
+      "name": "sequence",
+      "type": "int",
+      "doc": "Counts the entries of the order; 1 is the first."
+    },
+    {
+      "name": "from_status",
+      "type": [
+        "null",
+        {
+          "type": "enum",
+          "name": "OrderStatus",
+          "doc": "Where an order stands. An order may be first seen in any of them.",
+          "symbols": [
+            "CREATED",
+            "PAID",
+            "SHIPPED",
+            "DELIVERED",
+            "COMPLETED",
+            "CANCELLED",
+            "REFUNDED"
+          ]
+        }
+      ],
+      "default": null,
+      "doc": "Where the order stood; null in its first entry, and where that cannot be said any more."
+    },
+    {
+      "name": "to_status",
+      "type": "OrderStatus",
+      "doc": "The status in the event."
+    },
+    {
+      "name": "event_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When it took place, epoch milliseconds UTC."
+    },
+    {
+      "name": "legal",
+      "type": [
+        "null",
+        "boolean"
+      ],
+      "default": null,
+      "doc": "Whether one status may follow the other; null when the event came so late that what was judged since is newer."
+    }
+  ]
+}
+
 /** The statuses that an order has had: state of statistics, since an order enters each once. */
 export interface OrderStatuses {
   /** In the order in which they were seen. */
@@ -1415,6 +2213,113 @@ export const statusTotalsSchema: AvroSchema<StatusTotals> = {
       "name": "entered_count",
       "type": "long",
       "doc": "Those by which an order had the status for the first time."
+    }
+  ]
+}
+
+/** A product that a user orders often. */
+export interface FavoriteProduct {
+  /** Product id. */
+  readonly product_id: string
+  /** The user's orders with it. */
+  readonly order_count: number
+}
+
+/** How a user orders. It replaces what was sent before of the user. */
+export interface UserBehavior {
+  /** User id; the key of the record. */
+  readonly user_id: string
+  /** Orders of all currencies, each counted once. */
+  readonly order_count: number
+  /** Sum of the amounts of the orders in `currency`, in minor units (hundredths) of it. */
+  readonly total_amount: number
+  /** The currency that most of the orders are in, of several the first in the alphabet. */
+  readonly currency: string
+  /** Mean time between an order and the next, in milliseconds; null as long as there is one order. */
+  readonly average_gap_ms: number | null
+  /** The products of most orders, most often ordered first. */
+  readonly favorite_products: readonly FavoriteProduct[]
+  /** The time of the oldest order, epoch milliseconds UTC. */
+  readonly first_seen: number
+  /** The time of the newest order, epoch milliseconds UTC. */
+  readonly last_seen: number
+}
+
+/** The Avro schema of {@link UserBehavior}. */
+export const userBehaviorSchema: AvroSchema<UserBehavior> = {
+  "type": "record",
+  "name": "UserBehavior",
+  "namespace": "orderstreams",
+  "doc": "How a user orders. It replaces what was sent before of the user.",
+  "fields": [
+    {
+      "name": "user_id",
+      "type": "string",
+      "doc": "User id; the key of the record."
+    },
+    {
+      "name": "order_count",
+      "type": "long",
+      "doc": "Orders of all currencies, each counted once."
+    },
+    {
+      "name": "total_amount",
+      "type": "long",
+      "doc": "Sum of the amounts of the orders in `currency`, in minor units (hundredths) of it."
+    },
+    {
+      "name": "currency",
+      "type": "string",
+      "doc": "The currency that most of the orders are in, of several the first in the alphabet."
+    },
+    {
+      "name": "average_gap_ms",
+      "type": [
+        "null",
+        "long"
+      ],
+      "default": null,
+      "doc": "Mean time between an order and the next, in milliseconds; null as long as there is one order."
+    },
+    {
+      "name": "favorite_products",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "FavoriteProduct",
+          "doc": "A product that a user orders often.",
+          "fields": [
+            {
+              "name": "product_id",
+              "type": "string",
+              "doc": "Product id."
+            },
+            {
+              "name": "order_count",
+              "type": "int",
+              "doc": "The user's orders with it."
+            }
+          ]
+        }
+      },
+      "doc": "The products of most orders, most often ordered first."
+    },
+    {
+      "name": "first_seen",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "The time of the oldest order, epoch milliseconds UTC."
+    },
+    {
+      "name": "last_seen",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "The time of the newest order, epoch milliseconds UTC."
     }
   ]
 }

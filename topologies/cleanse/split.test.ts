@@ -33,6 +33,7 @@ describe('splitting an order', () => {
       event_number: 2,
       latest: false,
       warnings: ['QUANTITY_ZERO'],
+      product_ids: ['a', 'b'],
     })
   })
 

@@ -28,6 +28,7 @@ export function toHeader(
     event_number: decision.eventNumber,
     latest: decision.latest,
     warnings,
+    product_ids: [...new Set(order.lines.map((line) => line.product_id))],
   }
 }
 

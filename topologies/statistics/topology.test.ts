@@ -34,6 +34,7 @@ function order(orderId: string, timeMs: number, changes: Order = {}): OrderProce
     event_number: 1,
     latest: true,
     warnings: [],
+    product_ids: [],
     ...changes,
   }
 }

@@ -68,6 +68,7 @@ const orderProcessed: OrderProcessed = {
   event_number: 3,
   latest: false,
   warnings: ['LINE_QUANTITY_ZERO'],
+  product_ids: ['1095275', 'thé'],
 }
 
 const orderLine: OrderLine = {

@@ -1,0 +1,102 @@
+/** The rules of detection: their thresholds, what these may be, and which hold when an event is judged. */
+import type { DetectionRule, RuleMode } from '../../schemas/generated/records.ts'
+import { days, hours, minutes } from '../../streams/index.ts'
+
+/** What is looked for, by the name of each rule. Amounts are in hundredths of the currency. */
+export interface Thresholds {
+  /** Orders of more than `amount` are large; `amounts` has currencies of which other amounts are. */
+  readonly 'large-order': { readonly amount: number; readonly amounts: Readonly<Record<string, number>> }
+  /** More orders of a user than `max_orders` that lie less than `within_ms` apart. */
+  readonly burst: { readonly max_orders: number; readonly within_ms: number }
+  /** How long an order has to be paid. */
+  readonly unpaid: { readonly within_ms: number }
+  readonly 'illegal-transition': Readonly<Record<never, never>>
+  /** The same product in another order that lies less than this before. */
+  readonly 'repeat-purchase': { readonly within_ms: number }
+  /** Three orders of a user in one currency, each of at least so many percent of the one before, less than this apart. */
+  readonly 'escalating-amount': { readonly percent: number; readonly within_ms: number }
+}
+
+export type RuleName = keyof Thresholds
+
+/** A rule as it holds: 0 is the version of the configuration. */
+export type RuleInForce<N extends RuleName> = Thresholds[N] & Pick<DetectionRule, 'version' | 'mode'>
+
+export const defaultThresholds: Thresholds = {
+  'large-order': { amount: 1_000_000, amounts: {} },
+  burst: { max_orders: 5, within_ms: minutes(1) },
+  unpaid: { within_ms: minutes(30) },
+  'illegal-transition': {},
+  'repeat-purchase': { within_ms: hours(1) },
+  'escalating-amount': { percent: 150, within_ms: hours(1) },
+}
+
+export const ruleNames = Object.keys(defaultThresholds) as RuleName[]
+
+export function isRuleName(name: string): name is RuleName {
+  return Object.hasOwn(defaultThresholds, name)
+}
+
+/** Orders are remembered this long to hold later ones against them, and no longer. */
+export const longestMemoryMs = days(1)
+
+export type ThresholdName = 'amount' | 'amounts' | 'max_orders' | 'within_ms' | 'percent'
+
+interface Range {
+  readonly least: number
+  readonly most: number
+}
+
+const anyAmount: Range = { least: 0, most: 7_000_000_000_000_000 }
+const orderMemory: Range = { least: 1, most: longestMemoryMs }
+
+/** What the thresholds of each rule may be, whole numbers all of them; `amounts` has such values by currency. */
+export const thresholdRanges: {
+  readonly [N in RuleName]: { readonly [T in keyof Thresholds[N] & string]: Range }
+} = {
+  'large-order': { amount: anyAmount, amounts: anyAmount },
+  burst: { max_orders: { least: 1, most: 100 }, within_ms: orderMemory },
+  unpaid: { within_ms: { least: 1, most: days(30) } },
+  'illegal-transition': {},
+  'repeat-purchase': { within_ms: orderMemory },
+  'escalating-amount': { percent: { least: 101, most: 100_000 }, within_ms: orderMemory },
+}
+
+/** A threshold that is not what it may be. */
+export interface Misfit {
+  readonly threshold: string
+  readonly value: unknown
+  /** Completes "it must be …". */
+  readonly wanted: string
+}
+
+/** What is wrong with a rule as it was written; null when it can hold. */
+export function misfitOf(name: RuleName, rule: DetectionRule): Misfit | null {
+  for (const [threshold, { least, most }] of Object.entries<Range>(thresholdRanges[name])) {
+    const value = rule[threshold as ThresholdName]
+    const values = typeof value === 'object' && value !== null ? Object.values(value) : [value]
+    const wrong = values.find(
+      (one) => one !== null && !(Number.isSafeInteger(one) && one >= least && one <= most),
+    )
+    if (wrong !== undefined)
+      return { threshold, value: wrong, wanted: `a whole number from ${least} to ${most}` }
+  }
+  return null
+}
+
+/** A rule where none was written, or what was written cannot hold: as it is configured. */
+export function ruleInForce<N extends RuleName>(
+  name: N,
+  written: DetectionRule | undefined,
+  configured: Thresholds[N],
+): RuleInForce<N> {
+  if (written === undefined || misfitOf(name, written) !== null)
+    return { ...configured, version: 0, mode: 'ENFORCED' }
+  const own: Record<string, unknown> = { ...configured }
+  for (const threshold of Object.keys(configured))
+    own[threshold] = written[threshold as ThresholdName] ?? own[threshold]
+  // Every threshold of the rule is there: the configured one, or one of the same type.
+  return { ...(own as Thresholds[N]), version: written.version, mode: written.mode }
+}
+
+export type { RuleMode }
