@@ -8,10 +8,12 @@ export { type Aggregator, type BuiltInAggregator, counting, summing } from './ds
 export { CogroupedStream, type CogroupInit } from './dsl/cogrouped-stream.ts'
 export type { FullWindow } from './dsl/count-aggregate.ts'
 export { CountedCogroup, CountedStream } from './dsl/counted-stream.ts'
+export type { EarlyEmission } from './dsl/early-results.ts'
 export type { ForeignKeyJoinOptions } from './dsl/foreign-key-join.ts'
 export { GlobalKTable } from './dsl/global-table.ts'
 export type { KeyedProcessOptions, KeyedStreams } from './dsl/keyed-process.ts'
 export {
+  type GlobalLookup,
   type KeyedContext,
   KeyedProcessor,
   type ProcessorTimers,

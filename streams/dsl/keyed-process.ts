@@ -14,6 +14,7 @@ import type { BuildContext } from './build-context.ts'
 import {
   type ForwardedBy,
   type KeyedProcessor,
+  lookupsOf,
   type ProcessorTimers,
   type SideOutput,
   sideOutputsOf,
@@ -67,6 +68,7 @@ export function addKeyedProcessor<K, V, P extends KeyedProcessor<K, V, unknown>>
     },
     parents: [parent.node],
     stores: timers === undefined ? states : [...states, timers],
+    globalTables: lookupsOf(sample).map(({ table }) => table),
   })
   const outlets = [['main', undefined] as const, ...sideOutputsOf(sample)].map(([outlet, side]) => {
     const serde = side === undefined ? options.value : side.serde
@@ -79,6 +81,7 @@ export function addKeyedProcessor<K, V, P extends KeyedProcessor<K, V, unknown>>
     const running = new RunningProcessor<K, V>(task, { node, name, processor, timers, forward })
     for (const state of statesOf(processor))
       state.bind(task, `${name}-${state.name}`, rowKeys, running.current)
+    for (const lookup of lookupsOf(processor)) lookup.bind(task)
     if (grouping.repartition || grouping.fromSource) {
       for (const state of statesOf(sample)) {
         if (state.isByKey) task.readsAhead(state.specFor(`${name}-${state.name}`, rowKeys))

@@ -319,6 +319,45 @@ describe('a keyed processor', () => {
       ])
     })
   })
+
+  it('should look things up in a global table, as it is when a record comes or a timer fires', async () => {
+    const rules = jsonTopic<string>('rules')
+    const topology = defineTopology('test', (builder) => {
+      const table = builder.globalTable(rules, { store: 'rules' })
+      class Ruled extends KeyedProcessor<string, string, string> {
+        private readonly rules = this.lookup(table)
+
+        override process(value: string, { forward, timers }: KeyedContext<string, string>): void {
+          forward(`${value} ${this.rules.get('any')}`)
+          timers.eventTime(Number(value))
+        }
+
+        override onTimer(timeMs: number, { forward }: TimerContext<string, string>): void {
+          forward(`@${timeMs} ${this.rules.get('any')}`)
+        }
+      }
+      builder
+        .stream(events)
+        .groupByKey()
+        .process('ruled', () => new Ruled())
+        .main.to(results)
+    })
+    expect(topology.nodes.find(({ name }) => name === 'ruled')?.globalTables).toEqual(['rules'])
+    await withDriver(topology, {}, async (driver) => {
+      await driver.pipe(events, at(1, '15'))
+      await driver.pipe(rules, { key: 'any', value: 'strict' })
+      await driver.pipe(events, at(10, '12'))
+      await driver.pipe(rules, { key: 'any', value: 'mild' })
+      await driver.pipe(events, at(20, '30'))
+      expect((await driver.read(results)).map(({ value }) => value)).toEqual([
+        '15 undefined',
+        '12 strict',
+        '30 mild',
+        '@12 mild',
+        '@15 mild',
+      ])
+    })
+  })
 })
 
 function pendingIn(driver: TopologyTestDriver): number {

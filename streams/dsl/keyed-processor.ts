@@ -1,7 +1,9 @@
 /** Processors by key: classes with state and timers of each key, to be extended by applications. */
 import type { Serde } from '../serde/serde.ts'
 import type { TimerKind } from '../time/timer-key.ts'
-import type { RecordContext } from '../topology/task-context.ts'
+import type { StoreSpec } from '../topology/store-spec.ts'
+import type { RecordContext, TaskContext } from '../topology/task-context.ts'
+import type { GlobalKTable } from './global-table.ts'
 import {
   type DeclaredState,
   ListHandle,
@@ -49,6 +51,11 @@ export interface TimerContext<K, Out> extends KeyedContext<K, Out> {
   /** Which of the key's timers it is. */
   readonly name: string
   readonly by: TimerKind
+}
+
+/** The rows of a global table as they are now: they change between one record and the next. */
+export interface GlobalLookup<K, V> {
+  get(key: K): V | undefined
 }
 
 /** A way out beside the main one. Values go under the key at hand, too. */
@@ -100,6 +107,13 @@ export abstract class KeyedProcessor<K, V, Out = never> {
     return declared(this, new MapHandle(name, serdes.key, serdes.value, options))
   }
 
+  /** Declares that it looks things up in a global table, by any key. What the table says is no input that a replay repeats. */
+  protected lookup<GK, GV>(table: GlobalKTable<GK, GV>): GlobalLookup<GK, GV> {
+    const handle = new LookupHandle(table.store)
+    lookups.set(this, [...(lookups.get(this) ?? []), handle])
+    return handle
+  }
+
   /** Declares a way out beside `forward`: the stream has the name of the field that it is put into. */
   protected output<T>(serde?: Serde<T>): SideOutput<T> {
     return new SideHandle(serde)
@@ -121,6 +135,37 @@ export class SideHandle<V> implements SideOutput<V> {
   forward(value: V, timestampMs?: number): void {
     this.send?.(value, timestampMs)
   }
+}
+
+/** A global table as a processor sees it; `bind` gives it the rows of a task. */
+class LookupHandle<K, V> implements GlobalLookup<K, V> {
+  private readonly spec: StoreSpec<K, V>
+  private rowOf: ((key: K) => { readonly value: V } | undefined) | undefined
+
+  constructor(spec: StoreSpec<K, V>) {
+    this.spec = spec
+  }
+
+  get table(): string {
+    return this.spec.name
+  }
+
+  bind(task: TaskContext): void {
+    this.rowOf = task.globalTable(this.spec)
+  }
+
+  get(key: K): V | undefined {
+    return this.rowOf?.(key)?.value
+  }
+}
+
+type DeclaredLookup = Pick<LookupHandle<unknown, unknown>, 'table' | 'bind'>
+
+const lookups = new WeakMap<object, DeclaredLookup[]>()
+
+/** What a processor looks things up in. */
+export function lookupsOf(processor: object): readonly DeclaredLookup[] {
+  return lookups.get(processor) ?? []
 }
 
 /** The states of processors: theirs to declare, the engine's to open. */
