@@ -5,7 +5,6 @@ import type { Serde } from '../serde/serde.ts'
 import { topic as declareTopic } from '../serde/topic.ts'
 import { dueKeysSpec } from '../state/due-keys.ts'
 import { windowListSerde } from '../state/window-list.ts'
-import { sessionSerde, windowedSerde } from '../state/windowed-serde.ts'
 import { SessionWindows } from '../time/session-windows.ts'
 import type { SlidingWindows } from '../time/sliding-windows.ts'
 import { type GraphNode, meeting, sourcesBehind } from '../topology/graph.ts'
@@ -15,12 +14,12 @@ import type { Receiver, TaskContext } from '../topology/task-context.ts'
 import { internalTopics } from '../topology/topology.ts'
 import type { Grouping } from './aggregate.ts'
 import type { BuildContext } from './build-context.ts'
+import { type EarlyTarget, storesOfEarly } from './early-results.ts'
 import type { KTable } from './ktable.ts'
-import { ListedOutlet, type ListedTarget, windowIdentity } from './listed-windows.ts'
+import { ListedOutlet, type ListedTarget, timestampedWindow, windowIdentity } from './listed-windows.ts'
 import { intoSessions, mergeSessions, type SessionFolding, type SessionPartial } from './session-aggregate.ts'
 import { combineSessions, sessionPartialSerde } from './session-combine.ts'
 import { intoSlidingWindows } from './sliding-aggregate.ts'
-import type { WindowEmission } from './windowed-aggregate.ts'
 import { lateStream, type WindowedFolding, type WindowedPlan } from './windowed-inputs.ts'
 
 export type ListedKind = SessionWindows | SlidingWindows
@@ -28,9 +27,11 @@ export type ListedKind = SessionWindows | SlidingWindows
 export interface ListedOptions<K, A> {
   readonly name: string
   readonly key: Serde<K>
+  readonly windowKey: Serde<Windowed<K>>
   readonly value: Serde<A>
   readonly retentionMs: number
-  readonly emit: WindowEmission
+  readonly closes: boolean
+  readonly early: EarlyTarget<K, A> | undefined
 }
 
 interface Input<K, A> {
@@ -55,7 +56,7 @@ export class ListedPlan<K, A> implements WindowedPlan<K, A> {
   private readonly inputs: Input<K, A>[] = []
 
   constructor(build: BuildContext, windows: ListedKind, options: ListedOptions<K, A>) {
-    const { name, key, value, retentionMs, emit } = options
+    const { name, key, value, retentionMs, closes, early } = options
     const keptMs = Math.max(retentionMs, windows.neededMs)
     this.build = build
     this.windows = windows
@@ -67,7 +68,8 @@ export class ListedPlan<K, A> implements WindowedPlan<K, A> {
         closeMs: (endMs) => windows.closeMs(endMs),
         forgetMs: (endMs) => endMs + keptMs + 1,
       },
-      emit,
+      closes,
+      early,
     }
   }
 
@@ -82,14 +84,14 @@ export class ListedPlan<K, A> implements WindowedPlan<K, A> {
   }
 
   table(operator: string): KTable<Windowed<K>, A> {
-    const { build, target, options, windows, inputs } = this
+    const { build, target, options, inputs } = this
     const parents = inputs.map(({ parent }) => parent)
     const sources = sourcesBehind(parents).size
     const node = build.graph.add({
       name: `${operator}-${options.name}`,
       role: { kind: 'operator', operator, usesTime: true, ...meeting(parents) },
       parents,
-      stores: [target.store, target.due],
+      stores: [target.store, target.due, ...storesOfEarly(target.early)],
     })
     const place = new TableNode<Windowed<K>, A>(
       node,
@@ -106,11 +108,9 @@ export class ListedPlan<K, A> implements WindowedPlan<K, A> {
       return known
     }
     for (const input of inputs) input.attach(node, sources === 1, outletOf)
-    const { key, value } = options
     return build.table(place, {
-      keySerde:
-        windows instanceof SessionWindows ? sessionSerde(key) : windowedSerde(key, windows.differenceMs),
-      valueSerde: value,
+      keySerde: options.windowKey,
+      valueSerde: options.value,
       requireRows: () => {},
       requireOldValues: () => {
         oldValuesMatter = true
@@ -213,12 +213,9 @@ function rowsOf<K, A>(
 ): TableRows<Windowed<K>, A> {
   const store = task.store(spec)
   return {
-    get: ({ key, startMs, endMs }) => {
-      if (rules.forgetMs(endMs) <= task.time.watermarkMs) return undefined
-      const found = store
-        .get(key)
-        ?.windows.find((window) => window.startMs === startMs && window.endMs === endMs)
-      return found === undefined ? undefined : { value: found.aggregate, timestampMs: found.newestMs }
+    get: (window) => {
+      if (rules.forgetMs(window.endMs) <= task.time.watermarkMs) return undefined
+      return timestampedWindow(store.get(window.key), window)
     },
     identity: (key) => windowIdentity(key, store),
     reject: ({ key }, error) => store.reject(key, error),

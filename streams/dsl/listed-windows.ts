@@ -11,10 +11,17 @@
  */
 import { type DueKey, DueKeys, type DueStore } from '../state/due-keys.ts'
 import { emptyWindowList, type ListedWindow, replaceWindow, type WindowList } from '../state/window-list.ts'
-import type { LiveEntry, StoreSpec, TableReceiver, TableStore, Windowed } from '../topology/store-spec.ts'
+import type {
+  LiveEntry,
+  StoreSpec,
+  TableReceiver,
+  TableStore,
+  Timestamped,
+  Windowed,
+} from '../topology/store-spec.ts'
 import type { Alarm, TaskContext } from '../topology/task-context.ts'
+import { EarlyResults, type EarlyTarget } from './early-results.ts'
 import type { TableOutlet } from './table-sources.ts'
-import type { WindowEmission } from './windowed-aggregate.ts'
 
 const never = Number.POSITIVE_INFINITY
 
@@ -29,7 +36,9 @@ export interface ListedTarget<K, A> {
   readonly store: StoreSpec<K, WindowList<A>>
   readonly due: DueStore<K>
   readonly rules: ListedRules
-  readonly emit: WindowEmission
+  /** Whether windows are passed on when they close; else whenever they change. */
+  readonly closes: boolean
+  readonly early: EarlyTarget<K, A> | undefined
 }
 
 /** A window as it was and as it is; undefined where it was not, or is not any more. */
@@ -47,6 +56,7 @@ export class ListedOutlet<K, A> {
   private readonly target: ListedTarget<K, A>
   private readonly store: TableStore<K, WindowList<A>>
   private readonly passOn: TableReceiver<Windowed<K>, A> | undefined
+  private readonly early: EarlyResults<K, A> | undefined
   private readonly due: DueKeys<K>
   private readonly alarm: Alarm
   /** At the end of input: keys up to here have nothing left to close. */
@@ -60,7 +70,8 @@ export class ListedOutlet<K, A> {
     this.outlet = outlet
     this.store = task.store(target.store)
     this.due = new DueKeys(task.store(target.due))
-    this.passOn = target.emit === 'on-close' ? undefined : this.onChange()
+    this.passOn = target.closes ? undefined : this.onChange()
+    this.early = this.earlyResults()
     this.alarm = task.alarm(outlet.node, (watermarkMs, maxRows) => this.wake(watermarkMs, maxRows))
     this.alarm.at(this.due.nextMs)
   }
@@ -71,7 +82,7 @@ export class ListedOutlet<K, A> {
 
   /** An aggregate that may be changed in place: the same, unless somebody looks at what it was. */
   changeable(aggregate: A): A {
-    const isSeen = this.outlet.oldValuesMatter && this.target.emit !== 'on-close'
+    const isSeen = this.outlet.oldValuesMatter && !this.target.closes
     return isSeen ? this.copy(aggregate) : aggregate
   }
 
@@ -89,6 +100,7 @@ export class ListedOutlet<K, A> {
     this.sweptTo = undefined
     if (!this.isArmed) this.alarm.at(this.due.nextMs)
     this.isArmed = true
+    if (this.early !== undefined) noteChanges(this.early, row.key, changes)
     if (this.passOn === undefined) return
     for (const { before, after } of changes) {
       const { startMs, endMs, newestMs } = after ?? before!
@@ -123,8 +135,8 @@ export class ListedOutlet<K, A> {
   }
 
   private nextClosing({ windows, closedToMs }: WindowList<A>): number {
-    const { emit, rules } = this.target
-    if (emit !== 'on-close') return never
+    const { closes, rules } = this.target
+    if (!closes) return never
     for (const { endMs } of windows) {
       const closeMs = rules.closeMs(endMs)
       if (closeMs > closedToMs) return closeMs
@@ -144,7 +156,7 @@ export class ListedOutlet<K, A> {
 
   /** The end of input: all that is open closes, key by key. */
   private sweep(maxRows: number): number {
-    const batch = this.target.emit === 'on-close' ? this.due.after(this.sweptTo, maxRows) : []
+    const batch = this.target.closes ? this.due.after(this.sweptTo, maxRows) : []
     for (const one of batch) this.handle(one, never)
     this.sweptTo = batch.length < maxRows ? undefined : batch.at(-1)
     if (this.sweptTo !== undefined) return this.sweptTo.timeMs
@@ -161,7 +173,7 @@ export class ListedOutlet<K, A> {
       this.due.move(key, timeMs, never, task.record.streamTimeMs)
       return
     }
-    if (target.emit === 'on-close') this.close(key, list, toMs)
+    if (target.closes) this.close(key, list, toMs)
     const forgottenMs = Math.min(toMs, task.time.watermarkMs)
     const { windows } = list
     while (windows[0] !== undefined && target.rules.forgetMs(windows[0].endMs) <= forgottenMs) windows.shift()
@@ -170,7 +182,7 @@ export class ListedOutlet<K, A> {
   }
 
   private close(key: K, list: WindowList<A>, toMs: number): void {
-    const { store, task, outlet } = this
+    const { store, task, outlet, early } = this
     const { rules } = this.target
     for (const { startMs, endMs, newestMs, aggregate } of list.windows) {
       const closeMs = rules.closeMs(endMs)
@@ -179,7 +191,9 @@ export class ListedOutlet<K, A> {
       // What is behind takes it as of the last moment before it closed: windows with the same end are still open there.
       task.time.happenedAt(closeMs - 1)
       try {
-        outlet.receive({ key, startMs, endMs }, aggregate, null, newestMs)
+        const window = { key, startMs, endMs }
+        if (early === undefined) outlet.receive(window, aggregate, null, newestMs)
+        else early.close(window, aggregate, newestMs)
       } catch (error) {
         store.reject(key, error)
       }
@@ -188,11 +202,50 @@ export class ListedOutlet<K, A> {
     if (last !== undefined) list.closedToMs = Math.max(list.closedToMs, rules.closeMs(last.endMs))
   }
 
+  private earlyResults(): EarlyResults<K, A> | undefined {
+    const { task, store, outlet } = this
+    const { early, rules } = this.target
+    if (early === undefined) return undefined
+    return new EarlyResults(task, early, outlet, {
+      find: (window) => timestampedWindow(store.get(window.key), window),
+      closeMs: ({ endMs }) => rules.closeMs(endMs),
+      copy: (aggregate) => this.copy(aggregate),
+      reject: ({ key }, error) => store.reject(key, error),
+    })
+  }
+
   private onChange(): TableReceiver<Windowed<K>, A> {
     const { task, store, outlet } = this
     if (task.emission === 'every-update') return outlet.receive
     return untilCommit(task, store, outlet)
   }
+}
+
+/** A window in a list. */
+export function timestampedWindow<A>(
+  list: WindowList<A> | undefined,
+  bounds: Bounds,
+): Timestamped<A> | undefined {
+  const found = list?.windows.find((window) => isSame(window, bounds))
+  return found === undefined ? undefined : { value: found.aggregate, timestampMs: found.newestMs }
+}
+
+type Bounds = Pick<ListedWindow<unknown>, 'startMs' | 'endMs'>
+
+function isSame(left: Bounds, right: Bounds): boolean {
+  return left.startMs === right.startMs && left.endMs === right.endMs
+}
+
+function noteChanges<K, A>(early: EarlyResults<K, A>, key: K, changes: readonly WindowChange<A>[]): void {
+  const windowOf = ({ startMs, endMs }: Bounds): Windowed<K> => ({ key, startMs, endMs })
+  const there = changes.flatMap(({ after }) => after ?? [])
+  const gone = changes
+    .flatMap(({ before }) => before ?? [])
+    .filter((before) => !there.some((after) => isSame(before, after)))
+    .map((window) => ({ window: windowOf(window), newestMs: window.newestMs }))
+  const [first] = there
+  early.replaced(gone, first === undefined ? undefined : windowOf(first))
+  for (const window of there) early.changed(windowOf(window))
 }
 
 interface Held<K, A> {

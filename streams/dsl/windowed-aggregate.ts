@@ -5,23 +5,29 @@
  * 1. A record is late to a window by the watermark of its own input; windows close by the task's, which is never ahead of that.
  *    So what is not late finds its window open, and results do not depend on how inputs interleave.
  * 2. A result carries the time of the newest record in its window.
- * 3. On close each window of a key is passed on once for ever.
+ * 3. On close each window of a key is passed on once for ever; before that as well, where results are to come early.
  */
 
 import type { TimeWindows } from '../time/windows.ts'
 import type { LiveEntry, StoreSpec, Windowed, WindowTable } from '../topology/store-spec.ts'
 import type { Receiver, TaskContext } from '../topology/task-context.ts'
 import type { Fold } from './aggregate.ts'
+import { type EarlyEmission, EarlyResults, type EarlyTarget } from './early-results.ts'
 import { passingOn } from './stored-rows.ts'
 import type { TableOutlet } from './table-sources.ts'
 
-/** When a window's result is passed on: whenever it changes, as often as the application's `emission` says, or once it is final. */
-export type WindowEmission = 'on-change' | 'on-close'
+/**
+ * When a window's result is passed on: whenever it changes, as often as the application's `emission` says; once it is final; or
+ * then and at intervals before.
+ */
+export type WindowEmission = 'on-change' | 'on-close' | EarlyEmission
 
 export interface WindowedTarget<K, A> {
   readonly store: StoreSpec<Windowed<K>, A>
   readonly windows: TimeWindows
-  readonly emit: WindowEmission
+  /** Whether windows are passed on when they close; else whenever they change. */
+  readonly closes: boolean
+  readonly early: EarlyTarget<K, A> | undefined
 }
 
 /** What an input of a windowed aggregate writes to, in one task. */
@@ -31,25 +37,29 @@ export interface WindowedOutlet<K, A> extends TableOutlet<Windowed<K>, A> {
   firstOpenMs(): number
   /** A row of a window is there for the first time. */
   opened(startMs: number): void
+  readonly early: EarlyResults<K, A> | undefined
   readonly passOn: ReturnType<typeof passingOn<Windowed<K>, A>>
 }
 
 /** Made once a task, however many inputs the aggregate has. */
 export function windowedOutlet<K, A>(
   task: TaskContext,
-  { store, windows, emit }: WindowedTarget<K, A>,
+  target: WindowedTarget<K, A>,
   outlet: TableOutlet<Windowed<K>, A>,
 ): WindowedOutlet<K, A> {
+  const { store, windows, closes } = target
   const table = task.windowStore(store)
-  const opened = emit === 'on-close' ? closing(task, table, windows, outlet) : () => {}
-  const passOn = emit === 'on-close' ? undefined : passingOn(task, table, outlet.receive)
+  const early = earlyResults(task, table, target, outlet)
+  const opened = closes ? closing(task, table, windows, outlet, early) : () => {}
+  const passOn = closes ? undefined : passingOn(task, table, outlet.receive)
   const openToRecordMs = openToRecord(task, windows)
   return {
     ...outlet,
-    // What is on its way to be closed is looked at by nobody.
-    oldValuesMatter: outlet.oldValuesMatter && emit !== 'on-close',
+    // What is on its way to be closed is looked at by nobody; what is passed on early is a copy.
+    oldValuesMatter: outlet.oldValuesMatter && !closes,
     table,
     opened,
+    early,
     passOn,
     firstOpenMs: () => Math.max(openToRecordMs(), table.closedBeforeMs),
   }
@@ -69,20 +79,37 @@ export function openToRecord(task: TaskContext, windows: TimeWindows): () => num
   }
 }
 
+function earlyResults<K, A>(
+  task: TaskContext,
+  table: WindowTable<K, A>,
+  { windows, early }: WindowedTarget<K, A>,
+  outlet: TableOutlet<Windowed<K>, A>,
+): EarlyResults<K, A> | undefined {
+  if (early === undefined) return undefined
+  return new EarlyResults(task, early, outlet, {
+    find: (window) => table.getTimestamped(window),
+    closeMs: ({ startMs }) => windows.closeMs(startMs),
+    copy: (aggregate) => table.copy(aggregate),
+    reject: (window, error) => table.reject(window, error),
+  })
+}
+
 /** Passes windows on when they close. Answers what to call when a window gets a row. */
 function closing<K, A>(
   task: TaskContext,
   table: WindowTable<K, A>,
   windows: TimeWindows,
   { node, receive }: TableOutlet<Windowed<K>, A>,
+  early: EarlyResults<K, A> | undefined,
 ): (startMs: number) => void {
-  const handOver = (row: LiveEntry<Windowed<K>, A>): void => {
+  const handOver = ({ key, value, timestampMs }: LiveEntry<Windowed<K>, A>): void => {
     // What is behind takes it as of the last moment before the window closed: windows with the same end are still open there.
-    task.time.happenedAt(windows.closeMs(row.key.startMs) - 1)
+    task.time.happenedAt(windows.closeMs(key.startMs) - 1)
     try {
-      receive(row.key, row.value, null, row.timestampMs)
+      if (early === undefined || value === null) receive(key, value, null, timestampMs)
+      else early.close(key, value, timestampMs)
     } catch (error) {
-      table.reject(row.key, error)
+      table.reject(key, error)
     }
   }
   const nextMs = (): number => windows.closeMs(table.firstUnclosedMs())
@@ -100,7 +127,7 @@ export function foldInto<K, V, A>(
   outlet: WindowedOutlet<K, A>,
   fold: Fold<K, V, A>,
 ): (startMs: number, key: K, value: V, timestampMs: number) => void {
-  const { node, table, passOn, opened, oldValuesMatter } = outlet
+  const { node, table, passOn, opened, early, oldValuesMatter } = outlet
   return (startMs, key, value, timestampMs) => {
     task.enter(node)
     const entry = table.window(key, startMs)
@@ -117,6 +144,9 @@ export function foldInto<K, V, A>(
     const newestMs = before === null || timestampMs > entry.timestampMs ? timestampMs : entry.timestampMs
     table.update(entry, aggregate, newestMs)
     if (passOn !== undefined) passOn(entry.key, aggregate, before, newestMs)
+    if (early === undefined) return
+    if (aggregate === null) early.replaced([{ window: entry.key, newestMs }], undefined)
+    else early.changed(entry.key)
   }
 }
 

@@ -8,6 +8,7 @@ import type { Receiver, TaskContext } from '../topology/task-context.ts'
 import { internalTopics } from '../topology/topology.ts'
 import type { Fold, Grouping } from './aggregate.ts'
 import type { BuildContext } from './build-context.ts'
+import { storesOfEarly } from './early-results.ts'
 import type { KStream } from './kstream.ts'
 import type { KTable } from './ktable.ts'
 import { tableOfStore } from './table-sources.ts'
@@ -141,6 +142,7 @@ export function windowedTable<K, A>(
 ): KTable<Windowed<K>, A> {
   const parents = inputs.map(({ parent }) => parent)
   const { node, table, outlet } = tableOfStore(build, parents, target.store, operator, { usesTime: true })
+  for (const store of storesOfEarly(target.early)) build.graph.addStore(node, store)
   const outlets = new WeakMap<TaskContext, WindowedOutlet<K, A>>()
   const outletOf = (task: TaskContext): WindowedOutlet<K, A> => {
     const known = outlets.get(task) ?? windowedOutlet(task, target, outlet(task))

@@ -1,13 +1,14 @@
 /** Which stores and operators an aggregate gets for the windows it is over. */
 import { StreamsError } from '../errors.ts'
 import type { Serde } from '../serde/serde.ts'
-import { windowedSerde } from '../state/windowed-serde.ts'
+import { sessionSerde, windowedSerde } from '../state/windowed-serde.ts'
 import { SessionWindows } from '../time/session-windows.ts'
 import { SlidingWindows } from '../time/sliding-windows.ts'
 import type { TimeWindows } from '../time/windows.ts'
 import type { Windowed } from '../topology/store-spec.ts'
 import type { Grouping } from './aggregate.ts'
 import type { BuildContext } from './build-context.ts'
+import { earlyTarget } from './early-results.ts'
 import type { KTable } from './ktable.ts'
 import { ListedPlan } from './listed-inputs.ts'
 import type { WindowEmission, WindowedTarget } from './windowed-aggregate.ts'
@@ -51,12 +52,23 @@ export function planWindows<K, A>(
   }
   const key = build.serde(keySerde, where, 'pass { key: … } to groupByKey, or a serde to groupBy')
   const value = build.serde(valueSerde, where, 'pass { value: … } beside the store name')
+  const closes = emit !== 'on-change'
+  const windowKey = windowKeySerde(windows, key)
+  const early = typeof emit === 'string' ? undefined : earlyTarget(name, emit, windowKey, value)
   if (windows instanceof SessionWindows || windows instanceof SlidingWindows)
-    return new ListedPlan(build, windows, { name, key, value, retentionMs, emit })
-  const { sizeMs } = windows
-  const closes = emit === 'on-close'
-  const store = { name, key: windowedSerde(key, sizeMs), value, windows: { sizeMs, retentionMs, closes } }
-  return new AlignedPlan(build, { store, windows, emit })
+    return new ListedPlan(build, windows, { name, key, windowKey, value, retentionMs, closes, early })
+  const store = {
+    name,
+    key: windowKey,
+    value,
+    windows: { sizeMs: windows.sizeMs, retentionMs, closes },
+  }
+  return new AlignedPlan(build, { store, windows, closes, early })
+}
+
+function windowKeySerde<K>(windows: EventWindows, key: Serde<K>): Serde<Windowed<K>> {
+  if (windows instanceof SessionWindows) return sessionSerde(key)
+  return windowedSerde(key, windows instanceof SlidingWindows ? windows.differenceMs : windows.sizeMs)
 }
 
 /** Over tumbling or hopping windows. */

@@ -36,7 +36,10 @@ export class WindowedStream<out K, out V> {
 
   /**
    * When results are passed on: `on-change`, the default, as every other table does; `on-close` once for each window and key,
-   * when the watermark has passed the window's end and grace.
+   * when the watermark has passed the window's end and grace; `{ everyMs }` then, and before at intervals if it has changed.
+   *
+   * @example
+   * orders.groupByKey().windowedBy(tumbling(days(1))).emit({ everyMs: minutes(1) }).count({ store: 'per-day' })
    */
   emit(emit: WindowEmission): WindowedStream<K, V> {
     return new WindowedStream(this.build, this.grouping, { ...this.windowing, emit })
