@@ -11,6 +11,74 @@ export const ruleModeSymbols = [
 /** Whether what a rule finds is raised, only counted, or not looked for. */
 export type RuleMode = (typeof ruleModeSymbols)[number]
 
+/** An order with the rule of bursts that held when it was judged: in the state of the pattern. */
+export interface BurstOrder {
+  /** Order id. */
+  readonly order_id: string
+  /** When it was placed. */
+  readonly order_time: number
+  /** The rule's version. */
+  readonly version: number
+  /** The rule's mode. */
+  readonly mode: RuleMode
+  /** As in the rule. */
+  readonly max_orders: number
+  /** As in the rule, in milliseconds. */
+  readonly within_ms: number
+}
+
+/** The Avro schema of {@link BurstOrder}. */
+export const burstOrderSchema: AvroSchema<BurstOrder> = {
+  "type": "record",
+  "name": "BurstOrder",
+  "namespace": "orderstreams",
+  "doc": "An order with the rule of bursts that held when it was judged: in the state of the pattern.",
+  "fields": [
+    {
+      "name": "order_id",
+      "type": "string",
+      "doc": "Order id."
+    },
+    {
+      "name": "order_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When it was placed."
+    },
+    {
+      "name": "version",
+      "type": "int",
+      "doc": "The rule's version."
+    },
+    {
+      "name": "mode",
+      "type": {
+        "type": "enum",
+        "name": "RuleMode",
+        "doc": "Whether what a rule finds is raised, only counted, or not looked for.",
+        "symbols": [
+          "ENFORCED",
+          "SHADOW",
+          "OFF"
+        ]
+      },
+      "doc": "The rule's mode."
+    },
+    {
+      "name": "max_orders",
+      "type": "int",
+      "doc": "As in the rule."
+    },
+    {
+      "name": "within_ms",
+      "type": "long",
+      "doc": "As in the rule, in milliseconds."
+    }
+  ]
+}
+
 /** A rule of detection as it is from now on; the key names it. Thresholds that are null, or that the rule does not have, are those of the configuration. */
 export interface DetectionRule {
   /** Counts what the rule has been, from 1; alerts carry it. 0 is the configuration. */
@@ -102,6 +170,88 @@ export const detectionRuleSchema: AvroSchema<DetectionRule> = {
       ],
       "default": null,
       "doc": "escalating-amount: each order comes to at least so many percent of the one before."
+    }
+  ]
+}
+
+/** An order with the rule of escalating amounts that held when it was judged: in the state of the pattern. */
+export interface EscalatingOrder {
+  /** Order id. */
+  readonly order_id: string
+  /** When it was placed. */
+  readonly order_time: number
+  /** ISO 4217 code in upper case, such as `USD`. */
+  readonly currency: string
+  /** What it comes to, in minor units (hundredths) of the currency. */
+  readonly total_amount: number
+  /** The rule's version. */
+  readonly version: number
+  /** The rule's mode. */
+  readonly mode: RuleMode
+  /** As in the rule. */
+  readonly percent: number
+  /** As in the rule, in milliseconds. */
+  readonly within_ms: number
+}
+
+/** The Avro schema of {@link EscalatingOrder}. */
+export const escalatingOrderSchema: AvroSchema<EscalatingOrder> = {
+  "type": "record",
+  "name": "EscalatingOrder",
+  "namespace": "orderstreams",
+  "doc": "An order with the rule of escalating amounts that held when it was judged: in the state of the pattern.",
+  "fields": [
+    {
+      "name": "order_id",
+      "type": "string",
+      "doc": "Order id."
+    },
+    {
+      "name": "order_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When it was placed."
+    },
+    {
+      "name": "currency",
+      "type": "string",
+      "doc": "ISO 4217 code in upper case, such as `USD`."
+    },
+    {
+      "name": "total_amount",
+      "type": "long",
+      "doc": "What it comes to, in minor units (hundredths) of the currency."
+    },
+    {
+      "name": "version",
+      "type": "int",
+      "doc": "The rule's version."
+    },
+    {
+      "name": "mode",
+      "type": {
+        "type": "enum",
+        "name": "RuleMode",
+        "doc": "Whether what a rule finds is raised, only counted, or not looked for.",
+        "symbols": [
+          "ENFORCED",
+          "SHADOW",
+          "OFF"
+        ]
+      },
+      "doc": "The rule's mode."
+    },
+    {
+      "name": "percent",
+      "type": "int",
+      "doc": "As in the rule."
+    },
+    {
+      "name": "within_ms",
+      "type": "long",
+      "doc": "As in the rule, in milliseconds."
     }
   ]
 }
@@ -822,6 +972,153 @@ export const orderInputProgressSchema: AvroSchema<OrderInputProgress> = {
       "name": "done",
       "type": "boolean",
       "doc": "True when the whole file has been read."
+    }
+  ]
+}
+
+/** The rule by which a time-out was reported. */
+export interface RaisedTimeout {
+  /** Its version. */
+  readonly version: number
+  /** Its mode. */
+  readonly mode: RuleMode
+}
+
+/** An order that was created, and nothing has happened since. */
+export interface AwaitedPayment {
+  /** When it was created. */
+  readonly created_time: number
+  /** When it should be paid. */
+  readonly due_time: number
+  /** By what the time-out was reported; null: it was not. */
+  readonly raised: RaisedTimeout | null
+}
+
+/** Where an order stands: state of detection. */
+export interface OrderLife {
+  /** The status in the newest event. */
+  readonly status: OrderStatus
+  /** The time of that event, epoch milliseconds UTC. */
+  readonly status_time: number
+  /** Entries in its history. */
+  readonly sequence: number
+  /** How it was found to be large; null: it was not. */
+  readonly large: RuleMode | null
+  /** What it waits for; null: it was settled, or is first known in another status. */
+  readonly awaited: AwaitedPayment | null
+}
+
+/** The Avro schema of {@link OrderLife}. */
+export const orderLifeSchema: AvroSchema<OrderLife> = {
+  "type": "record",
+  "name": "OrderLife",
+  "namespace": "orderstreams",
+  "doc": "Where an order stands: state of detection.",
+  "fields": [
+    {
+      "name": "status",
+      "type": {
+        "type": "enum",
+        "name": "OrderStatus",
+        "doc": "Where an order stands. An order may be first seen in any of them.",
+        "symbols": [
+          "CREATED",
+          "PAID",
+          "SHIPPED",
+          "DELIVERED",
+          "COMPLETED",
+          "CANCELLED",
+          "REFUNDED"
+        ]
+      },
+      "doc": "The status in the newest event."
+    },
+    {
+      "name": "status_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "The time of that event, epoch milliseconds UTC."
+    },
+    {
+      "name": "sequence",
+      "type": "int",
+      "doc": "Entries in its history."
+    },
+    {
+      "name": "large",
+      "type": [
+        "null",
+        {
+          "type": "enum",
+          "name": "RuleMode",
+          "doc": "Whether what a rule finds is raised, only counted, or not looked for.",
+          "symbols": [
+            "ENFORCED",
+            "SHADOW",
+            "OFF"
+          ]
+        }
+      ],
+      "default": null,
+      "doc": "How it was found to be large; null: it was not."
+    },
+    {
+      "name": "awaited",
+      "type": [
+        "null",
+        {
+          "type": "record",
+          "name": "AwaitedPayment",
+          "doc": "An order that was created, and nothing has happened since.",
+          "fields": [
+            {
+              "name": "created_time",
+              "type": {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              },
+              "doc": "When it was created."
+            },
+            {
+              "name": "due_time",
+              "type": {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              },
+              "doc": "When it should be paid."
+            },
+            {
+              "name": "raised",
+              "type": [
+                "null",
+                {
+                  "type": "record",
+                  "name": "RaisedTimeout",
+                  "doc": "The rule by which a time-out was reported.",
+                  "fields": [
+                    {
+                      "name": "version",
+                      "type": "int",
+                      "doc": "Its version."
+                    },
+                    {
+                      "name": "mode",
+                      "type": "RuleMode",
+                      "doc": "Its mode."
+                    }
+                  ]
+                }
+              ],
+              "default": null,
+              "doc": "By what the time-out was reported; null: it was not."
+            }
+          ]
+        }
+      ],
+      "default": null,
+      "doc": "What it waits for; null: it was settled, or is first known in another status."
     }
   ]
 }
@@ -2189,6 +2486,64 @@ export const productTotalsSchema: AvroSchema<ProductTotals> = {
   ]
 }
 
+/** A product with the last order of it. */
+export interface RecentProduct {
+  /** Product id. */
+  readonly product_id: string
+  /** The last order with it. */
+  readonly order_id: string
+  /** When that was placed. */
+  readonly order_time: number
+}
+
+/** The products that a user ordered last: state of detection. */
+export interface RecentProducts {
+  /** Those ordered longest ago first. */
+  readonly products: readonly RecentProduct[]
+}
+
+/** The Avro schema of {@link RecentProducts}. */
+export const recentProductsSchema: AvroSchema<RecentProducts> = {
+  "type": "record",
+  "name": "RecentProducts",
+  "namespace": "orderstreams",
+  "doc": "The products that a user ordered last: state of detection.",
+  "fields": [
+    {
+      "name": "products",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "RecentProduct",
+          "doc": "A product with the last order of it.",
+          "fields": [
+            {
+              "name": "product_id",
+              "type": "string",
+              "doc": "Product id."
+            },
+            {
+              "name": "order_id",
+              "type": "string",
+              "doc": "The last order with it."
+            },
+            {
+              "name": "order_time",
+              "type": {
+                "type": "long",
+                "logicalType": "timestamp-millis"
+              },
+              "doc": "When that was placed."
+            }
+          ]
+        }
+      },
+      "doc": "Those ordered longest ago first."
+    }
+  ]
+}
+
 /** The events with one status in a window: state of statistics. */
 export interface StatusTotals {
   /** Order events with the status. */
@@ -2320,6 +2675,97 @@ export const userBehaviorSchema: AvroSchema<UserBehavior> = {
         "logicalType": "timestamp-millis"
       },
       "doc": "The time of the newest order, epoch milliseconds UTC."
+    }
+  ]
+}
+
+/** What is known of a user's orders: state of detection. */
+export interface UserProfile {
+  /** In the order of the currencies. */
+  readonly totals: readonly CurrencyTotals[]
+  /** The time of the oldest order. */
+  readonly first_seen: number
+  /** The time of the newest order. */
+  readonly last_seen: number
+  /** Most often ordered first; not all of them. */
+  readonly products: readonly FavoriteProduct[]
+}
+
+/** The Avro schema of {@link UserProfile}. */
+export const userProfileSchema: AvroSchema<UserProfile> = {
+  "type": "record",
+  "name": "UserProfile",
+  "namespace": "orderstreams",
+  "doc": "What is known of a user's orders: state of detection.",
+  "fields": [
+    {
+      "name": "totals",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "CurrencyTotals",
+          "doc": "What orders in one currency come to.",
+          "fields": [
+            {
+              "name": "currency",
+              "type": "string",
+              "doc": "ISO 4217 code in upper case, such as `USD`."
+            },
+            {
+              "name": "order_count",
+              "type": "long",
+              "doc": "Orders, each counted at its first event."
+            },
+            {
+              "name": "total_amount",
+              "type": "long",
+              "doc": "Sum of the orders' amounts in minor units (hundredths) of the currency."
+            }
+          ]
+        }
+      },
+      "doc": "In the order of the currencies."
+    },
+    {
+      "name": "first_seen",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "The time of the oldest order."
+    },
+    {
+      "name": "last_seen",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "The time of the newest order."
+    },
+    {
+      "name": "products",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "FavoriteProduct",
+          "doc": "A product that a user orders often.",
+          "fields": [
+            {
+              "name": "product_id",
+              "type": "string",
+              "doc": "Product id."
+            },
+            {
+              "name": "order_count",
+              "type": "int",
+              "doc": "The user's orders with it."
+            }
+          ]
+        }
+      },
+      "doc": "Most often ordered first; not all of them."
     }
   ]
 }

@@ -1,5 +1,5 @@
 /** The rules of detection: their thresholds, what these may be, and which hold when an event is judged. */
-import type { DetectionRule, RuleMode } from '../../schemas/generated/records.ts'
+import type { DetectionRule } from '../../schemas/generated/records.ts'
 import { days, hours, minutes } from '../../streams/index.ts'
 
 /** What is looked for, by the name of each rule. Amounts are in hundredths of the currency. */
@@ -99,4 +99,27 @@ export function ruleInForce<N extends RuleName>(
   return { ...(own as Thresholds[N]), version: written.version, mode: written.mode }
 }
 
-export type { RuleMode }
+/** The rules in force at any moment. One that was not written anew since it was last asked for is the same object. */
+export class RuleBook {
+  private readonly written: (name: RuleName) => DetectionRule | undefined
+  private readonly configured: Thresholds
+  private readonly known = new Map<
+    RuleName,
+    { readonly written: DetectionRule | undefined; readonly rule: unknown }
+  >()
+
+  constructor(written: (name: RuleName) => DetectionRule | undefined, configured: Thresholds) {
+    this.written = written
+    this.configured = configured
+  }
+
+  of<N extends RuleName>(name: N): RuleInForce<N> {
+    const written = this.written(name)
+    const known = this.known.get(name)
+    // What is known under a name was made for it.
+    if (known !== undefined && known.written === written) return known.rule as RuleInForce<N>
+    const rule = ruleInForce(name, written, this.configured[name])
+    this.known.set(name, { written, rule })
+    return rule
+  }
+}
