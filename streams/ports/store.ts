@@ -56,6 +56,11 @@ export interface Store extends StoreReader {
    * @throws STORAGE_FULL, STATE_CORRUPT
    */
   write(batch: StoreBatch, options?: { readonly sync?: boolean }): void
+  /**
+   * Deletes all entries from a key on and before another, whole or not at all, in a time that does not grow with them. For
+   * what nobody reads any more: it is not part of any batch.
+   */
+  deleteRange(from: Uint8Array, to: Uint8Array): void
   /** Bytes on disk and in memory, as an estimate. */
   size(): { readonly diskBytes: number; readonly memoryBytes: number }
   /** @throws INVARIANT_VIOLATED, after it has closed, when ranges were left open. */

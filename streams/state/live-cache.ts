@@ -17,6 +17,8 @@ export class LiveRow<K, V> {
   /** The value at the last flush, while `dirty`. */
   flushedValue: V | null = null
   dirty = false
+  /** Whether a cache has it: who was let go of is not found by its key any more. */
+  cached = false
   /** The timestamp of the row in the database; NaN when there is none. */
   storedTimestampMs: number
   /** How large the value was when it was last read or written as bytes. */
@@ -85,6 +87,7 @@ export class LiveCache<K, V> implements RowCache<K, V> {
   committed(): void {}
 
   private addAs(id: unknown, row: LiveRow<K, V>): void {
+    row.cached = true
     this.young.set(id, row)
     this.youngBytes += overheadBytes + row.valueBytes
     if (this.youngBytes > this.maxGenerationBytes) this.age()
@@ -112,7 +115,10 @@ export class LiveCache<K, V> implements RowCache<K, V> {
     const kept = new Map<unknown, LiveRow<K, V>>()
     let keptBytes = 0
     for (const [id, row] of this.old) {
-      if (!row.dirty) continue
+      if (!row.dirty) {
+        row.cached = false
+        continue
+      }
       kept.set(id, row)
       keptBytes += overheadBytes + row.valueBytes
     }

@@ -101,6 +101,8 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   private receiver: TableReceiver<K, V> | undefined
   private expiryReceiver: TableReceiver<K, V> | undefined
   private passedEntries: readonly Buffer[] = []
+  /** Often asked for again at once: read, then written. */
+  private recent: LiveRow<K, V> | undefined
 
   constructor(options: TableStoreOptions<K, V>) {
     const { spec, database } = options
@@ -130,7 +132,9 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   }
 
   entry(key: K): LiveRow<K, V> {
-    const row = this.cache.get(key) ?? this.load(key)
+    const { recent } = this
+    const row = recent?.key === key && recent.cached ? recent : (this.cache.get(key) ?? this.load(key))
+    this.recent = row
     if (this.expiry !== undefined && row.value !== null && this.hasExpired(row.timestampMs)) {
       const expired = row.value
       this.update(row, null, row.timestampMs)
@@ -156,7 +160,7 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
       row.flushedValue = row.value
       this.dirty.push(row)
       // Entries that were asked for in between may have pushed this one out: what is changed must be found again.
-      if (this.cache.get(row.key) !== row) this.cache.add(row)
+      if (!row.cached) this.cache.add(row)
     }
     row.value = value
     row.timestampMs = timestampMs
@@ -226,29 +230,32 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   encode(changelog: RecordBatchBuilder, batch: StoreBatch): void {
     const { writer } = changelog
     for (const entry of this.passedEntries) batch.delete(entry)
+    const { isGone, keyCodec, rowMaxBytes } = this.options
     for (const row of this.dirty) {
-      const key = this.encodedKey(row.key)
-      if (this.options.isGone?.(row.key) === true) {
-        if (!Number.isNaN(row.storedTimestampMs)) batch.delete(key)
+      const { key, value, timestampMs } = row
+      const isStored = !Number.isNaN(row.storedTimestampMs)
+      if (isGone?.(key) === true) {
+        if (isStored) batch.delete(this.encodedKey(key))
         continue
       }
       // It came and went since the last commit.
-      if (row.value === null && Number.isNaN(row.storedTimestampMs)) continue
+      if (value === null && !isStored) continue
+      // The database's key is written here once, and the changelog's is the end of it.
+      const start = writer.position
+      writer.bytesOf(this.prefix, 0, this.prefix.length)
       const keyStart = writer.position
-      writer.bytes(key.subarray(this.prefix.length))
+      keyCodec.encode(key, writer)
       const keyEnd = writer.position
-      const { value, timestampMs } = row
       if (value === null) {
         changelog.add(timestampMs, keyStart, keyEnd, -1, keyEnd)
-        batch.delete(key)
+        batch.delete(writer.buffer.subarray(start, keyEnd))
       } else {
-        this.writeRow(row.key, value, timestampMs, writer)
-        if (writer.position - keyStart > this.options.rowMaxBytes) {
-          throw this.tooLarge(row.key, writer.position - keyStart)
-        }
-        changelog.add(timestampMs, keyStart, keyEnd, keyEnd, writer.position)
-        batch.put(key, writer.buffer.subarray(keyEnd, writer.position))
-        row.valueBytes = writer.position - keyEnd
+        this.writeRow(key, value, timestampMs, writer)
+        const end = writer.position
+        if (end - keyStart > rowMaxBytes) throw this.tooLarge(key, end - keyStart)
+        changelog.add(timestampMs, keyStart, keyEnd, keyEnd, end)
+        batch.put(writer.buffer.subarray(start, keyEnd), writer.buffer.subarray(keyEnd, end))
+        row.valueBytes = end - keyEnd
       }
       this.expiry?.move(
         batch,

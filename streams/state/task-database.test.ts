@@ -77,14 +77,14 @@ describe('TaskDatabase', () => {
     const batch = first.batch()
     const placeOf = (name: string, part: number, n: number) =>
       Buffer.concat([first.prefix(name, part), Buffer.from(`k${n}`)])
-    for (let n = 0; n < 25_000; n++) batch.put(placeOf('sums', section.rows, n), Buffer.from('1'))
+    for (let n = 0; n < 25; n++) batch.put(placeOf('sums', section.rows, n), Buffer.from('1'))
     batch.put(placeOf('sums', section.expiry, 1), Buffer.alloc(0))
     batch.put(placeOf('counts', section.rows, 1), Buffer.from('1'))
     first.apply(batch, { ...position, changelogOffsets: { counts: 12, sums: 3 } })
     await first.close()
 
     // However often it is interrupted.
-    for (const writes of [1, 2]) {
+    for (const writes of [0, 1]) {
       writesLeft = writes
       const opened = open(provider, 'counts')
       await expect(opened).rejects.toThrow('the process ends here')

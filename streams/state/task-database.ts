@@ -106,33 +106,18 @@ export class TaskDatabase {
   }
 
   private deleteRetired(): void {
-    if (this.layout.retiredNumbers.length === 0) return
+    const { retiredNumbers } = this.layout
+    if (retiredNumbers.length === 0) return
     // First nobody must take these rows for a store's any more, whatever happens meanwhile.
     this.apply(this.batch(), this.position)
-    let budget = deletedPerOpening
-    const left = [...this.layout.retiredNumbers]
-    for (let number = left[0]; number !== undefined && budget > 0; number = left[0]) {
-      const deleted = this.deleteSome(number, Math.min(budget, deletedAtATime))
-      budget -= deleted
-      if (deleted === 0) left.shift()
+    for (const number of retiredNumbers) {
+      const from = prefixOf(number, 0).subarray(0, 2)
+      this.store.deleteRange(from, endOfPrefix(from))
     }
-    this.layout = { ...this.layout, retiredNumbers: left }
+    this.layout = { ...this.layout, retiredNumbers: [] }
     this.apply(this.batch(), this.position)
   }
-
-  private deleteSome(number: number, limit: number): number {
-    const from = prefixOf(number, 0).subarray(0, 2)
-    const batch = this.batch()
-    for (const { key } of this.store.range({ from, to: endOfPrefix(from), limit })) batch.delete(key)
-    const { length } = batch
-    this.store.write(batch)
-    return length
-  }
 }
-
-/** Deleting keeps everything else waiting; what is left is for the next opening. */
-const deletedPerOpening = 500_000
-const deletedAtATime = 10_000
 
 /** Gives new stores their numbers, and retires those of stores that are gone. */
 function laidOutFor(metadata: Metadata, stores: readonly StoredStore[]): Metadata {

@@ -86,6 +86,7 @@ export class WindowCache<K, V> implements RowCache<Windowed<K>, V> {
       this.recent = segment
     }
     const { size } = segment.rows
+    row.cached = true
     segment.rows.set(this.identity(key), row)
     this.rowCount += segment.rows.size - size
     if (this.rowCount > this.crowdedAt) this.letGo(row)
@@ -144,13 +145,19 @@ export class WindowCache<K, V> implements RowCache<Windowed<K>, V> {
 
   private dropClean(segment: Segment<K, V>, except?: Row<K, V>): void {
     const { rows } = segment
-    for (const [id, row] of rows) {
-      if (row.dirty || row === except) continue
-      rows.delete(id)
-      this.rowCount--
-      segment.holdsAll = false
+    let kept = 0
+    for (const row of rows.values()) {
+      if (row.dirty || row === except) kept++
+      else row.cached = false
     }
-    if (rows.size > 0) return
+    if (kept === rows.size) return
+    segment.holdsAll = false
+    this.rowCount -= rows.size - kept
+    if (kept > 0) {
+      for (const [id, row] of rows) if (!row.cached) rows.delete(id)
+      return
+    }
+    rows.clear()
     this.segments.delete(segment.startMs)
     if (this.recent === segment) this.recent = undefined
   }

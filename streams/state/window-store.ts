@@ -3,8 +3,8 @@
  *
  * Invariants:
  * 1. A window is kept until its retention is over by the watermark and, where windows are handed over when they close, it was
- *    handed over. From then on nobody sees it; its rows are deleted some at a time, at commits, and the changelog, which forgets
- *    by itself, is not told.
+ *    handed over. From then on nobody sees it; once a commit has put that on record its rows are deleted, all at once by a
+ *    range, and the changelog, which forgets by itself, is not told.
  * 2. Rows that come and go between two commits are written nowhere.
  */
 import type { StoreBatch } from '../ports/store.ts'
@@ -41,8 +41,6 @@ export class WindowStore<K, V> implements WindowTable<K, V>, CommittableStore {
   private readonly prefix: Buffer
   /** The database has no window that begins before this: spares walking over what was deleted. */
   private storedFromMs = 0
-  /** Keys that the next commit deletes. */
-  private expired: readonly Buffer[] = []
 
   constructor(options: WindowStoreOptions<K, V>) {
     const { spec, database, cacheMaxBytes } = options
@@ -157,7 +155,6 @@ export class WindowStore<K, V> implements WindowTable<K, V>, CommittableStore {
   }
 
   encode(changelog: RecordBatchBuilder, batch: StoreBatch): void {
-    for (const key of this.expired) batch.delete(key)
     this.rows.encode(changelog, batch)
     if (this.closing.hasMoved) this.encodeCursor(changelog, batch)
   }
@@ -165,32 +162,32 @@ export class WindowStore<K, V> implements WindowTable<K, V>, CommittableStore {
   committed(): void {
     this.rows.committed()
     this.closing.hasMoved = false
-    this.expired = []
     this.cache.forget(this.keptFromMs)
+    this.deleteExpired()
   }
 
   /** What is not in memory is seldom there at all: windows are mostly new. */
   readAhead(): undefined {}
 
-  expire(limit: number): void {
-    const { database } = this.options
-    const keptFromMs = this.keptFromMs
-    if (this.storedFromMs >= keptFromMs || !this.cache.mayBeStoredFrom(this.storedFromMs)) return
-    const from = this.fullKey(startKey(this.storedFromMs))
-    const to = this.fullKey(startKey(keptFromMs))
-    this.expired = [...database.store.range({ from, to, limit })].map(({ key }) => key)
-    const last = this.expired.at(-1)
-    this.storedFromMs =
-      this.expired.length < limit || last === undefined
-        ? keptFromMs
-        : startOfKey(last.subarray(this.prefix.length))
-  }
+  /** By time, once a commit has come so far. */
+  expire(): void {}
 
   /** Windows that begin before this are gone. */
   private get keptFromMs(): number {
     const { windows, eventTime } = this.options
     const byTime = Math.max(0, eventTime.watermarkMs - windows.sizeMs - windows.retentionMs + 1)
     return windows.closes ? Math.min(byTime, this.closing.closedBeforeMs) : byTime
+  }
+
+  private deleteExpired(): void {
+    const keptFromMs = this.keptFromMs
+    const { windows, database } = this.options
+    const { store } = database
+    // The database remembers each range until it has merged the files that it is about: so there are few.
+    const strideMs = Math.max(windows.sizeMs, windows.retentionMs / 16)
+    if (keptFromMs - this.storedFromMs < strideMs || !this.cache.mayBeStoredFrom(this.storedFromMs)) return
+    store.deleteRange(this.fullKey(startKey(this.storedFromMs)), this.fullKey(startKey(keptFromMs)))
+    this.storedFromMs = keptFromMs
   }
 
   private innerIdentity(key: K): unknown {

@@ -166,6 +166,27 @@ export function storeContract(adapter: string, openProvider: () => Promise<Opene
         expect(list(store, {})).toHaveLength(4)
       })
 
+      it('should delete a range, which begins with its first key and ends before its last', async () => {
+        const batch = store.batch()
+        for (const key of ['a', 'b', 'ba', 'c', 'd']) batch.put(bytes(key), bytes('1'))
+        store.write(batch)
+        const walk = store.range({})
+        store.deleteRange(bytes('b'), bytes('d'))
+        expect([...walk]).toHaveLength(5)
+        expect(list(store, {})).toEqual(['a=1', 'd=1'])
+        expect(store.get(bytes('ba'))).toBeUndefined()
+        expect(await store.getMany([bytes('c'), bytes('d')])).toEqual([undefined, bytes('1')])
+        store.deleteRange(bytes('b'), bytes('b'))
+        store.deleteRange(bytes('d'), bytes('a'))
+        const again = store.batch()
+        again.put(bytes('ba'), bytes('2'))
+        store.write(again)
+        expect(list(store, {})).toEqual(['a=1', 'ba=2', 'd=1'])
+        await store.close()
+        store = await provider.open('test')
+        expect(list(store, {})).toEqual(['a=1', 'ba=2', 'd=1'])
+      })
+
       it('should end a range that is returned, and stay at its end', () => {
         putAll(store, ['a', 'b'])
         for (const { key } of store.range({})) {

@@ -21,11 +21,24 @@ export function burst(orders: KStream<string, Order>, outputTopic: string): void
           if (order.amountCents > largeCents)
             outputs.anomalies(user, { kind: 'LARGE', orderId, userId, eventTime })
           const times = [...(stores.recent.get(user)?.times ?? []), eventTime]
-          if (times.length === burstOrders && Math.max(...times) - Math.min(...times) < burstMs) {
+          if (times.length === burstOrders && spanMs(times) < burstMs) {
             stores.recent.delete(user)
             outputs.anomalies(user, { kind: 'BURST', orderId, userId, eventTime })
-          } else stores.recent.put(user, { times: times.slice(1 - burstOrders) })
+            return
+          }
+          if (times.length === burstOrders) times.shift()
+          stores.recent.put(user, { times })
         },
     })
     .anomalies.to(topic(outputTopic, { key: serdes.string, value: avro(anomalySchema) }))
+}
+
+function spanMs(times: readonly number[]): number {
+  let first = Number.POSITIVE_INFINITY
+  let last = 0
+  for (const time of times) {
+    if (time < first) first = time
+    if (time > last) last = time
+  }
+  return last - first
 }

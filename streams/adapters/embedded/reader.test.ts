@@ -24,6 +24,7 @@ async function openCounting(cacheBytes: number): Promise<{ log: EmbeddedLog; ent
     range: (range) => counted(inner.range(range)),
     batch: () => inner.batch(),
     write: (batch, options) => inner.write(batch, options),
+    deleteRange: (from, to) => inner.deleteRange(from, to),
     size: () => inner.size(),
     close: () => inner.close(),
   }

@@ -135,6 +135,11 @@ class MemoryStore implements Store {
     if (sync) this.database.synced = content.fork()
   }
 
+  deleteRange(from: Uint8Array, to: Uint8Array): void {
+    const content = this.content()
+    for (const { key } of content.fork().entries({ from, to })) content.delete(key)
+  }
+
   size(): { readonly diskBytes: number; readonly memoryBytes: number } {
     return { diskBytes: 0, memoryBytes: this.content().byteLength }
   }

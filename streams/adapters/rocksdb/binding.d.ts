@@ -56,9 +56,12 @@ declare module 'rocksdb/binding.js' {
       options: object,
       callback: (error: Error | null, values: (Buffer | undefined)[]) => void,
     ): void
+    /** Without a limit, by one range tombstone. */
+    db_clear(database: Database, options: { readonly gte: Uint8Array; readonly lt: Uint8Array }): void
     batch_init(): Batch
-    batch_put(batch: Batch, key: Uint8Array, value: Uint8Array, options: object): void
-    batch_del(batch: Batch, key: Uint8Array, options: object): void
+    /** Options that are there are looked into, call by call. */
+    batch_put(batch: Batch, key: Uint8Array, value: Uint8Array, options: undefined): void
+    batch_del(batch: Batch, key: Uint8Array, options: undefined): void
     batch_clear(batch: Batch): void
     batch_write(database: Database, batch: Batch, options: { readonly sync?: boolean }): void
     iterator_init(database: Database, options: RangeOptions): Iterator

@@ -110,6 +110,15 @@ export class RocksStore implements Store, AsynchronousReader {
     this.spareBatch = native
   }
 
+  deleteRange(from: Uint8Array, to: Uint8Array): void {
+    this.checkOpen()
+    try {
+      binding.db_clear(this.database, { gte: from, lt: to })
+    } catch (error) {
+      throw this.failed(error)
+    }
+  }
+
   size(): { readonly diskBytes: number; readonly memoryBytes: number } {
     this.checkOpen()
     // What lies in memtables lies in the write-ahead log too.
@@ -177,12 +186,12 @@ class RocksBatch implements StoreBatch {
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    binding.batch_put(this.open(), key, value, noOptions)
+    binding.batch_put(this.open(), key, value, undefined)
     this.length++
   }
 
   delete(key: Uint8Array): void {
-    binding.batch_del(this.open(), key, noOptions)
+    binding.batch_del(this.open(), key, undefined)
     this.length++
   }
 
