@@ -181,23 +181,26 @@ export class EarlyResults<K, A> {
   }
 
   private wake(reachedMs: number, maxRows: number): number {
-    // All that lies under a time is left to closing, and whatever changes before that lies anew.
+    // All that is not due yet is left to closing, and whatever changes before that lies anew.
     if (reachedMs === never) this.known = new WeakMap()
     for (let count = 0; count < maxRows; count++) {
       const due = this.due.take(reachedMs)
       if (due === undefined) break
-      this.passEarly(due, reachedMs)
+      this.passEarly(due)
     }
     return this.due.nextMs
   }
 
-  private passEarly({ key: window, timeMs }: DueKey<Windowed<K>>, reachedMs: number): void {
+  private passEarly({ key: window, timeMs }: DueKey<Windowed<K>>): void {
     const { task, target, windows } = this
     const row = this.rows.entry(window)
     const state = row.value ?? untouched
     const isByEvents = target.by === 'event-time'
     const found = windows.find(window)
-    if (found === undefined || windows.closeMs(window) <= (isByEvents ? reachedMs : task.time.watermarkMs)) {
+    const { watermarkMs } = task.time
+    // At the end of input what is not due yet closes as well.
+    const closes = windows.closeMs(window) <= watermarkMs || (isByEvents && timeMs > watermarkMs)
+    if (found === undefined || closes) {
       this.update(row, state, never)
       return
     }
@@ -205,7 +208,7 @@ export class EarlyResults<K, A> {
     const value = oldValuesMatter ? windows.copy(found.value) : found.value
     this.update(row, { ...state, passed: { value: oldValuesMatter ? value : null }, replaces: [] }, never)
     // What is behind takes it as of the last moment before it was due.
-    task.time.happenedAt(isByEvents ? timeMs - 1 : task.time.watermarkMs)
+    task.time.happenedAt(isByEvents ? timeMs - 1 : watermarkMs)
     this.takeBack(window.key, state.replaces)
     this.passOn(window, value, state.passed?.value ?? null, found.timestampMs)
   }
