@@ -4,6 +4,8 @@ import { canonical, type inOrderOfTime, patternOf, run } from '../../tests/golde
 import { caseInput, casePattern } from '../../tests/support/random-patterns.ts'
 import { jsonTopic, shown, withDriver } from '../../tests/support/topologies.ts'
 import { Pattern } from '../cep/pattern.ts'
+import { serdes } from '../serde/serdes.ts'
+import { type KeyedContext, KeyedProcessor, type TimerContext } from './keyed-processor.ts'
 import { defineTopology } from './stream-builder.ts'
 
 interface Step {
@@ -133,6 +135,39 @@ describe('matching a pattern in a stream', () => {
       await driver.endInput()
       expect(shown(await driver.read(results))).toEqual(['7="paid"@3'])
     })
+  })
+
+  it('should take what an operator in front held back in the order of its times, however far the watermark is by then', async () => {
+    class HeldBack extends KeyedProcessor<string, Step, Step> {
+      private readonly held = this.map('held', { key: serdes.string, value: serdes.json<Step>() })
+      override process(step: Step, { record, timers }: KeyedContext<string, Step>): void {
+        this.held.set(`${step.n}`, step)
+        timers.eventTime(record.timestampMs, `${step.n}`)
+      }
+      override onTimer(timeMs: number, { name, forward }: TimerContext<string, Step>): void {
+        forward(this.held.get(name)!, timeMs)
+      }
+    }
+    const topology = defineTopology('test', (builder) => {
+      const heldBack = builder
+        .stream(events, { disorderMs: 50 })
+        .groupByKey()
+        .process('hold-back', () => new HeldBack())
+      const found = heldBack.main.groupByKey().match(payment, {
+        store: 'payments',
+        value: serdes.json<Step>(),
+        select: ({ created, paid }) => `${created[0].n}-${paid[0].n}`,
+      })
+      found.main.to(results)
+      found.late.to(lateEvents)
+    })
+    for (const wakeMaxRows of [1, 500]) {
+      await withDriver(topology, { settings: { wakeMaxRows } }, async (driver) => {
+        await driver.pipe(events, at(9, 'paid'), at(5, 'created'), at(90, 'noise', 0, 'other'))
+        expect(shown(await driver.read(results))).toEqual(['k="5-9"@9'])
+        expect(await driver.read(lateEvents)).toEqual([])
+      })
+    }
   })
 
   it('should make the record a dead letter that a condition throws on, and go on', async () => {

@@ -177,7 +177,9 @@ class PatternMatching<K, E, S extends Stages> {
     state.expect(event, timestampMs)
     this.states.update(row, state, Math.max(row.timestampMs, timestampMs))
     const failures: unknown[] = []
-    if (timestampMs <= watermarkMs) {
+    // What an operator in front made when it was woken waits until all of them have done so: earlier events may be among it.
+    const isOfNow = recordWatermarkMs >= watermarkMs
+    if (isOfNow && timestampMs <= watermarkMs) {
       this.run(key, state, watermarkMs, Number.POSITIVE_INFINITY, (error) => failures.push(error))
       task.time.happenedAt(recordWatermarkMs)
     }
