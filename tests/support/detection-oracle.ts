@@ -52,12 +52,38 @@ export function orderEventOf(bytes: Buffer): OrderEvent {
 
 /** Sorted by `inOrder`. Repeats of an event count once. */
 export function alertsIn(events: readonly OrderEvent[]): FoundAlert[] {
-  const distinct = new Map(events.map((event) => [`${event.orderId} ${event.status} ${event.timeMs}`, event]))
-  const sorted = [...distinct.values()].sort((a, b) => a.timeMs - b.timeMs)
-  const lives = grouped(sorted, ({ orderId }) => orderId)
+  const lives = livesIn(events)
   const firsts = lives.map(([first]) => first!)
   const users = grouped(firsts, ({ userId }) => userId)
   return inOrder([...lives.flatMap(alertsOfLife), ...users.flatMap(alertsOfUser)])
+}
+
+export interface Step {
+  readonly orderId: string
+  /** From 1. */
+  readonly sequence: number
+  readonly from: string | null
+  readonly to: string
+  readonly timeMs: number
+  readonly legal: boolean
+}
+
+/** The history of each order. */
+export function historyIn(events: readonly OrderEvent[]): Step[] {
+  return livesIn(events).flatMap((life) =>
+    life.map(({ orderId, status, timeMs }, index): Step => {
+      const from = life[index - 1]?.status ?? null
+      const isLegal = from === null || legal[from]!.includes(status)
+      return { orderId, sequence: index + 1, from, to: status, timeMs, legal: isLegal }
+    }),
+  )
+}
+
+/** The events of each order by their time; the orders by their first event. */
+function livesIn(events: readonly OrderEvent[]): OrderEvent[][] {
+  const distinct = new Map(events.map((event) => [`${event.orderId} ${event.status} ${event.timeMs}`, event]))
+  const sorted = [...distinct.values()].sort((a, b) => a.timeMs - b.timeMs)
+  return grouped(sorted, ({ orderId }) => orderId)
 }
 
 /** In the order in which the groups begin. */
