@@ -49,6 +49,8 @@ const lines = files.flatMap((name) =>
 )
 const allCases: readonly GoldenCase<unknown>[] = lines.map((line) => JSON.parse(line))
 
+export const caseCount = allCases.length
+
 /** The cases of an operator; the caller names the parameters that the README lists for it. */
 export function casesOf<P>(operator: string): readonly GoldenCase<P>[] {
   return allCases.filter((golden) => golden.operator === operator) as readonly GoldenCase<P>[]

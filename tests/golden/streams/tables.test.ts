@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { defineTopology, serdes } from '../../../streams/index.ts'
-import { casesOf, goldenTopic, operatorsWithCases, output, type Versioned, versionedIf } from './cases.ts'
+import { caseCount, casesOf, goldenTopic, operatorsWithCases, output, type Versioned, versionedIf } from './cases.ts'
 import { expectGolden } from './run-case.ts'
 
 interface Steps extends Versioned {
@@ -46,6 +48,11 @@ describe('merge', () => {
 })
 
 describe('golden cases', () => {
+  it('should be as many as docs/semantics.md says', () => {
+    const semantics = readFileSync(join(import.meta.dirname, '../../../docs/semantics.md'), 'utf8')
+    expect(semantics).toContain(`${caseCount} recorded cases`)
+  })
+
   it('should all be of operators that are tested here', () => {
     expect([...operatorsWithCases].sort()).toEqual([
       'cogroup',

@@ -36,27 +36,41 @@ function inOneOrder(results: readonly GoldenOutput[]): GoldenOutput[] {
 
 const joins = casesOf<Join>('stream-versioned-table-join')
 
+/** The case in which a record that is dropped lets another go earlier, which then finds another row. */
+const droppedLetGo = 'stream-versioned-table-join-0005'
+
+async function runJoin({ parameters, ...golden }: GoldenCase<Join>) {
+  const { type, graceMs } = parameters
+  const topology = defineTopology('stream-versioned-table-join', (builder) => {
+    const stream = builder.stream(goldenTopic<string>('stream'))
+    const table = builder.table(goldenTopic<string>('table'), versionedIf(parameters))
+    const grace = graceMs === null ? {} : { name: 'joined', graceMs }
+    const joined = type === 'inner' ? stream.join(table, pair, grace) : stream.leftJoin(table, pair, grace)
+    joined.to(output)
+  })
+  const outcome = await runCase(topology, { parameters, ...golden })
+  expect(outcome.drops).toEqual(golden.drops)
+  return inOneOrder(outcome.output)
+}
+
 describe('join of a stream with a versioned table', () => {
   it.each(joins)('should be in Kafka Streams as the oracle says: $name $parameters', (golden) => {
     expect(inOneOrder(oracleOf(golden, false))).toEqual(inOneOrder(writtenOutput(golden)))
   })
 
-  it.each(joins)(
-    'should answer as Kafka Streams does, but that what is dropped tells the time: $name $parameters',
+  it.each(joins.filter(({ name }) => name !== droppedLetGo))(
+    'should answer as Kafka Streams does: $name $parameters',
     async (golden) => {
-      const { type, graceMs } = golden.parameters
-      const topology = defineTopology('stream-versioned-table-join', (builder) => {
-        const stream = builder.stream(goldenTopic<string>('stream'))
-        const table = builder.table(goldenTopic<string>('table'), versionedIf(golden.parameters))
-        const grace = graceMs === null ? {} : { name: 'joined', graceMs }
-        const joined =
-          type === 'inner' ? stream.join(table, pair, grace) : stream.leftJoin(table, pair, grace)
-        joined.to(output)
-      })
-      // Where dropped records let others go earlier, these may find another row.
-      const outcome = await runCase(topology, golden)
-      expect(inOneOrder(outcome.output)).toEqual(inOneOrder(oracleOf(golden, true)))
-      expect(outcome.drops).toEqual(golden.drops)
+      expect(await runJoin(golden)).toEqual(inOneOrder(writtenOutput(golden)))
+    },
+  )
+
+  it.each(joins.filter(({ name }) => name === droppedLetGo))(
+    'should let what is dropped tell the time, as Kafka Streams does not: $name',
+    async (golden) => {
+      const results = await runJoin(golden)
+      expect(results).toEqual(inOneOrder(oracleOf(golden, true)))
+      expect(results, 'what differs').not.toEqual(inOneOrder(writtenOutput(golden)))
     },
   )
 })
