@@ -39,15 +39,37 @@ export interface Given {
   readonly timestampMs: number
 }
 
+/** Right before the nth time that a commit comes to a step. */
+export interface Crash {
+  readonly step: (typeof commitSteps)[number]
+  readonly nth: number
+}
+
+/** How the last of the input is processed. */
+export interface Ending {
+  readonly settings: Partial<RuntimeSettings>
+  readonly crashes: readonly Crash[]
+}
+
 /** Part of the input, and how the process that gets it ends. */
 export interface Part {
   /** How many records of each place, by the place's number modulo their number. */
   readonly counts: readonly number[]
   readonly settings: Partial<RuntimeSettings>
-  readonly end:
-    | { readonly kind: 'stop'; readonly instances: number }
-    | { readonly kind: 'crash'; readonly step: (typeof commitSteps)[number]; readonly nth: number }
+  readonly end: { readonly kind: 'stop'; readonly instances: number } | ({ readonly kind: 'crash' } & Crash)
 }
+
+const arbitrarySettings = fc.record({
+  batchMaxRecords: fc.integer({ min: 1, max: 50 }),
+  wakeMaxRows: fc.integer({ min: 1, max: 20 }),
+  commitIntervalMs: fc.integer({ min: 1, max: 20 }),
+  watermarkIntervalMs: fc.constantFrom(1, 10, 200),
+  transactionMaxKeys: fc.constantFrom(6, 100),
+  cacheMaxBytesPerTask: fc.constantFrom(2_000, 1_000_000),
+  emission: fc.constantFrom('per-commit' as const, 'every-update' as const),
+})
+
+const crash = { step: fc.constantFrom(...commitSteps), nth: fc.integer({ min: 1, max: 12 }) }
 
 export function arbitraryParts(maxRecords: number, maxParts: number): fc.Arbitrary<Part[]> {
   const part = fc.record({
@@ -56,24 +78,15 @@ export function arbitraryParts(maxRecords: number, maxParts: number): fc.Arbitra
     end: fc.oneof(
       fc.constant({ kind: 'stop' as const, instances: 1 }),
       fc.constant({ kind: 'stop' as const, instances: 2 }),
-      fc.record({
-        kind: fc.constant('crash' as const),
-        step: fc.constantFrom(...commitSteps),
-        nth: fc.integer({ min: 1, max: 12 }),
-      }),
+      fc.record({ kind: fc.constant('crash' as const), ...crash }),
     ),
   })
   return fc.array(part, { maxLength: maxParts })
 }
 
-export const arbitrarySettings = fc.record({
-  batchMaxRecords: fc.integer({ min: 1, max: 50 }),
-  wakeMaxRows: fc.integer({ min: 1, max: 20 }),
-  commitIntervalMs: fc.integer({ min: 1, max: 20 }),
-  watermarkIntervalMs: fc.constantFrom(1, 10, 200),
-  transactionMaxKeys: fc.constantFrom(6, 100),
-  cacheMaxBytesPerTask: fc.constantFrom(2_000, 1_000_000),
-  emission: fc.constantFrom('per-commit' as const, 'every-update' as const),
+export const arbitraryEnding: fc.Arbitrary<Ending> = fc.record({
+  settings: arbitrarySettings,
+  crashes: fc.array(fc.record(crash), { maxLength: 2 }),
 })
 
 export interface WorldOptions {
@@ -123,12 +136,14 @@ export class TopologyWorld {
         : await this.workToStop(open, settings, end.instances)
   }
 
-  /** Gives what is left, says that nothing more comes, and ends. */
-  async finish(settings: Partial<RuntimeSettings>): Promise<void> {
-    const world = this.world.snapshot()
-    const open = await openLog(world)
-    await this.give(open.log, [Number.POSITIVE_INFINITY])
-    const app = this.app(open, world, { settings })
+  /** Gives what is left, says that nothing more comes, and ends; on the way there it may crash. */
+  async finish({ settings, crashes }: Ending): Promise<void> {
+    for (const crash of crashes) {
+      const open = await this.openWithRest()
+      this.world = await this.workToCrash(open, settings, crash, { endOfInput: true })
+    }
+    const open = await this.openWithRest()
+    const app = this.app(open, this.world, { settings })
     await run(
       open.clock,
       app
@@ -137,7 +152,13 @@ export class TopologyWorld {
         .then(() => app.stop()),
     )
     await open.log.close()
-    this.world = world.snapshot()
+    this.world = this.world.snapshot()
+  }
+
+  private async openWithRest(): Promise<OpenLog> {
+    const open = await openLog(this.world)
+    await this.give(open.log, [Number.POSITIVE_INFINITY])
+    return open
   }
 
   /** All records of a topic, none of which may be without key or value. */
@@ -178,7 +199,8 @@ export class TopologyWorld {
   private async workToCrash(
     open: OpenLog,
     settings: Partial<RuntimeSettings>,
-    { step, nth }: Extract<Part['end'], { kind: 'crash' }>,
+    { step, nth }: Crash,
+    until: { readonly endOfInput?: boolean } = {},
   ): Promise<World> {
     const { world } = this
     let left: World | undefined
@@ -186,7 +208,7 @@ export class TopologyWorld {
       left = world.snapshot()
     })
     const app = this.app(open, world, { settings, observer: crash.observer })
-    await run(open.clock, Promise.race([crash.reached, app.start().then(() => app.drained())]))
+    await run(open.clock, Promise.race([crash.reached, app.start().then(() => app.drained(until))]))
     if (left !== undefined) return left
     await run(open.clock, app.stop())
     await open.log.close()
