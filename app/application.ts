@@ -9,6 +9,7 @@ import { MemoryMetrics } from '../streams/adapters/memory/memory-metrics.ts'
 import { type RuntimeSettings, type SchemaRegistry, StreamsApp, type Topology } from '../streams/index.ts'
 import { Closers } from './closers.ts'
 import type { Config } from './config-schema.ts'
+import { detectionTables } from './detection-rows.ts'
 import { orderTables } from './order-rows.ts'
 import { orderTopologies } from './order-topologies.ts'
 import { openPlatform, type Part, type Platform } from './platform.ts'
@@ -56,7 +57,11 @@ export async function openApplication(
     const registry = await platform.openRegistry({ registers: makesAll })
     const database = await platform.openDatabase()
     const sinkName = platform.isCluster ? 'MySQL' : 'orders.db'
-    const tables = sqlSink({ name: sinkName, database, tables: [...orderTables, ...statisticsTables] })
+    const tables = sqlSink({
+      name: sinkName,
+      database,
+      tables: [...orderTables, ...statisticsTables, ...detectionTables],
+    })
     const topologies = orderTopologies(names, config, tables)
     if (makesAll) {
       await prepareTables(database)

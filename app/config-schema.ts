@@ -4,6 +4,8 @@ import { defaultOrderLimits } from '../orders/rule.ts'
 import { defaultSettings } from '../streams/index.ts'
 import { defaultMemoryLimits } from '../topologies/cleanse/memory.ts'
 import { defaultOrderMemoryMs } from '../topologies/cleanse/topology.ts'
+import { defaultThresholds, thresholdRanges } from '../topologies/detection/rules.ts'
+import { defaultDetectionSettings } from '../topologies/detection/topology.ts'
 import { defaultStatisticsSettings } from '../topologies/statistics/topology.ts'
 
 /** What is told of a setting beside its type. */
@@ -47,6 +49,15 @@ function choice<const C extends readonly [string, ...string[]]>(
   byDefault: C[number],
 ) {
   return described(z.enum(choices).prefault(byDefault), purpose, `one of ${choices.join(', ')}`)
+}
+
+/** A threshold of a rule of detection, as long as nobody has changed the rule. */
+function threshold(
+  purpose: string,
+  { least, most }: { readonly least: number; readonly most: number },
+  byDefault: number,
+) {
+  return integer(purpose, byDefault, least, most)
 }
 
 const latestYear = 9998
@@ -263,6 +274,57 @@ export const settings = {
     1,
   ),
   milestoneOrders: integer('So many orders are a batch', defaultStatisticsSettings.milestoneOrders, 1),
+
+  detectionDisorderMs: integer(
+    'How much older than the newest order event of its partition one may be and still be judged in its place',
+    defaultDetectionSettings.timing.disorderMs,
+    0,
+  ),
+  detectionIdle: choice(
+    'What a partition without orders does to their time: wall-clock goes on by the clock, so that unpaid orders are found; with ignore and wait that takes the next order',
+    ['ignore', 'wait', 'wall-clock'],
+    defaultDetectionSettings.timing.idle,
+  ),
+  detectionIdleAfterMs: integer(
+    'How long a partition has been read to its end when it counts as idle',
+    defaultDetectionSettings.timing.idleAfterMs,
+    0,
+  ),
+  largeOrderAmount: threshold(
+    'Orders of more are large; in hundredths of the currency',
+    thresholdRanges['large-order'].amount,
+    defaultThresholds['large-order'].amount,
+  ),
+  burstMaxOrders: threshold(
+    'More orders of a user than this within burstWithinMs are a burst',
+    thresholdRanges.burst.max_orders,
+    defaultThresholds.burst.max_orders,
+  ),
+  burstWithinMs: threshold(
+    'The orders of a burst lie less than this apart',
+    thresholdRanges.burst.within_ms,
+    defaultThresholds.burst.within_ms,
+  ),
+  unpaidWithinMs: threshold(
+    'How long an order has to be paid',
+    thresholdRanges.unpaid.within_ms,
+    defaultThresholds.unpaid.within_ms,
+  ),
+  repeatPurchaseWithinMs: threshold(
+    'A product that comes again in another order of the user sooner than this is a repeat purchase',
+    thresholdRanges['repeat-purchase'].within_ms,
+    defaultThresholds['repeat-purchase'].within_ms,
+  ),
+  escalatingPercent: threshold(
+    'Three orders of a user in one currency escalate when each comes to at least so many percent of the one before',
+    thresholdRanges['escalating-amount'].percent,
+    defaultThresholds['escalating-amount'].percent,
+  ),
+  escalatingWithinMs: threshold(
+    'The last of them comes sooner than this after the first',
+    thresholdRanges['escalating-amount'].within_ms,
+    defaultThresholds['escalating-amount'].within_ms,
+  ),
 }
 
 export type SettingName = keyof typeof settings

@@ -4,9 +4,12 @@ import type { SqlRow } from '../sql/index.ts'
 import { type Sink, StreamsError, type Topology } from '../streams/index.ts'
 import type { CleanseSettings } from '../topologies/cleanse/cleanse-order.ts'
 import { cleanse } from '../topologies/cleanse/topology.ts'
+import type { Thresholds } from '../topologies/detection/rules.ts'
+import { type DetectionSettings, detection } from '../topologies/detection/topology.ts'
 import { ingest } from '../topologies/ingest/topology.ts'
 import { type StatisticsSettings, statistics } from '../topologies/statistics/topology.ts'
 import type { Config } from './config-schema.ts'
+import { anomalyRow, behaviorRow, historyRow } from './detection-rows.ts'
 import { suggestion } from './did-you-mean.ts'
 import { UsageError } from './failure.ts'
 import { eventRow, headerRow, lineRow, rejectionRow } from './order-rows.ts'
@@ -47,6 +50,19 @@ const builders: Readonly<Record<string, { readonly stage: string; build(parts: P
       statistics({
         ...statisticsSettings(config),
         store: (rows) => rows.toSink('statistics', tables, statisticRows),
+      }),
+  },
+  detection: {
+    stage: 'stage 4: order lives, unpaid and large orders, patterns of users',
+    build: ({ config, tables }) =>
+      detection({
+        ...detectionSettings(config),
+        store: ({ anomalies, history, behavior }) =>
+          anomalies
+            .mapValues(anomalyRow)
+            .merge(history.mapValues(historyRow))
+            .merge(behavior.mapValues(behaviorRow))
+            .toSink('detection', tables, (row) => [row]),
       }),
   },
 }
@@ -104,5 +120,29 @@ function statisticsSettings(config: Config): StatisticsSettings {
     sessionGapMs: config.sessionGapMs,
     milestoneOrders: config.milestoneOrders,
     orderMemoryMs: config.orderMemoryMs,
+  }
+}
+
+export function detectionSettings(config: Config): DetectionSettings {
+  return {
+    timing: {
+      disorderMs: config.detectionDisorderMs,
+      idle: config.detectionIdle,
+      idleAfterMs: config.detectionIdleAfterMs,
+    },
+    thresholds: detectionThresholds(config),
+    orderMemoryMs: config.orderMemoryMs,
+  }
+}
+
+/** What the rules of detection look for as long as nobody has changed them. */
+export function detectionThresholds(config: Config): Thresholds {
+  return {
+    'large-order': { amount: config.largeOrderAmount, amounts: {} },
+    burst: { max_orders: config.burstMaxOrders, within_ms: config.burstWithinMs },
+    unpaid: { within_ms: config.unpaidWithinMs },
+    'illegal-transition': {},
+    'repeat-purchase': { within_ms: config.repeatPurchaseWithinMs },
+    'escalating-amount': { percent: config.escalatingPercent, within_ms: config.escalatingWithinMs },
   }
 }

@@ -1,5 +1,6 @@
 /** SQL: databases, their migrations, typed tables and the transactional sink. */
 export type { Database, DatabaseOptions, DatabaseRow, Dialect, Transaction } from './database.ts'
+export { orderAnomaliesTable, orderStatusHistoryTable, userBehaviorTable } from './detection-tables.ts'
 export { type AppliedMigration, migrate, pendingMigrations } from './migrate.ts'
 export { openDatabase } from './open.ts'
 export { orderEventTable, orderHeaderTable, orderLineTable, orderRejectionTable } from './order-tables.ts'
@@ -16,6 +17,7 @@ export {
   boolean,
   type Column,
   cutText,
+  decimalText,
   defineTable,
   integer,
   json,

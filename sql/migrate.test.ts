@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { servers, type TestDatabase } from '../tests/support/sql-databases.ts'
 import type { Database } from './database.ts'
+import { orderAnomaliesTable, orderStatusHistoryTable, userBehaviorTable } from './detection-tables.ts'
 import { migrate, pendingMigrations } from './migrate.ts'
 import { orderEventTable, orderHeaderTable, orderLineTable, orderRejectionTable } from './order-tables.ts'
 import { sinkProgressTable } from './progress.ts'
@@ -29,21 +30,30 @@ const tables: readonly Table[] = [
   productStatisticsTable,
   orderStatusStatisticsTable,
   userSessionTable,
+  orderAnomaliesTable,
+  orderStatusHistoryTable,
+  userBehaviorTable,
   sinkProgressTable,
 ]
 /** All that the program has. */
 const migrations = [
   { version: 1, name: 'orders' },
   { version: 2, name: 'statistics' },
+  { version: 3, name: 'detection' },
 ]
 const indexes = [
+  'order_anomalies_order: order_id, event_time',
+  'order_anomalies_type: type, event_time',
+  'order_anomalies_user: user_id, event_time',
   'order_event_order: order_id, order_time',
   'order_header_status: status, order_time',
   'order_header_user: user_id, order_time',
   'order_line_product: product_id',
   'order_rejection_order: order_id',
   'order_rejection_time: rejected_time',
+  'order_status_history_user: user_id, event_time',
   'product_statistics_product: product_id, window_start',
+  'user_behavior_seen: last_seen',
   'user_session_start: session_start',
   'user_statistics_user: user_id, window_start',
 ]
@@ -83,10 +93,10 @@ for (const server of servers) {
       expect(await migrate(home.database)).toEqual(migrations)
       expect(await migrate(home.database)).toEqual([])
       writeFileSync(
-        join(directory, '003.do.more.sql'),
+        join(directory, '004.do.more.sql'),
         'CREATE TABLE more (id BIGINT NOT NULL PRIMARY KEY);\n',
       )
-      expect(await migrate(home.database, directory)).toEqual([{ version: 3, name: 'more' }])
+      expect(await migrate(home.database, directory)).toEqual([{ version: 4, name: 'more' }])
     })
 
     it('should tell which migrations are pending, and change nothing by that', async () => {
@@ -127,10 +137,10 @@ for (const server of servers) {
       await migrate(home.database)
       const first =
         'CREATE TABLE more (id BIGINT NOT NULL PRIMARY KEY);\nCREATE INDEX more_id ON more (id);\n'
-      writeFileSync(join(directory, '003.do.more.sql'), `${first}CREATE NONSENSE;\n`)
+      writeFileSync(join(directory, '004.do.more.sql'), `${first}CREATE NONSENSE;\n`)
       await expect(migrate(home.database, directory)).rejects.toMatchObject({ code: 'SINK_FAILED' })
-      writeFileSync(join(directory, '003.do.more.sql'), first)
-      expect(await migrate(home.database, directory)).toEqual([{ version: 3, name: 'more' }])
+      writeFileSync(join(directory, '004.do.more.sql'), first)
+      expect(await migrate(home.database, directory)).toEqual([{ version: 4, name: 'more' }])
       expect(await tableNames(home.database)).toContain('more')
     })
   })

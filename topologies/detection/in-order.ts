@@ -20,12 +20,12 @@ export class InOrder extends KeyedProcessor<string, OrderProcessed, TimedOrder> 
   private readonly waiting = this.map('waiting', { key: serdes.string, value: avro(orderProcessedSchema) })
 
   override process(order: OrderProcessed, context: KeyedContext<string, TimedOrder>): void {
-    const { order_id, event_number, order_time } = order
+    const { order_id, event_number, order_time, status } = order
     if (order_time < context.watermarkMs) {
       context.forward({ order, late: true }, context.record.streamTimeMs)
       return
     }
-    const name = `${order_id}/${String(event_number).padStart(10, '0')}`
+    const name = `${order_id}/${String(event_number).padStart(10, '0')}/${status}`
     this.waiting.set(name, order)
     context.timers.eventTime(order_time + 1, name)
   }
