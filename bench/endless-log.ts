@@ -20,10 +20,19 @@ export class EndlessLog implements Log {
   private readonly topics = new Map<string, TopicSettings>()
   private readonly inputTopic: string
   private readonly batches: readonly RecordBatch[]
+  private readonly roundMs: number
+  private readonly writtenRecords = new Map<string, number>()
 
-  constructor(inputTopic: string, batches: readonly RecordBatch[]) {
+  /** @param roundMs so much later are the records each time that the batches come again */
+  constructor(inputTopic: string, batches: readonly RecordBatch[], roundMs = 0) {
     this.inputTopic = inputTopic
     this.batches = batches
+    this.roundMs = roundMs
+  }
+
+  /** Records that were written to a topic, to be thrown away. */
+  written(topic: string): number {
+    return this.writtenRecords.get(topic) ?? 0
   }
 
   async createTopics(topics: readonly TopicSettings[]): Promise<TopicOutcome[]> {
@@ -48,8 +57,9 @@ export class EndlessLog implements Log {
       unfollow: () => {},
       take: ({ topic }) => {
         if (topic !== this.inputTopic) return null
-        const batch = this.batches[(position / this.batches[0]!.length) % this.batches.length]!
-        const shifted = at(batch, position)
+        const taken = position / this.batches[0]!.length
+        const batch = this.batches[taken % this.batches.length]!
+        const shifted = at(batch, position, this.roundMs * Math.floor(taken / this.batches.length))
         position += batch.length
         this.taken += batch.length
         return shifted
@@ -62,6 +72,8 @@ export class EndlessLog implements Log {
   }
 
   async append(batches: readonly RecordBatch[]): Promise<number[]> {
+    for (const { topic, length } of batches)
+      this.writtenRecords.set(topic, (this.writtenRecords.get(topic) ?? 0) + length)
     return batches.map(() => 0)
   }
 
@@ -93,8 +105,9 @@ export class EndlessLog implements Log {
 }
 
 /** The batch as if it lay at another place of the partition. */
-function at(batch: RecordBatch, baseOffset: number): RecordBatch {
+function at(batch: RecordBatch, baseOffset: number, laterMs: number): RecordBatch {
   const offsets = new Float64Array(batch.length)
   for (let i = 0; i < batch.length; i++) offsets[i] = baseOffset + i
-  return { ...batch, offsets, nextOffset: baseOffset + batch.length }
+  const timestampsMs = laterMs === 0 ? batch.timestampsMs : batch.timestampsMs.map((ms) => ms + laterMs)
+  return { ...batch, offsets, timestampsMs, nextOffset: baseOffset + batch.length }
 }

@@ -25,7 +25,8 @@ export { KGroupedStream } from './dsl/kgrouped-stream.ts'
 export { KGroupedTable, type TableAggregator } from './dsl/kgrouped-table.ts'
 export { KStream } from './dsl/kstream.ts'
 export { KTable, type MaterializeOptions } from './dsl/ktable.ts'
-export type { MatchContext, MatchOptions, MatchStreams, Selecting } from './dsl/match.ts'
+export type { MatchOptions, MatchStreams, Selecting } from './dsl/match.ts'
+export type { MatchContext } from './dsl/pattern-matching.ts'
 export {
   type OutputSpec,
   type OutputSpecs,

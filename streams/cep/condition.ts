@@ -79,6 +79,8 @@ export type Verdict = 'no' | 'yes' | 'depends'
 
 /** Judges conditions for one event at a time. */
 export class Judge<E> {
+  /** Tests called so far. */
+  asked = 0
   /** By slot: 1 for no, 2 for yes, 0 for not asked yet. */
   private readonly known: Uint8Array
   private event: E | undefined
@@ -126,6 +128,7 @@ export class Judge<E> {
       case 'event':
         return this.passes(condition)
       case 'run':
+        this.asked++
         // Set by `begin`: E may include undefined, so there is nothing to check it against.
         return condition.test(this.event as E, taken)
       case 'not':
@@ -140,6 +143,7 @@ export class Judge<E> {
   private passes({ slot, test }: EventTest<E>): boolean {
     const known = this.known[slot]!
     if (known !== 0) return known === 2
+    this.asked++
     const passes = test(this.event as E)
     this.known[slot] = passes ? 2 : 1
     return passes

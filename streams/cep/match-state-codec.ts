@@ -22,17 +22,21 @@ import type { Nfa, NfaState } from './nfa.ts'
 const format = 1
 const headBytes = 13
 
-/** Of the rows of a pattern's store. */
-export function matchStateSerde<E>(nfa: Nfa<E>, events: Serde<E>): Serde<MatchState<E>> {
+/** Of the rows of a pattern's store, by its name. */
+export function matchStateSerde<E>(store: string, nfa: Nfa<E>, events: Serde<E>): Serde<MatchState<E>> {
   return {
     name: `pattern(${events.name})`,
     nullable: false,
     // Events are never null.
-    open: async (context) => matchStateCodec(nfa, (await events.open(context)) as Codec<E>),
+    open: async (context) => matchStateCodec(nfa, (await events.open(context)) as Codec<E>, store),
   }
 }
 
-export function matchStateCodec<E>(nfa: Nfa<E>, events: Codec<E>): Codec<MatchState<E>> {
+export function matchStateCodec<E>(
+  nfa: Nfa<E>,
+  events: Codec<E>,
+  store = 'of a pattern',
+): Codec<MatchState<E>> {
   const loadSchema = events.loadSchema?.bind(events)
   const scratch = new ByteWriter()
   const reader = new AvroReader()
@@ -49,7 +53,7 @@ export function matchStateCodec<E>(nfa: Nfa<E>, events: Codec<E>): Codec<MatchSt
       })
     },
     decode(bytes, start, end) {
-      checkHead(bytes, start, nfa)
+      checkHead(bytes, start, nfa, store)
       const timeMs = bytes.readDoubleBE(start + 5)
       const readEvent = (): E => {
         const event = reader.byteString()
@@ -65,19 +69,21 @@ export function matchStateCodec<E>(nfa: Nfa<E>, events: Codec<E>): Codec<MatchSt
 }
 
 /** @throws STATE_FORMAT_UNSUPPORTED */
-function checkHead<E>(bytes: Buffer, start: number, nfa: Nfa<E>): void {
+function checkHead<E>(bytes: Buffer, start: number, nfa: Nfa<E>, store: string): void {
   const found = bytes[start]
   if (found !== format) {
     throw new StreamsError(
       'STATE_FORMAT_UNSUPPORTED',
-      `a row of a pattern's store has format ${found}, this release reads ${format}; run the release that wrote it`,
+      `store ${store}: its rows have format ${found}, this release reads ${format}; run the release that wrote them`,
+      { details: { store } },
     )
   }
   if (bytes.readUInt32BE(start + 1) !== nfa.fingerprint) {
     throw new StreamsError(
       'STATE_FORMAT_UNSUPPORTED',
-      `a row of a pattern's store belongs to a pattern with other stages than ${nfa.stages.join(', ')} as they are now; ` +
-        'give the changed pattern another store name, and it begins anew',
+      `store ${store}: what it holds belongs to a pattern with other stages, counts or contiguities than ` +
+        `${nfa.stages.join(', ')} have now; give the changed pattern another store name, and it begins anew`,
+      { details: { store } },
     )
   }
 }

@@ -47,6 +47,11 @@ export interface TimedEvent<E> {
   readonly timestampMs: number
 }
 
+/** Compares events of equal time, as `Array.sort` wants it: below 0 when the left one is to be taken first. */
+export type Ties<E> = (left: E, right: E) => number
+
+const asTheyCame: Ties<unknown> = () => 0
+
 /** When a run that stays as it is times out by its last event. */
 interface NeighbourDue<E> {
   readonly dueMs: number
@@ -63,7 +68,9 @@ export class MatchState<E> {
   lastRun: Run<E> | undefined
   runs = 0
   heldEvents = 0
-  /** In the order of time, and as they came where that is equal. */
+  /** Grows with each change that has to be stored: time alone is none. */
+  changes = 0
+  /** In the order of time; of equal times as they are to be taken. */
   readonly early: TimedEvent<E>[] = []
   /** How far time has come; what is due by then has been judged. */
   timeMs = Number.NEGATIVE_INFINITY
@@ -82,13 +89,20 @@ export class MatchState<E> {
     return this.byState[state] ?? []
   }
 
-  /** Keeps an event until time has come to it. */
-  expect(value: E, timestampMs: number): void {
+  /** Keeps an event until time has come to it. @param ties orders those of equal time; without, they stay as they came */
+  expect(value: E, timestampMs: number, ties: Ties<E> = asTheyCame): TimedEvent<E> {
     const { early } = this
+    const event = { value, timestampMs }
     let at = early.length
-    while (at > 0 && early[at - 1]!.timestampMs > timestampMs) at--
-    if (at === early.length) early.push({ value, timestampMs })
-    else early.splice(at, 0, { value, timestampMs })
+    for (; at > 0; at--) {
+      const before = early[at - 1]!
+      if (before.timestampMs < timestampMs) break
+      if (before.timestampMs === timestampMs && ties(before.value, value) <= 0) break
+    }
+    if (at === early.length) early.push(event)
+    else early.splice(at, 0, event)
+    this.changes++
+    return event
   }
 
   hold(value: E, timestampMs: number): HeldEvent<E> {

@@ -118,16 +118,16 @@ describe('limits of a key', () => {
     const found = [1, 2, 3, 4, 5, -1].flatMap((event, i) => matcher.take(state, event, i))
     return {
       begins: found.flatMap((finding) => (finding.kind === 'match' ? [finding.events.a[0]] : [])),
-      discarded: found.reduce((sum, finding) => sum + (finding.kind === 'discarded' ? finding.runs : 0), 0),
+      discarded: found.flatMap((finding) => (finding.kind === 'discarded' ? [finding.events.a[0]] : [])),
     }
   }
 
-  it('should discard what began first, and count it', () => {
-    expect(feed('discard-oldest')).toEqual({ begins: [3, 4, 5], discarded: 2 })
+  it('should discard what began first, and say what it was', () => {
+    expect(feed('discard-oldest')).toEqual({ begins: [3, 4, 5], discarded: [1, 2] })
   })
 
-  it('should discard what began last, and count it', () => {
-    expect(feed('discard-newest')).toEqual({ begins: [1, 2, 3], discarded: 2 })
+  it('should discard what began last, and say what it was', () => {
+    expect(feed('discard-newest')).toEqual({ begins: [1, 2, 3], discarded: [4, 5] })
   })
 
   it('should fail when told to', () => {
@@ -151,7 +151,7 @@ describe('limits of a key', () => {
     })
     const state = matcher.newState()
     const found = [0, 1, 2, 3, 4, 5].flatMap((event, i) => matcher.take(state, event, i))
-    expect(found).toEqual([{ kind: 'discarded', runs: 1, timestampMs: 4 }])
+    expect(found).toEqual([{ kind: 'discarded', events: { a: [0], b: [1, 2, 3, 4], c: [] }, timestampMs: 4 }])
     expect(state).toMatchObject({ heldEvents: 0, runs: 0, isEmpty: true })
   })
 })

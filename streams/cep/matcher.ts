@@ -21,7 +21,7 @@ export interface MatchLimits {
   readonly maxRuns: number
   /** Events in them. */
   readonly maxEvents: number
-  /** Which partial matches are discarded and counted, those that began first or last; or the task stops. */
+  /** Which partial matches are discarded, those that began first or last; or the task stops. */
   readonly whenFull: 'discard-oldest' | 'discard-newest' | 'fail'
 }
 
@@ -35,8 +35,16 @@ export const defaultLimits: MatchLimits = {
 export type Finding<E, S extends Stages> =
   | { readonly kind: 'match'; readonly events: Match<E, S>; readonly timestampMs: number }
   | { readonly kind: 'timed-out'; readonly events: PartialMatch<E, S>; readonly timestampMs: number }
-  /** Partial matches that gave way to the limits. */
-  | { readonly kind: 'discarded'; readonly runs: number; readonly timestampMs: number }
+  /** A partial match, or a match that waited, which gave way to the limits. */
+  | { readonly kind: 'discarded'; readonly events: PartialMatch<E, S>; readonly timestampMs: number }
+
+/** What finding took so far, over all keys: none of it grows with runs that an event leaves as they are. */
+export interface MatchWork {
+  /** Tests called. */
+  readonly conditionsAsked: number
+  /** Runs that an event or the time was held against, one by one. */
+  readonly runsTouched: number
+}
 
 /** A step that an event makes a run do. */
 interface Fired<E> {
@@ -61,12 +69,17 @@ export class Matcher<E, S extends Stages> {
   private readonly limits: MatchLimits
   private readonly judge: Judge<E>
   private readonly view: TakenView<E>
+  private runsTouched = 0
 
   constructor(nfa: Nfa<E, S>, limits: MatchLimits = defaultLimits) {
     this.nfa = nfa
     this.limits = limits
     this.judge = new Judge(nfa.eventTests)
     this.view = takenView(nfa.stages)
+  }
+
+  get work(): MatchWork {
+    return { conditionsAsked: this.judge.asked, runsTouched: this.runsTouched }
   }
 
   newState(): MatchState<E> {
@@ -105,17 +118,23 @@ export class Matcher<E, S extends Stages> {
     // Events of the same time see the same runs: nothing becomes due between them.
     if (nextMs > state.timeMs) {
       const dueMs = this.timeOutMs(state)
-      if (dueMs <= nextMs && dueMs !== Number.POSITIVE_INFINITY) return this.expire(state, dueMs)
+      if (dueMs <= nextMs && dueMs !== Number.POSITIVE_INFINITY) {
+        state.changes++
+        return this.expire(state, dueMs)
+      }
       if (nextMs !== Number.POSITIVE_INFINITY) state.timeMs = nextMs
     }
     if (next === undefined || next.timestampMs > timeMs) return undefined
     state.early.shift()
-    return this.process(state, next.value, next.timestampMs)
+    state.changes++
+    return this.accept(state, next.value, next.timestampMs)
   }
 
-  private process(state: MatchState<E>, event: E, timestampMs: number): Finding<E, S>[] {
+  /** Takes an event when nothing is left to do before it: `step` has come to its time. What a condition throws comes out. */
+  accept(state: MatchState<E>, event: E, timestampMs: number): Finding<E, S>[] {
     const outcomes = this.outcomes(state, event)
     if (outcomes.length === 0) return nothing
+    state.changes++
     const found: Finding<E, S>[] = []
     const completed = this.apply(state, outcomes, event, timestampMs)
     this.settle(state, completed, timestampMs, found)
@@ -144,6 +163,7 @@ export class Matcher<E, S extends Stages> {
       const { steps } = nfa.states[number]!
       const forAll = this.firedForAll(steps)
       if (forAll !== undefined && leavesAlone(forAll, number)) continue
+      this.runsTouched += runs.length
       for (const run of runs) {
         const fired = forAll ?? this.firedFor(steps, this.view(run.node))
         if (forAll !== undefined || !leavesAlone(fired, number)) outcomes.push({ run, fired })
@@ -243,14 +263,14 @@ export class Matcher<E, S extends Stages> {
     const { nfa } = this
     const found: Finding<E, S>[] = []
     const due = this.dueRuns(state, dueMs)
+    this.runsTouched += due.length
     const completed: TakenNode<E>[] = []
     for (const { run, node } of due) {
       if (nfa.states[run.state]!.isPending) {
         node.references++
         completed.push(node)
       } else {
-        const events = eventsOf(node, nfa.stages) as PartialMatch<E, S>
-        found.push({ kind: 'timed-out', events, timestampMs: dueMs })
+        found.push({ kind: 'timed-out', events: this.takenBy(node), timestampMs: dueMs })
       }
     }
     for (const { run } of due) state.remove(run)
@@ -321,7 +341,6 @@ export class Matcher<E, S extends Stages> {
 
   private keepLimits(state: MatchState<E>, timestampMs: number, found: Finding<E, S>[]): void {
     const { maxRuns, maxEvents, whenFull } = this.limits
-    let runs = 0
     while (state.runs + state.waiting.length > maxRuns || state.heldEvents > maxEvents) {
       if (whenFull === 'fail') {
         throw new StreamsError(
@@ -337,12 +356,20 @@ export class Matcher<E, S extends Stages> {
         run !== undefined &&
         (whenFull === 'discard-oldest' || match === undefined || !isBefore(run.node, match))
       ) {
+        found.push({ kind: 'discarded', events: this.takenBy(run.node), timestampMs })
         state.remove(run)
-      } else state.release(state.waiting.pop()!)
-      runs++
+      } else {
+        const waiting = state.waiting.pop()!
+        found.push({ kind: 'discarded', events: this.takenBy(waiting), timestampMs })
+        state.release(waiting)
+      }
       this.settle(state, [], timestampMs, found)
     }
-    if (runs > 0) found.push({ kind: 'discarded', runs, timestampMs })
+  }
+
+  private takenBy(node: TakenNode<E>): PartialMatch<E, S> {
+    // There is a list for each stage of the pattern.
+    return eventsOf(node, this.nfa.stages) as PartialMatch<E, S>
   }
 }
 

@@ -139,7 +139,8 @@ export class KGroupedStream<out K, out V> {
   /**
    * Finds a pattern in the events of each key, taken in the order of their times as the watermark comes to them, those of equal
    * time as they came. Records with a null value are dropped and counted. Beside what is made of the matches (`main`) there are
-   * the partial matches that timed out, if `timedOut` says what to make of them, and the records that came too late.
+   * the partial matches that timed out, if `timedOut` says what to make of them, those that gave way to the limits of a key, if
+   * `discarded` does, and the records that came too late.
    *
    * @example
    * const burst = Pattern.of<Order>().begin('orders').times(6).consecutive().within(minutes(1)).afterMatch('skipPastLastEvent')
@@ -150,10 +151,10 @@ export class KGroupedStream<out K, out V> {
    *
    * @throws PATTERN_INVALID, TOPOLOGY_INVALID
    */
-  match<S extends Stages, R, T = never>(
+  match<S extends Stages, R, T = never, D = never>(
     pattern: PatternOf<NonNullable<V>, S>,
-    options: MatchOptions<K, NonNullable<V>, S, R, T>,
-  ): MatchStreams<K, V, R, T> {
+    options: MatchOptions<K, NonNullable<V>, S, R, T, D>,
+  ): MatchStreams<K, V, R, T, D> {
     return matchPattern(this.build, this.grouping, pattern, options)
   }
 
