@@ -42,12 +42,13 @@ function notTooLarge(context: ScenarioContext): OrderPlan[] {
   return voucherOrders(context, [moreThanAmount], [0])
 }
 
+/** At the last moment. */
 function paidInTime(context: ScenarioContext): OrderPlan[] {
   const { random, startTimeMs } = context
   return ordersOfOne(context, 1, () => ({
     events: [
       { status: 'CREATED', timeMs: startTimeMs },
-      ...settledLife(random, { status: 'PAID', timeMs: startTimeMs + unpaidMs - 1_000 }),
+      ...settledLife(random, { status: 'PAID', timeMs: startTimeMs + unpaidMs }),
     ],
   }))
 }

@@ -88,7 +88,7 @@ describe('occurrences', () => {
         const list = events(asked, given)
         expect(alertsIn(sound(list))).toEqual(expected(list))
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     )
   })
 
