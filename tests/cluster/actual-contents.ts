@@ -18,6 +18,7 @@ import {
   valueAt,
 } from '../../streams/index.ts'
 import { readTable } from '../support/sql-databases.ts'
+import { readStatistics, timeText } from '../support/statistics-tally.ts'
 import { type Contents, Places } from './contents.ts'
 
 export interface Stores {
@@ -43,7 +44,7 @@ export async function readContents({ log, registry, database }: Stores): Promise
     const place = `${topic} ${partition} ${offset}`
     places.add('order-rejected', key, { timestampMs, ...content, origin: origins.get(place) ?? place })
   }
-  for (const topology of ['ingest', 'cleanse']) {
+  for (const topology of ['ingest', 'cleanse', 'statistics']) {
     for await (const { value: letter } of valuesOf(log, registry, deadLetterTopic(topology))) {
       const { topic, partition, offset, timestamp, code, attempt } = letter
       const key = letter.key === null ? null : Buffer.from(letter.key).toString('utf8')
@@ -63,7 +64,31 @@ export async function readContents({ log, registry, database }: Stores): Promise
   for (const table of [orderHeaderTable, orderLineTable]) {
     for (const row of await readTable(database, table)) places.add(`table ${table.name}`, null, row)
   }
+  for (const [name, rows] of Object.entries(await readStatistics(database)))
+    for (const row of rows) places.add(`table ${name}`, null, row)
+  await addStatistics(places, log, registry)
   return places.contents()
+}
+
+/** What no table has: each batch of orders, which comes once, and the newest of what was told of each user's last hour. */
+async function addStatistics(places: Places, log: Log, registry: SchemaRegistry): Promise<void> {
+  const lastHours = new Map<string, Readonly<Record<string, unknown>>>()
+  for await (const { key, value } of valuesOf(log, registry, topics.orderStatistics)) {
+    const { window_end, figures } = value
+    if (figures.kind === 'MILESTONE')
+      places.add('milestones of order-statistics', null, { order: figures.order_number })
+    if (figures.kind !== 'USER_LAST_HOUR') continue
+    const { user_id, currency, order_count } = figures
+    const total_amount = (figures.total_amount / 100).toFixed(2)
+    lastHours.set(key ?? '', {
+      window_end: timeText(window_end),
+      user_id,
+      currency,
+      order_count,
+      total_amount,
+    })
+  }
+  for (const row of lastHours.values()) places.add('newest of order-statistics', null, row)
 }
 
 /** Numbers of BIGINT columns may come as text, and JSON as the database writes it. */

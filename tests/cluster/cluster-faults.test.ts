@@ -165,15 +165,15 @@ function report(pauses: readonly PauseReport[]): void {
   if (pauses.length === 0) return
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`.padStart(8)
   const lines = pauses.map(
-    ({ fault, serviceDownMs, orderProcessed, orderEvent }) =>
+    ({ fault, serviceDownMs, orderProcessed, orderEvent, statistics }) =>
       `${fault.padEnd(36)} ${serviceDownMs === null ? ''.padStart(8) : seconds(serviceDownMs)}    ${seconds(orderProcessed.worstPartitionMs)} ${seconds(orderProcessed.anyMs)}    ` +
-      `${seconds(orderEvent.worstPartitionMs)} ${seconds(orderEvent.anyMs)}`,
+      `${seconds(orderEvent.worstPartitionMs)} ${seconds(orderEvent.anyMs)}    ${seconds(statistics.anyMs)}`,
   )
   console.log(
     [
       `Longest time without a commit, sessions of ${sessionTimeoutMs / 1000} s`,
-      `${''.padEnd(36)}  service     order-processed        table order_event`,
-      `${'fault'.padEnd(36)}     down    partition     any    partition     any`,
+      `${''.padEnd(36)}  service     order-processed        table order_event   statistics`,
+      `${'fault'.padEnd(36)}     down    partition     any    partition     any          any`,
       ...lines,
     ].join('\n'),
   )

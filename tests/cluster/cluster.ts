@@ -19,7 +19,7 @@ import { type Addresses, patience, type Service, type Services } from './service
 import { SteadyLoad } from './steady-load.ts'
 
 const partitions = 4
-const eventsPerSecond = 200
+const eventsPerSecond = 100
 const root = 'root:root'
 export const sessionTimeoutMs = 6000
 const program = join(import.meta.dirname, '../../bin/order-streams.js')
@@ -32,6 +32,7 @@ export interface PauseReport {
   readonly serviceDownMs: number | null
   readonly orderProcessed: Pause
   readonly orderEvent: Pause
+  readonly statistics: Pause
 }
 
 export interface ClusterOptions {
@@ -140,6 +141,7 @@ export class Cluster {
         'run',
         'ingest',
         'cleanse',
+        'statistics',
         ...addressFlags(addresses, `${id}:${id}`, this.databaseName),
         '--log-format',
         'json',
@@ -163,11 +165,18 @@ export class Cluster {
   async hasCaughtUp(): Promise<void> {
     const records = this.oracle.processedCounts.map((count) => count + 1)
     const rows = this.oracle.parsedCounts.map((count) => count + 1)
-    await this.waitUntil(
-      'all that was written by now has come out',
-      () =>
-        this.watch.records.counts.every((count, partition) => count >= records[partition]!) &&
-        this.watch.rows.counts.every((count, partition) => count >= rows[partition]!),
+    const counted = this.oracle.countedEvents + 1
+    await this.waitUntil('all that was written by now has come out', () =>
+      this.hasOut(records, rows, counted),
+    )
+  }
+
+  private hasOut(records: readonly number[], rows: readonly number[], counted: number): boolean {
+    const { watch } = this
+    return (
+      watch.records.counts.every((count, partition) => count >= records[partition]!) &&
+      watch.rows.counts.every((count, partition) => count >= rows[partition]!) &&
+      watch.counted.counts[0]! >= counted
     )
   }
 
@@ -180,10 +189,14 @@ export class Cluster {
     const answer = await happens()
     const serviceDownMs = typeof answer === 'number' ? answer : null
     await this.hasCaughtUp()
-    const [orderProcessed, orderEvent] = [this.watch.records, this.watch.rows].map((arrivals) =>
-      arrivals.pauseSince(startMs),
-    )
-    this.pauses.push({ fault, serviceDownMs, orderProcessed: orderProcessed!, orderEvent: orderEvent! })
+    const { records, rows, counted } = this.watch
+    this.pauses.push({
+      fault,
+      serviceDownMs,
+      orderProcessed: records.pauseSince(startMs),
+      orderEvent: rows.pauseSince(startMs),
+      statistics: counted.pauseSince(startMs),
+    })
   }
 
   /** SIGKILL and a new start. Answers how long it took. */
@@ -218,7 +231,11 @@ export class Cluster {
     const registry = httpRegistry(this.services.onHost.registryUrl)
     const compare = async () => differences(expected, await readContents({ log, database, registry }))
     let found: string[] = []
+    const { processedCounts, parsedCounts, countedEvents } = this.oracle
     try {
+      await this.waitUntil('all that was written has come out', () =>
+        this.hasOut(processedCounts, parsedCounts, countedEvents),
+      )
       await this.waitUntil('the contents are as they should be', async () => {
         found = await compare()
         return found.length === 0
@@ -262,11 +279,11 @@ export class Cluster {
   }
 
   private state(): string {
-    const { processedCounts, parsedCounts } = this.oracle
-    const { records, rows, owners } = this.watch
+    const { processedCounts, parsedCounts, countedEvents } = this.oracle
+    const { records, rows, counted, owners } = this.watch
     return (
       `order-processed has ${records.counts} of ${processedCounts} records, order_event ${rows.counts} of ` +
-      `${parsedCounts} rows; tasks: ${[...owners].map(([task, owner]) => `${task}: ${owner}`).join(', ')}`
+      `${parsedCounts} rows, the statistics ${counted.counts} of ${countedEvents} events; tasks: ${[...owners].map(([task, owner]) => `${task}: ${owner}`).join(', ')}`
     )
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Watches commits come in while the cluster works: records of order-processed, read committed, and rows of order_event, by
- * partition; and who commits the tasks that have checkpoints.
+ * partition; the events that the rows of order_status_statistics count; and who commits the tasks that have checkpoints.
  */
 import { topics } from '../../schemas/topics.ts'
 import type { Database } from '../../sql/database.ts'
@@ -13,6 +13,8 @@ import {
   type TopicPartition,
   valueAt,
 } from '../../streams/index.ts'
+
+const topologies = ['ingest', 'cleanse', 'statistics']
 
 /** The longest time between two commits of a partition, and between any two. */
 export interface Pause {
@@ -66,6 +68,8 @@ const rowsPollMs = 50
 export class CommitWatch {
   readonly records: Arrivals
   readonly rows: Arrivals
+  /** Of one partition. */
+  readonly counted = new Arrivals(1)
   /** Instance by task, from the newest checkpoints. */
   readonly owners = new Map<string, string>()
   private readonly options: WatchOptions
@@ -91,7 +95,7 @@ export class CommitWatch {
       topic: topics.orderProcessed.name,
       partition,
     }))
-    const checkpoints = ['ingest', 'cleanse'].map((name) => ({
+    const checkpoints = topologies.map((name) => ({
       topic: checkpointTopic(name).name,
       partition: 0,
     }))
@@ -142,20 +146,23 @@ export class CommitWatch {
   private async pollRows(): Promise<void> {
     while (!this.closing) {
       const next = new Promise((resolve) => setTimeout(resolve, rowsPollMs))
-      await this.countRows()
+      await this.addRows()
       await next
     }
   }
 
-  private async countRows(): Promise<void> {
+  private async addRows(): Promise<void> {
+    const { database } = this.options
     try {
-      const rows = await this.options.database.query(
+      const rows = await database.query(
         'SELECT `partition`, count(*) AS events FROM order_event GROUP BY `partition`',
       )
       for (const row of rows) {
         const partition = Number(row['partition'])
         this.rows.add(partition, Number(row['events']) - this.rows.counts[partition]!)
       }
+      const [sum] = await database.query('SELECT sum(order_count) AS events FROM order_status_statistics')
+      this.counted.add(0, Number(sum?.['events'] ?? 0) - this.counted.counts[0]!)
     } catch {
       // The database is one of the things that are killed.
     }

@@ -12,6 +12,7 @@ import { isPlausibleTime } from '../../orders/order-route.ts'
 import { parseOrder } from '../../orders/parse-order.ts'
 import type { OrderParsed } from '../../schemas/generated/records.ts'
 import type { SentOrder } from '../support/sent-order.ts'
+import { StatisticsTally } from '../support/statistics-tally.ts'
 import { type Contents, Places } from './contents.ts'
 
 /** An event where it lies in the topic `order-raw`. */
@@ -32,12 +33,16 @@ interface Order {
   lines: Record<string, unknown>[]
 }
 
+/** So many orders are a batch, whichever they are. */
+const milestoneOrders = 100
+
 export class Oracle {
   /** By partition: records of order-parsed, and of order-processed. */
   readonly parsedCounts: number[]
   readonly processedCounts: number[]
   private readonly places = new Places()
   private readonly orders = new Map<string, Order>()
+  private readonly statistics = new StatisticsTally()
 
   constructor(partitions: number) {
     this.parsedCounts = Array.from({ length: partitions }, () => 0)
@@ -68,8 +73,15 @@ export class Oracle {
     const origin = this.places.add('order-parsed', key, { timestampMs: recordTimeMs, ...parsed })
     this.parsedCounts[partition]! += 1
     this.places.add('table order_event', origin, eventRow(parsed))
-    if (event.fault === null) this.followOrder(parsed, partition, recordTimeMs)
-    else this.reject(parsed, { code: event.fault.code, key, origin, recordTimeMs })
+    if (event.fault === null) {
+      const isNew = this.followOrder(parsed, partition, recordTimeMs)
+      if (isNew) this.statistics.take(JSON.parse(event.bytes.toString('utf8')))
+    } else this.reject(parsed, { code: event.fault.code, key, origin, recordTimeMs })
+  }
+
+  /** How many events the statistics have counted when they have counted all. */
+  get countedEvents(): number {
+    return this.statistics.eventCount
   }
 
   contents(): Contents {
@@ -78,10 +90,16 @@ export class Oracle {
       tables.add('table order_header', null, header)
       for (const line of lines) tables.add('table order_line', null, line)
     }
+    for (const [name, rows] of Object.entries(this.statistics.rows()))
+      for (const row of rows) tables.add(`table ${name}`, null, row)
+    for (const row of this.statistics.lastHours()) tables.add('newest of order-statistics', null, row)
+    for (let order = milestoneOrders; order <= this.statistics.orderCount; order += milestoneOrders)
+      tables.add('milestones of order-statistics', null, { order })
     return new Map([...this.places.contents(), ...tables.contents()])
   }
 
-  private followOrder(parsed: OrderParsed, partition: number, timestampMs: number): void {
+  /** Answers false for a repeat. */
+  private followOrder(parsed: OrderParsed, partition: number, timestampMs: number): boolean {
     const [orderId, userId, timeMs] = [parsed.order_id!, parsed.user_id!, parsed.order_time!]
     const order = this.orders.get(orderId) ?? {
       placedTimeMs: timeMs,
@@ -92,7 +110,7 @@ export class Oracle {
       lines: [],
     }
     const identity = `${parsed.status} ${timeMs}`
-    if (order.seen.has(identity)) return
+    if (order.seen.has(identity)) return false
     this.orders.set(orderId, order)
     order.seen.add(identity)
     order.eventCount++
@@ -108,6 +126,7 @@ export class Oracle {
       placed_time: order.placedTimeMs,
       event_number: order.eventCount,
       latest,
+      product_ids: [...new Set(parsed.lines.map(({ product_id }) => product_id))],
       warnings: [],
     })
     this.processedCounts[partition]! += 1
@@ -136,6 +155,7 @@ export class Oracle {
       order_time: sqlTime(order.placedTimeMs),
       updated_time: sqlTime(order.latestTimeMs),
     }
+    return true
   }
 
   private reject(

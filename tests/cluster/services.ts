@@ -63,7 +63,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     MYSQL_OPTS: networkAddress === null ? '' : `--bind-address=127.0.0.1,${networkAddress}`,
   })
   await writeFile(join(directory, 'leftovers'), `${socket}\n${socket}.lock\n`)
-  await Promise.all([registry.start(), mysql.start()])
+  await Promise.all([registry.startNew(), mysql.startNew()])
   const addressesAt = (host: string, brokerPort: number): Addresses => ({
     brokers: `${host}:${brokerPort}`,
     registryUrl: `http://${host}:${registryPort}/apis/ccompat/v7`,
@@ -84,7 +84,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
         KAFKA_DIR: kafkaDirectory,
         KAFKA_OPTIONS: kafkaOptions(kafkaPort, networkAddress, networkKafkaPort).join(' '),
       })
-      await kafka.start()
+      await kafka.startNew()
       return kafka
     },
   }
@@ -104,6 +104,8 @@ function kafkaOptions(port: number, networkAddress: string | null, networkPort: 
     'broker.heartbeat.interval.ms=500',
   ]
 }
+
+const startAttempts = 3
 
 export class Service {
   private readonly command: string
@@ -127,9 +129,25 @@ export class Service {
     this.environment = environment
   }
 
+  /** Answers when it serves, for the first time. Setting one up can fail for what else goes on in the folder for temporary files. */
+  async startNew(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.start()
+      } catch (error) {
+        if (attempt === startAttempts) throw error
+        await this.tell('down', '--wipe')
+      }
+    }
+  }
+
   /** Answers when it serves; with the data that it had, if any. Does nothing where it serves already. */
   async start(): Promise<void> {
-    await run(this.command, ['up'], { env: { ...process.env, ...this.environment } })
+    await this.tell('up')
+  }
+
+  private async tell(...words: readonly string[]): Promise<void> {
+    await run(this.command, words, { env: { ...process.env, ...this.environment } })
   }
 
   /** SIGKILL; answers when it is gone. Does nothing where there is none. */

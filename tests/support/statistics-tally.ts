@@ -193,6 +193,6 @@ function startOf(timeMs: number, sizeMs: number): string {
 }
 
 /** As the databases have it. */
-function timeText(timeMs: number): string {
+export function timeText(timeMs: number): string {
   return new Date(timeMs).toISOString().replace('T', ' ').replace('Z', '')
 }
