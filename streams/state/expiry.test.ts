@@ -96,8 +96,9 @@ describe('rows with a time to live', () => {
           }
           return records.build()
         })
-        const home = await openRowStore({ ttlMs })
-        restore(home, changelog)
+        const restored = await openRowStore({ ttlMs })
+        restore(restored, changelog)
+        const home = await restored.reopen()
         const { rows, indexed } = contentOf(home.database)
         expect(rows).toEqual(foldOf(changelog))
         expect(indexed).toEqual([...rows.keys()].sort())

@@ -22,6 +22,15 @@ describe('LiveCache', () => {
     expect(rows.map(({ key }) => cache.get(key))).toEqual(rows)
   })
 
+  it('should hold all there is from an empty store on, until it lets go of something', () => {
+    const cache = new LiveCache<number, string>(10_000, (key) => key, true)
+    for (let key = 0; key < 10; key++) touch(cache, key)
+    expect(cache.holdsAll()).toBe(true)
+    for (let key = 10; key < 1_000; key++) touch(cache, key)
+    expect(cache.holdsAll()).toBe(false)
+    expect(new LiveCache<number, string>(10_000, (key) => key).holdsAll()).toBe(false)
+  })
+
   it('should let go of what was not used for longest', () => {
     const cache = new LiveCache<number, string>(10_000, (key) => key)
     touch(cache, 0)

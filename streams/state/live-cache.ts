@@ -6,7 +6,9 @@
  * 2. Otherwise about `maxBytes` of the entries used last are kept, by two generations: entries are added to and found in
  *    the young one; when half the bytes were added to it it becomes the old one, and the old one is let go.
  *    So a hit costs one look-up and no bookkeeping, unlike a list ordered by use.
- * 3. What is kept because it changed does not count towards the next change of generations: else, with more changed
+ * 3. A cache that began with an empty store holds all there is until it lets go of something: until then a key that is not
+ *    in it is nowhere, and the database is not asked.
+ * 4. What is kept because it changed does not count towards the next change of generations: else, with more changed
  *    entries than fit, every entry added would copy them all.
  */
 
@@ -58,9 +60,14 @@ export class LiveCache<K, V> implements RowCache<K, V> {
   private youngBytes = 0
   private keptBytes = 0
   private oldBytes = 0
+  private complete: boolean
 
-  /** @param identity a primitive that stands for a key: equal for equal keys */
-  constructor(maxBytes: number, identity: (key: K) => unknown) {
+  /**
+   * @param identity a primitive that stands for a key: equal for equal keys
+   * @param beginsEmpty whether the database has no rows yet
+   */
+  constructor(maxBytes: number, identity: (key: K) => unknown, beginsEmpty = false) {
+    this.complete = beginsEmpty
     this.maxGenerationBytes = maxBytes / 2
     this.identity = identity
   }
@@ -81,7 +88,7 @@ export class LiveCache<K, V> implements RowCache<K, V> {
   }
 
   holdsAll(): boolean {
-    return false
+    return this.complete
   }
 
   committed(): void {}
@@ -117,6 +124,7 @@ export class LiveCache<K, V> implements RowCache<K, V> {
     for (const [id, row] of this.old) {
       if (!row.dirty) {
         row.cached = false
+        this.complete = false
         continue
       }
       kept.set(id, row)

@@ -203,11 +203,12 @@ describe('RowStore', () => {
   })
 
   it('should tell a row that cannot be decoded as damaged state', async () => {
-    const { store, database } = await openRowStore()
-    const batch = database.batch()
-    const place = Buffer.concat([database.prefix('rows', 0), Buffer.from('a')])
+    const home = await openRowStore()
+    const batch = home.database.batch()
+    const place = Buffer.concat([home.database.prefix('rows', 0), Buffer.from('a')])
     batch.put(place, Buffer.concat([Buffer.alloc(8), Buffer.from([0xff])]))
-    database.store.write(batch)
+    home.database.store.write(batch)
+    const { store } = await home.reopen()
     expect(() => store.get('a')).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
   })
 

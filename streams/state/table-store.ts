@@ -9,7 +9,7 @@
  *    cache for a whole batch of keys beforehand.
  */
 import { messageOf, StreamsError } from '../errors.ts'
-import type { StoreBatch } from '../ports/store.ts'
+import type { Store, StoreBatch } from '../ports/store.ts'
 import { ByteWriter } from '../records/byte-writer.ts'
 import type { RecordBatchBuilder } from '../records/record-batch.ts'
 import { type Codec, SchemaNotLoaded } from '../serde/serde.ts'
@@ -108,10 +108,12 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
     const { spec, database } = options
     this.options = options
     this.name = spec.name
-    this.cache = options.cache ?? new LiveCache(options.cacheMaxBytes, (key) => this.identity(key))
     this.prefix = database.prefix(spec.name, section.rows)
     this.end =
       options.keysEnd === undefined ? endOfPrefix(this.prefix) : Buffer.concat([this.prefix, options.keysEnd])
+    this.cache =
+      options.cache ??
+      new LiveCache(options.cacheMaxBytes, (key) => this.identity(key), this.isEmpty(database.store))
     this.expiry =
       spec.ttlMs === undefined
         ? undefined
@@ -286,7 +288,7 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
       // The task gives keys of the source that feeds this store, whose type is this store's key type.
       const typed = key as K
       try {
-        if (!this.cache.has(typed)) missing.set(this.identity(typed), typed)
+        if (!this.cache.holdsAll(typed) && !this.cache.has(typed)) missing.set(this.identity(typed), typed)
       } catch {
         // The operator will fail on it when it comes to the record, whose fault it is.
       }
@@ -303,6 +305,11 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
       // `entry` hides, and so deletes, a row that has outlived its time.
       this.entry(keyCodec.decode(key, 0, key.length))
     }
+  }
+
+  private isEmpty(store: Store): boolean {
+    for (const _ of store.range({ from: this.prefix, to: this.end, limit: 1 })) return false
+    return true
   }
 
   private passOn(receiver: TableReceiver<K, V>, row: LiveRow<K, V>, oldValue: V | null): void {
@@ -326,10 +333,9 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
 
   private load(key: K): LiveRow<K, V> {
     const { cache, options } = this
-    const row = this.live(
-      key,
-      cache.holdsAll(key) ? undefined : options.database.store.get(this.encodedKey(key)),
-    )
+    // Encoded in any case: a key that is none is the fault of the record at hand, not of the commit.
+    const encoded = this.encodedKey(key)
+    const row = this.live(key, cache.holdsAll(key) ? undefined : options.database.store.get(encoded))
     cache.add(row)
     return row
   }
