@@ -53,6 +53,11 @@ const quiet = Pattern.of<number>()
 const patterns = { rising, runsOf, quiet }
 type Name = keyof typeof patterns
 const names: readonly Name[] = ['rising', 'runsOf', 'quiet']
+/** Late events, and a pattern over keys whose events lie in several partitions, so that equal times need an order. */
+const others = ['late', 'shared'] as const
+
+const byValue = (left: number, right: number): number => left - right
+const sharedKey = (key: string): string => key.slice(2)
 
 /** All that was taken, by which stage, in one number; time-outs are negative. */
 function numberOf(taken: Readonly<Record<string, readonly number[]>>, timestampMs: number): number {
@@ -60,7 +65,7 @@ function numberOf(taken: Readonly<Record<string, readonly number[]>>, timestampM
   return all.reduce((hash, value) => (hash * 131 + value) % 1_000_003, timestampMs) + 1
 }
 
-function out(name: Name) {
+function out(name: Name | (typeof others)[number]) {
   return topic(name, { key: serdes.string, value: serdes.long })
 }
 
@@ -72,15 +77,26 @@ const matching: Case = {
   emits: 'last',
   topology: () =>
     defineTopology('patterns', (builder) => {
-      const events = builder.stream(input, { disorderMs, idle: 'wait' }).groupByKey()
+      const source = builder.stream(input, { disorderMs, idle: 'wait' })
+      const events = source.groupByKey()
       for (const name of names) {
-        const { main, timedOut } = events.match<Stages, number, number>(patterns[name], {
+        const { main, timedOut, late } = events.match<Stages, number, number>(patterns[name], {
           store: name,
           select: (match, { timestampMs }) => numberOf(match, timestampMs),
           timedOut: (taken, { timestampMs }) => -numberOf(taken, timestampMs),
         })
         main.merge(timedOut).to(out(name))
+        if (name === 'rising') late.to(out('late'))
       }
+      const shared = source
+        .groupBy((_value, key) => sharedKey(key), serdes.string, serdes.long)
+        .match<Stages, number, number>(runsOf, {
+          store: 'shared',
+          ties: byValue,
+          select: (match, { timestampMs }) => numberOf(match, timestampMs),
+          timedOut: (taken, { timestampMs }) => -numberOf(taken, timestampMs),
+        })
+      shared.main.merge(shared.timedOut).to(out('shared'))
     }),
 }
 
@@ -90,23 +106,40 @@ function sorted(results: Results): Results {
   return [...results].sort(([a, x], [b, y]) => (a < b ? -1 : a > b ? 1 : x - y))
 }
 
-/** What a matcher finds in the events of each key that do not come too late, in the order of their times. */
-function expectedOf(partitions: readonly (readonly Event[])[], pattern: PatternOf<number, Stages>): Results {
-  const byKey = new Map<string, Event[]>()
+/** Which events of the input come in time, and which come too late. */
+function judged(partitions: readonly (readonly Event[])[]) {
+  const inTime: Event[] = []
+  const late: Event[] = []
   for (const [index, events] of partitions.entries()) {
     if (places[index]!.topic !== input.name) continue
     let newestMs = Number.NEGATIVE_INFINITY
     for (const event of events) {
       newestMs = Math.max(newestMs, event.timestampMs)
-      if (event.timestampMs < newestMs - disorderMs) continue
-      byKey.set(event.key!, [...(byKey.get(event.key!) ?? []), event])
+      const isLate = event.timestampMs < newestMs - disorderMs
+      if (isLate) late.push(event)
+      else inTime.push(event)
     }
+  }
+  return { inTime, late }
+}
+
+/** What a matcher finds in the events of each key, in the order of their times. */
+function expectedOf(
+  inTime: readonly Event[],
+  pattern: PatternOf<number, Stages>,
+  keyOf = (key: string) => key,
+  ties?: typeof byValue,
+): Results {
+  const byKey = new Map<string, Event[]>()
+  for (const event of inTime) {
+    const key = keyOf(event.key!)
+    byKey.set(key, [...(byKey.get(key) ?? []), event])
   }
   const results: [string, number][] = []
   for (const [key, events] of byKey) {
     const matcher = new Matcher(compilePattern(pattern))
     const state = matcher.newState()
-    for (const { value, timestampMs } of events) state.expect(value, timestampMs)
+    for (const { value, timestampMs } of events) state.expect(value, timestampMs, ties)
     for (const finding of matcher.advance(state, Number.POSITIVE_INFINITY)) {
       if (finding.kind === 'discarded') throw new Error('too much for one key')
       const number = numberOf(finding.events, finding.timestampMs)
@@ -127,9 +160,12 @@ describe('patterns', () => {
           let world = await worldOfInputs()
           const feed = new Feed(events)
           for (const one of phases) world = await runPhase(matching, world.snapshot(), feed, one)
-          const found = await finish(matching, names, world.snapshot(), feed, last)
+          const found = await finish(matching, [...names, ...others], world.snapshot(), feed, last)
+          const { inTime, late } = judged(events)
           for (const name of names)
-            expect(sorted(found[name]), name).toEqual(expectedOf(events, patterns[name]))
+            expect(sorted(found[name]), name).toEqual(expectedOf(inTime, patterns[name]))
+          expect(sorted(found.shared)).toEqual(expectedOf(inTime, runsOf, sharedKey, byValue))
+          expect(sorted(found.late)).toEqual(sorted(late.map(({ key, value }) => [key!, value])))
         },
       ),
       { numRuns: 60 },
