@@ -91,6 +91,37 @@ describe('count windows', () => {
     })
   })
 
+  it('should forget a key after its time to live, and begin again at 1', async () => {
+    const topology = defineTopology('counted', (builder) => {
+      builder
+        .stream(input)
+        .groupByKey()
+        .windowedBy(countWindow(2))
+        .aggregate(lists, { store: 'lists', value: serdes.json(), ttlMs: 100 })
+        .to(output)
+    })
+    await withDriver(topology, {}, async (driver) => {
+      const at = (key: string, value: number, timestampMs: number) => ({ key, value, timestampMs })
+      await driver.pipe(
+        input,
+        at('a', 1, 0),
+        at('b', 2, 60),
+        at('c', 3, 100),
+        at('a', 4, 101),
+        at('b', 5, 150),
+      )
+      const shownAs = (await driver.read(output)).map(({ key, value }) => [
+        key,
+        value.fromRecord,
+        value.value,
+      ])
+      expect(shownAs).toEqual([['b', 1, [2, 5]]])
+      await driver.pipe(input, at('a', 6, 160))
+      const [window] = await driver.read(output)
+      expect(window?.value).toMatchObject({ fromRecord: 1, toRecord: 2, value: [4, 6] })
+    })
+  })
+
   it('should not count records without a value', async () => {
     await withDriver(listing(countWindow(2)), {}, async (driver) => {
       await driver.pipe(input, { key: 'a', value: 1 }, { key: 'a', value: null }, { key: 'a', value: 2 })

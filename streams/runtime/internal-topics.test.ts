@@ -4,6 +4,8 @@ import type { TopicSettings } from '../ports/log.ts'
 import { nullable } from '../serde/serde.ts'
 import { serdes } from '../serde/serdes.ts'
 import { topic } from '../serde/topic.ts'
+import { session } from '../time/session-windows.ts'
+import { days, hours, minutes, tumbling } from '../time/windows.ts'
 import { taskCount, topicsOf } from './internal-topics.ts'
 
 const values = { key: serdes.string, value: serdes.string }
@@ -60,6 +62,21 @@ describe('topicsOf', () => {
       cleanup: 'compact',
       timestampType: 'append',
     })
+  })
+
+  it('should let changelogs of windows forget by themselves, a day after nobody reads a window any more', () => {
+    const topology = defineTopology('windowed', (builder) => {
+      const grouped = builder.stream(orders).groupByKey()
+      grouped.windowedBy(tumbling(minutes(5))).count({ store: 'own', retentionMs: hours(2) })
+      grouped.windowedBy(session(minutes(5))).count({ store: 'sessions' })
+    })
+    const changelogs = topicsOf(topology, existing(), 1).filter(({ name }) => name.endsWith('-changelog'))
+    expect(changelogs.map(({ name, cleanup, retentionMs }) => [name, cleanup, retentionMs])).toEqual([
+      ['windowed-own-changelog', 'compact-delete', minutes(5) + hours(2) + days(1)],
+      // The windows of a key are one row, which goes with the last of them.
+      ['windowed-sessions-changelog', 'compact', undefined],
+      ['windowed-sessions-due-changelog', 'compact', undefined],
+    ])
   })
 
   it('should refuse to join topics whose partitions are not alike, naming both', () => {
