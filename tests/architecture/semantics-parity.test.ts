@@ -11,13 +11,13 @@ function namedTests(page: string): string[] {
 
 describe('docs/semantics.md', () => {
   it('should name tests that exist', () => {
-    const tests = readSourceFiles()
+    const sources = readSourceFiles()
       .filter(({ path }) => path.endsWith('.test.ts'))
       .map(({ path, text }) => `${path}\n${text}`)
     const named = namedTests(readProjectFile('docs/semantics.md'))
     expect(named.length).toBeGreaterThan(50)
     const isThere = (name: string) =>
-      tests.some((test) => name.split('…').every((part) => test.includes(part.trim())))
+      sources.some((source) => name.split('…').every((part) => source.includes(part.trim())))
     expect(named.filter((name) => !isThere(name))).toEqual([])
   })
 })
