@@ -4,10 +4,15 @@ import { avro } from '../serde/avro.ts'
 import { nullable } from '../serde/serde.ts'
 import { serdes } from '../serde/serdes.ts'
 import { type Topic, topic } from '../serde/topic.ts'
+import { countWindow } from '../time/count-windows.ts'
+import { tumbling } from '../time/windows.ts'
+import type { Windowed } from '../topology/store-spec.ts'
+import type { FullWindow } from './count-aggregate.ts'
 import { type KeyedContext, KeyedProcessor } from './keyed-processor.ts'
 import type { KStream } from './kstream.ts'
 import type { KTable } from './ktable.ts'
 import { defineTopology } from './stream-builder.ts'
+import type { WindowedStream } from './windowed-stream.ts'
 
 interface Order {
   readonly user: string
@@ -86,6 +91,28 @@ describe('types', () => {
       holds<Same<typeof table, KTable<string, Order>>>()
     })
     expect(topology.subTopologies).toHaveLength(3)
+  })
+
+  it('should follow windows, and records that are late to them', () => {
+    const topology = defineTopology('windowed', (builder) => {
+      const grouped = builder.stream(orders).groupByKey()
+      const counts = grouped
+        .windowedBy(tumbling(100))
+        .lateTo((late) => {
+          holds<Same<typeof late, KStream<string, Order>>>()
+          late.to(orders)
+        })
+        .emit({ everyMs: 10, by: 'wall-clock' })
+        .count({ store: 'counts' })
+      holds<Same<typeof counts, KTable<Windowed<string>, number>>>()
+      type Emission = Parameters<WindowedStream<string, Order>['emit']>[0]
+      holds<Extends<{ everyMs: number }, Emission>>()
+      holds<Same<Extends<{ everyMs: number; by: 'processing-time' }, Emission>, false>>()
+      holds<Same<Extends<'on-commit', Emission>, false>>()
+      const batches = grouped.windowedBy(countWindow(100)).count({ store: 'batches' })
+      holds<Same<typeof batches, KStream<string, FullWindow<number>>>>()
+    })
+    expect(topology.nodes.map(({ name }) => name)).toContain('counts.late')
   })
 
   it('should come from the schema, so that a wrong field does not compile', () => {
