@@ -96,50 +96,55 @@ async function alertsInTable(): Promise<string[]> {
     .sort()
 }
 
-const title =
-  'should raise every alert of a simulated shop once, also when instances are killed, come and go' +
-  (commands === ''
+const skipNote =
+  commands === ''
     ? ' (skipped: set TEST_SERVICES to the folder with the commands kafka, registry and mysql)'
-    : '')
+    : ''
 
-it.skipIf(commands === '')(title, { timeout: limitMs }, async () => {
-  const truthFile = join(work.path, 'truth.json')
-  const trouble = ['--late', '0.2', '--dirty', '0.1', '--repeat', '0.1']
-  await send('--seed', '5', '--orders', '1500', '--scenario', scenarios, '--truth', truthFile, ...trouble)
-  const truth: {
-    readonly type: string
-    readonly order_id: string
-    readonly user_id: string
-    readonly event_time: string
-  }[] = JSON.parse(readFileSync(truthFile, 'utf8')).alerts
-  const expected = truth
-    .map(({ type, order_id, user_id, event_time }) => [type, order_id, user_id, event_time].join(' '))
-    .sort()
+it.skipIf(commands === '')(
+  `should raise every alert of a simulated shop once, also when instances are killed, come and go${skipNote}`,
+  {
+    timeout: limitMs,
+  },
+  async () => {
+    const truthFile = join(work.path, 'truth.json')
+    const trouble = ['--late', '0.2', '--dirty', '0.1', '--repeat', '0.1']
+    await send('--seed', '5', '--orders', '1500', '--scenario', scenarios, '--truth', truthFile, ...trouble)
+    const truth: {
+      readonly type: string
+      readonly order_id: string
+      readonly user_id: string
+      readonly event_time: string
+    }[] = JSON.parse(readFileSync(truthFile, 'utf8')).alerts
+    const expected = truth
+      .map(({ type, order_id, user_id, event_time }) => [type, order_id, user_id, event_time].join(' '))
+      .sort()
 
-  const [a, b] = [instance('a'), instance('b')]
-  const state = () => `${a.tail()}\n${b.tail()}`
-  const raised = (least: number) =>
-    waitFor(`${least} alerts are raised`, async () => (await alertsInTopic()).length >= least, {
-      ...patience,
-      state,
-    })
-  await raised(1)
-  await b.end('SIGKILL')
-  const c = instance('c')
-  // A day later: it lets time pass over all that was planned, and has nothing to find.
-  await send('--seed', '6', '--orders', '600', '--start', '2025-01-02T08:00:00Z', '--scenario', 'bursts=0')
-  await raised(expected.length / 2)
-  b.start()
-  await raised(expected.length)
-  await waitFor(
-    'the alerts are in the table',
-    async () => (await alertsInTable()).length >= expected.length,
-    {
-      ...patience,
-      state,
-    },
-  )
-  for (const one of [a, b, c]) expect(await one.end('SIGTERM')).toEqual({ code: 0, signal: null })
-  expect(await alertsInTopic()).toEqual(expected)
-  expect(await alertsInTable()).toEqual(expected)
-})
+    const [a, b] = [instance('a'), instance('b')]
+    const state = () => `${a.tail()}\n${b.tail()}`
+    const raised = (least: number) =>
+      waitFor(`${least} alerts are raised`, async () => (await alertsInTopic()).length >= least, {
+        ...patience,
+        state,
+      })
+    await raised(1)
+    await b.end('SIGKILL')
+    const c = instance('c')
+    // A day later: it lets time pass over all that was planned, and has nothing to find.
+    await send('--seed', '6', '--orders', '600', '--start', '2025-01-02T08:00:00Z', '--scenario', 'bursts=0')
+    await raised(expected.length / 2)
+    b.start()
+    await raised(expected.length)
+    await waitFor(
+      'the alerts are in the table',
+      async () => (await alertsInTable()).length >= expected.length,
+      {
+        ...patience,
+        state,
+      },
+    )
+    for (const one of [a, b, c]) expect(await one.end('SIGTERM')).toEqual({ code: 0, signal: null })
+    expect(await alertsInTopic()).toEqual(expected)
+    expect(await alertsInTable()).toEqual(expected)
+  },
+)
