@@ -16,6 +16,8 @@ export type Input = string
 
 export interface Feeding {
   readonly onProgress: (progress: InputProgress) => void
+  /** Whether nothing comes after it: what waits for time to pass is then due, such as the time-outs of unpaid orders. */
+  readonly isAll: boolean
   /** Aborted when the user wants to stop. */
   readonly stop: { readonly signal: AbortSignal; readonly requested: Promise<void> }
 }
@@ -27,12 +29,12 @@ export interface Feeding {
 export async function feed(
   { platform, registry, streams }: Application,
   input: Input,
-  { onProgress, stop }: Feeding,
+  { onProgress, isAll, stop }: Feeding,
 ): Promise<'finished' | 'stopped'> {
   const ending = new AbortController()
   const { log, clock } = platform
   const reading = readInput(input, { log, registry, clock, onProgress, signal: ending.signal })
-  const finished = reading.then(() => streams.drained()).then(() => 'finished' as const)
+  const finished = reading.then(() => streams.drained({ endOfInput: isAll })).then(() => 'finished' as const)
   const stopped = stop.requested.then(() => 'stopped' as const)
   try {
     return await Promise.race([finished, stopped, streams.failed])

@@ -7,6 +7,7 @@ import { addDashboardCommand } from './commands/dashboard.ts'
 import { addDeadLettersCommand } from './commands/dead-letters.ts'
 import { addFeedCommand } from './commands/feed.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
+import { addRulesCommand } from './commands/rules.ts'
 import { addRunCommand } from './commands/run.ts'
 import { addSimulateCommand } from './commands/simulate.ts'
 import { addStartCommand } from './commands/start.ts'
@@ -32,7 +33,7 @@ First look:
   order-streams dead-letters list            what could not be processed (once it is stopped)
 
 In a cluster, with Apache Kafka, a schema registry and MySQL, from any number of machines:
-  order-streams run ingest cleanse statistics --brokers … --registry … --database …   (\`run --help\` tells more)
+  order-streams run ingest cleanse statistics detection --brokers … --registry … --database …   (\`run --help\` tells more)
 
 Every command has its own --help. \`order-streams config\` lists the settings.
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 stopped at once by a second Ctrl-C.`,
@@ -48,6 +49,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 stopped at onc
   addTopicsCommand(program, context)
   addStateCommand(program, context)
   addDeadLettersCommand(program, context)
+  addRulesCommand(program, context)
   addConfigCommand(program, context)
   return program
 }

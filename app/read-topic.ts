@@ -1,5 +1,11 @@
 /** Reading what a topic holds now, from its first record to its last. */
-import type { Log, RecordBatch, TopicPartition } from '../streams/index.ts'
+import {
+  type Codec,
+  type Log,
+  type RecordBatch,
+  SchemaNotLoaded,
+  type TopicPartition,
+} from '../streams/index.ts'
 
 export async function partitionsOf(log: Log, topic: string): Promise<TopicPartition[]> {
   const [settings] = await log.describeTopics([topic])
@@ -55,4 +61,16 @@ export async function* readTopic(log: Log, topic: string): AsyncGenerator<Record
   const exists = (await log.describeTopics()).some(({ name }) => name === topic)
   if (!exists) return
   for (const partition of await partitionsOf(log, topic)) yield* readPartition(log, partition)
+}
+
+/** A value of a batch, whatever schema it was written with: one that is not known yet is fetched. */
+export async function decodeValue<V>(codec: Codec<V>, batch: RecordBatch, index: number): Promise<V> {
+  const decode = () => codec.decode(batch.bytes, batch.valueStarts[index]!, batch.valueEnds[index]!)
+  try {
+    return decode()
+  } catch (error) {
+    if (!(error instanceof SchemaNotLoaded)) throw error
+    await codec.loadSchema?.(error.schemaId)
+    return decode()
+  }
 }

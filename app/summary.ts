@@ -1,4 +1,5 @@
 /** The end of a run, for people: what became of every event, whether it adds up, and where to look next. */
+import { type AnomalyCounts, anomaliesText } from './anomalies.ts'
 import { type Highlights, highlightsText } from './highlights.ts'
 import { columns, count, counted, seconds } from './output.ts'
 import type { Counts, Tally } from './tally.ts'
@@ -21,8 +22,14 @@ export function ordersPerSecond({ newOrders, elapsedMs }: RunFacts): number {
   return elapsedMs === 0 ? 0 : Math.round((newOrders * 1000) / elapsedMs)
 }
 
+/** What was found out about the orders; null where there is nothing to say. */
+export interface Findings {
+  readonly statistics: Highlights | null
+  readonly anomalies: AnomalyCounts | null
+}
+
 /** What `--json` prints. Figures are of the whole data directory; seconds and ordersPerSecond of this run. */
-export function summaryData(tally: Tally, facts: RunFacts, statistics: Highlights | null) {
+export function summaryData(tally: Tally, facts: RunFacts, { statistics, anomalies }: Findings) {
   const { problems, ...figures } = tally
   return {
     ...figures,
@@ -34,10 +41,12 @@ export function summaryData(tally: Tally, facts: RunFacts, statistics: Highlight
     problems,
     /** Null when nothing was counted. */
     statistics,
+    /** By type. */
+    anomalies,
   }
 }
 
-export function summaryText(tally: Tally, facts: RunFacts, statistics: Highlights | null): string {
+export function summaryText(tally: Tally, facts: RunFacts, { statistics, anomalies }: Findings): string {
   const rate = `${seconds(facts.elapsedMs)}, ${count(ordersPerSecond(facts))} events/s`
   const sum = columns(
     [
@@ -58,8 +67,11 @@ export function summaryText(tally: Tally, facts: RunFacts, statistics: Highlight
   const total = sum.pop()
   const reasons = [...reasonLines(tally), ...refusedLines(tally)]
   const highlights = statistics === null ? [] : ['', highlightsText(statistics)]
-  return [...sum, rule, total, ...reasons, '', verdict(tally), ...highlights].join('\n')
+  const alerts = anomalies === null ? [] : ['', anomaliesText(anomalies, width)]
+  return [...sum, rule, total, ...reasons, '', verdict(tally), ...highlights, ...alerts].join('\n')
 }
+
+const width = 80
 
 function verdict({ problems, unchecked }: Tally): string {
   if (unchecked !== null) return `Not held against one another: ${unchecked}.`
@@ -102,6 +114,7 @@ export function whereToLook({ dataDir, databasePath, logPath, apiUrl }: Places):
   const lines = [
     'Where to look next:',
     `  sqlite3 ${shellWord(databasePath)} "${query}"`,
+    `  sqlite3 ${shellWord(databasePath)} "SELECT * FROM order_anomalies ORDER BY event_time DESC LIMIT 5"`,
     `  sqlite3 ${shellWord(databasePath)} "SELECT * FROM user_session ORDER BY order_count DESC LIMIT 5"`,
     `  npx order-streams dashboard${option}`,
     '  npx order-streams topology describe cleanse --format mermaid',

@@ -17,9 +17,9 @@ import {
   type Topic,
   valueAt,
 } from '../streams/index.ts'
-import { partitionsOf, readTopic } from './read-topic.ts'
+import { decodeValue, partitionsOf, readTopic } from './read-topic.ts'
 
-const stages = ['ingest', 'cleanse', 'statistics'] as const
+const stages = ['ingest', 'cleanse', 'statistics', 'detection'] as const
 
 export type Counts = Readonly<Record<string, number>>
 
@@ -38,7 +38,7 @@ export interface Tally {
   readonly rejected: number
   /** Events that could not be processed, or whose header or rejection the database refused. */
   readonly deadLetters: number
-  /** Dead letters about other rows that the database refused, and about what could not be counted in the statistics. */
+  /** Dead letters about other rows that the database refused, and about what could not be counted or judged. */
   readonly refusedRows: number
   /** Rejected events by code; one with several counts under each. */
   readonly reasons: Counts
@@ -69,7 +69,7 @@ export async function takeTally(log: Log, registry: SchemaRegistry, database: Da
   }
   const notParsed = dead.at('ingest', topics.orderRaw.name)
   const notCleansed = dead.at('cleanse', topics.orderParsed.name)
-  const refusedRows = refused.events + refused.lines + dead.of('statistics')
+  const refusedRows = refused.events + refused.lines + dead.of('statistics') + dead.of('detection')
 
   const tally = {
     orders,
@@ -149,8 +149,7 @@ async function* valuesOf<K, V>(log: Log, registry: SchemaRegistry, topic: Topic<
   const codec = await topic.value.open({ registry, subject: `${topic.name}-value` })
   for await (const batch of readTopic(log, topic.name)) {
     for (let index = 0; index < batch.length; index++) {
-      if (batch.valueStarts[index]! < 0) continue
-      yield codec.decode(batch.bytes, batch.valueStarts[index]!, batch.valueEnds[index]!)
+      if (batch.valueStarts[index]! >= 0) yield await decodeValue(codec, batch, index)
     }
   }
 }

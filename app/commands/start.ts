@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { InputProgress } from '../../api/input-file.ts'
 import { topics } from '../../schemas/topics.ts'
+import { countAnomalies } from '../anomalies.ts'
 import { type Application, openApplication } from '../application.ts'
 import { exitCodes } from '../failure.ts'
 import { feed } from '../feed.ts'
@@ -34,7 +35,7 @@ export function addStartCommand(program: Command, context: CommandContext): void
     .command('start')
     .summary('run the whole job in this process: single-node mode')
     .description(
-      'Runs the topologies ingest, cleanse and statistics in this process, on a log, state and SQLite tables in the data directory, ' +
+      'Runs the topologies ingest, cleanse, statistics and detection in this process, on a log, state and SQLite tables in the data directory, ' +
         'and feeds them order events through the Order API. Started again, it goes on where it was and adds nothing twice.',
     )
     .option(
@@ -73,15 +74,19 @@ async function start(options: StartOptions): Promise<number> {
   try {
     if (options.once !== true) api = await serveOrders(platform, config)
     const meter = await FlowMeter.open(application)
-    const facts = await work(application, meter, options.input ?? sampleFile, stop)
+    const facts = await work(application, meter, options, stop)
     if (facts === undefined) {
       tell('stopped before all input was processed; start again to go on from there')
       return options.once === true ? exitCodes.failed : exitCodes.done
     }
     const tally = await settledTally(application)
-    const highlights = await takeHighlights(application.database)
-    if (options.json === true) out(JSON.stringify(summaryData(tally, facts, highlights)))
-    else out(summaryText(tally, facts, highlights))
+    const { database } = application
+    const findings = {
+      statistics: await takeHighlights(database),
+      anomalies: await countAnomalies(database),
+    }
+    if (options.json === true) out(JSON.stringify(summaryData(tally, facts, findings)))
+    else out(summaryText(tally, facts, findings))
     if (tally.problems.length > 0) {
       for (const problem of tally.problems) tell(`it does not add up: ${problem}`)
       return exitCodes.failed
@@ -111,7 +116,7 @@ async function start(options: StartOptions): Promise<number> {
 async function work(
   application: Application,
   meter: FlowMeter,
-  input: string,
+  { input = sampleFile, once = false }: StartOptions,
   stop: StopRequest,
 ): Promise<RunFacts | undefined> {
   const { platform, streams } = application
@@ -123,7 +128,7 @@ async function work(
     const onProgress = (now: InputProgress): void => {
       read = now
     }
-    if ((await feed(application, input, { onProgress, stop })) === 'stopped') return undefined
+    if ((await feed(application, input, { onProgress, isAll: once, stop })) === 'stopped') return undefined
   } finally {
     await progress.stop()
   }
