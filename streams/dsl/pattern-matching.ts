@@ -117,14 +117,14 @@ export class PatternMatching<K, E, S extends Stages> {
       this.run(row, state, reachedMs, Number.POSITIVE_INFINITY, own, note)
       return
     }
-    this.run(row, state, timestampMs, Number.POSITIVE_INFINITY, undefined, note)
+    if (matcher.dueMs(state) <= timestampMs) this.run(row, state, timestampMs, Number.POSITIVE_INFINITY)
     task.enter(parts.node)
     try {
       for (const finding of matcher.accept(state, event, timestampMs)) this.passOn(row.key, finding, note)
     } catch (error) {
       note(error)
     }
-    this.run(row, state, reachedMs, Number.POSITIVE_INFINITY, undefined, note)
+    if (matcher.dueMs(state) <= reachedMs) this.run(row, state, reachedMs, Number.POSITIVE_INFINITY)
   }
 
   private wake(watermarkMs: number, maxRows: number): number {
