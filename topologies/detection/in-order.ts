@@ -3,11 +3,16 @@
  *
  * Invariants:
  * 1. An event waits until the watermark has passed its time, under a timer of its own. Timers fire by time and then by name, so
- *    events of one time come by order and by their number.
+ *    events of one time come by order, and those of one order as they follow each other in a life: what time does not tell must
+ *    not hang on what came first.
  * 2. An event that comes behind the watermark is late: it is passed on at once, at the newest time that was seen, so that what
  *    is remembered by it is remembered from now on.
  */
-import { type OrderProcessed, orderProcessedSchema } from '../../schemas/generated/records.ts'
+import {
+  type OrderProcessed,
+  orderProcessedSchema,
+  orderStatusSymbols,
+} from '../../schemas/generated/records.ts'
 import { avro, type KeyedContext, KeyedProcessor, serdes, type TimerContext } from '../../streams/index.ts'
 
 export interface TimedOrder {
@@ -25,7 +30,7 @@ export class InOrder extends KeyedProcessor<string, OrderProcessed, TimedOrder> 
       context.forward({ order, late: true }, context.record.streamTimeMs)
       return
     }
-    const name = `${order_id}/${String(event_number).padStart(10, '0')}/${status}`
+    const name = `${order_id}/${orderStatusSymbols.indexOf(status)}/${event_number}`
     this.waiting.set(name, order)
     context.timers.eventTime(order_time + 1, name)
   }
