@@ -1,8 +1,16 @@
 /** A value of every schema, typed by it: a schema that gains a field stops this file from compiling. */
 import {
+  type BurstOrder,
+  burstOrderSchema,
+  type DetectionRule,
+  detectionRuleSchema,
+  type EscalatingOrder,
+  escalatingOrderSchema,
   type MilestoneBatch,
   milestoneBatchSchema,
+  type OrderAnomaly,
   type OrderInputProgress,
+  type OrderLife,
   type OrderLine,
   type OrderMemory,
   type OrderParsed,
@@ -10,9 +18,12 @@ import {
   type OrderProducts,
   type OrderRejected,
   type OrderStatistic,
+  type OrderStatusChange,
   type OrderStatuses,
   type OrderTotals,
+  orderAnomalySchema,
   orderInputProgressSchema,
+  orderLifeSchema,
   orderLineSchema,
   orderMemorySchema,
   orderParsedSchema,
@@ -20,12 +31,19 @@ import {
   orderProductsSchema,
   orderRejectedSchema,
   orderStatisticSchema,
+  orderStatusChangeSchema,
   orderStatusesSchema,
   orderTotalsSchema,
   type ProductTotals,
   productTotalsSchema,
+  type RecentProducts,
+  recentProductsSchema,
   type StatusTotals,
   statusTotalsSchema,
+  type UserBehavior,
+  type UserProfile,
+  userBehaviorSchema,
+  userProfileSchema,
 } from '../../../schemas/generated/records.ts'
 import {
   type Checkpoint,
@@ -182,6 +200,159 @@ const orderProducts: OrderProducts = { order_id: '31198570044', product_ids: ['1
 
 const orderStatuses: OrderStatuses = { statuses: ['CREATED', 'PAID', 'REFUNDED'] }
 
+const found = {
+  anomaly_id: 'as it is told',
+  severity: 'WARNING',
+  order_id: '31198570044',
+  user_id: '900',
+  event_time: 1_483_271_606_000,
+  detected_time: 1_483_271_607_000,
+  rule_version: 3,
+} as const
+
+const largeOrder: OrderAnomaly = {
+  ...found,
+  type: 'LARGE_ORDER',
+  details: { kind: 'LARGE_ORDER', total_amount: 1_000_001, limit_amount: 1_000_000, currency: 'USD' },
+}
+
+const orderBurst: OrderAnomaly = {
+  ...found,
+  type: 'BURST',
+  details: {
+    kind: 'BURST',
+    order_ids: ['1', '2', '31198570044'],
+    first_time: 1_483_271_600_000,
+    last_time: 1_483_271_606_000,
+    max_orders: 2,
+    within_ms: 60_000,
+  },
+}
+
+const unpaidTimeout: OrderAnomaly = {
+  ...found,
+  type: 'UNPAID_TIMEOUT',
+  details: { kind: 'UNPAID_TIMEOUT', created_time: 1_483_269_806_000, within_ms: 1_800_000 },
+}
+
+const unpaidResolved: OrderAnomaly = {
+  ...found,
+  type: 'UNPAID_RESOLVED',
+  details: { kind: 'UNPAID_RESOLVED', created_time: 1_483_269_800_000, due_time: 1_483_271_600_000 },
+}
+
+const illegalTransition: OrderAnomaly = {
+  ...found,
+  type: 'ILLEGAL_TRANSITION',
+  details: {
+    kind: 'ILLEGAL_TRANSITION',
+    from_status: 'CREATED',
+    to_status: 'SHIPPED',
+    from_time: 1_483_271_600_000,
+    event_number: 2,
+  },
+}
+
+const repeatPurchase: OrderAnomaly = {
+  ...found,
+  type: 'REPEAT_PURCHASE',
+  details: {
+    kind: 'REPEAT_PURCHASE',
+    product_ids: ['1095275', 'thé'],
+    earlier_order_ids: ['1', '2'],
+    first_time: 1_483_271_600_000,
+    within_ms: 3_600_000,
+  },
+}
+
+const escalatingAmount: OrderAnomaly = {
+  ...found,
+  type: 'ESCALATING_AMOUNT',
+  details: {
+    kind: 'ESCALATING_AMOUNT',
+    order_ids: ['1', '2', '31198570044'],
+    amounts: [100, 150, 9_007_199_254_740_991],
+    currency: 'EUR',
+    first_time: 1_483_271_600_000,
+    percent: 150,
+    within_ms: 3_600_000,
+  },
+}
+
+const statusChange: OrderStatusChange = {
+  order_id: '31198570044',
+  user_id: '900',
+  sequence: 2,
+  from_status: 'PAID',
+  to_status: 'CREATED',
+  event_time: 1_483_271_606_000,
+  legal: false,
+}
+
+const userBehavior: UserBehavior = {
+  user_id: '900',
+  order_count: 2,
+  total_amount: 4_205,
+  currency: 'USD',
+  average_gap_ms: 3_600_000,
+  favorite_products: [{ product_id: '1095275', order_count: 2 }],
+  first_seen: 1_483_268_006_000,
+  last_seen: 1_483_271_606_000,
+}
+
+const detectionRule: DetectionRule = {
+  version: 3,
+  mode: 'SHADOW',
+  amount: 1_000_000,
+  amounts: { EUR: 900_000 },
+  max_orders: null,
+  within_ms: 60_000,
+  percent: 150,
+}
+
+const orderLife: OrderLife = {
+  status: 'CREATED',
+  status_time: 1_483_271_606_000,
+  sequence: 1,
+  large: 'SHADOW',
+  awaited: {
+    created_time: 1_483_271_606_000,
+    due_time: 1_483_273_406_000,
+    raised: { version: 3, mode: 'ENFORCED' },
+  },
+}
+
+const burstOrder: BurstOrder = {
+  order_id: '31198570044',
+  order_time: 1_483_271_606_000,
+  version: 3,
+  mode: 'ENFORCED',
+  max_orders: 5,
+  within_ms: 60_000,
+}
+
+const escalatingOrder: EscalatingOrder = {
+  order_id: '31198570044',
+  order_time: 1_483_271_606_000,
+  currency: 'USD',
+  total_amount: 150,
+  version: 3,
+  mode: 'OFF',
+  percent: 150,
+  within_ms: 3_600_000,
+}
+
+const recentProducts: RecentProducts = {
+  products: [{ product_id: '1095275', order_id: '31198570044', order_time: 1_483_271_606_000 }],
+}
+
+const userProfile: UserProfile = {
+  totals,
+  first_seen: 1_483_268_006_000,
+  last_seen: 1_483_271_606_000,
+  products: [{ product_id: '1095275', order_count: 2 }],
+}
+
 const deadLetter: DeadLetter = {
   topic: 'order-raw',
   partition: 0,
@@ -247,6 +418,21 @@ export const samples: Readonly<Record<string, Sample>> = {
   StatusTotals: { schema: statusTotalsSchema, value: statusTotals },
   OrderProducts: { schema: orderProductsSchema, value: orderProducts },
   OrderStatuses: { schema: orderStatusesSchema, value: orderStatuses },
+  LargeOrder: { schema: orderAnomalySchema, value: largeOrder },
+  OrderBurst: { schema: orderAnomalySchema, value: orderBurst },
+  UnpaidTimeout: { schema: orderAnomalySchema, value: unpaidTimeout },
+  UnpaidResolved: { schema: orderAnomalySchema, value: unpaidResolved },
+  IllegalTransition: { schema: orderAnomalySchema, value: illegalTransition },
+  RepeatPurchase: { schema: orderAnomalySchema, value: repeatPurchase },
+  EscalatingAmount: { schema: orderAnomalySchema, value: escalatingAmount },
+  OrderStatusChange: { schema: orderStatusChangeSchema, value: statusChange },
+  UserBehavior: { schema: userBehaviorSchema, value: userBehavior },
+  DetectionRule: { schema: detectionRuleSchema, value: detectionRule },
+  OrderLife: { schema: orderLifeSchema, value: orderLife },
+  BurstOrder: { schema: burstOrderSchema, value: burstOrder },
+  EscalatingOrder: { schema: escalatingOrderSchema, value: escalatingOrder },
+  RecentProducts: { schema: recentProductsSchema, value: recentProducts },
+  UserProfile: { schema: userProfileSchema, value: userProfile },
   DeadLetter: { schema: deadLetterSchema, value: deadLetter },
   Checkpoint: { schema: checkpointSchema, value: checkpoint },
 }
