@@ -1,7 +1,9 @@
 /** The command line in cluster mode, on a broker of the test's own, a database of its own, and the registry that there is. */
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sampleFile } from '../../app/package-info.ts'
 import { topics } from '../../schemas/topics.ts'
 import type { Database } from '../../sql/database.ts'
 import { openDatabase } from '../../sql/open.ts'
@@ -15,8 +17,10 @@ import type { Table } from '../../sql/table.ts'
 import { freePorts } from '../cluster/services.ts'
 import { type OwnBroker, startOwnBroker, testServices } from '../kafka/own-broker.ts'
 import { plainKafka } from '../kafka/test-admin.ts'
+import { writeLines } from '../support/order-files.ts'
 import { orderStreams, startOrderStreams, temporaryDirectory } from '../support/order-streams.ts'
 import { mysqlServer, readTable, type TestDatabase } from '../support/sql-databases.ts'
+import { statisticsTables } from '../support/statistics-tally.ts'
 
 const registryUrl = process.env['TEST_REGISTRY_URL'] ?? ''
 const isSkipped = testServices === '' || registryUrl === '' || mysqlServer.skipped
@@ -24,6 +28,7 @@ const title = isSkipped
   ? 'the command line in a cluster (skipped: set TEST_SERVICES, TEST_REGISTRY_URL and TEST_MYSQL_URL)'
   : 'the command line in a cluster'
 const testLimitMs = 300_000
+const realOrders = 3000
 const secret = 'not-to-be-seen'
 
 describe.skipIf(isSkipped)(title, { timeout: testLimitMs }, () => {
@@ -136,17 +141,27 @@ describe.skipIf(isSkipped)(title, { timeout: testLimitMs }, () => {
     })
   })
 
-  it('should bring simulated orders and the sample into MySQL with two instances, row for row as single-node mode does', async () => {
-    const simulation = ['simulate', '--orders', '200', '--seed', '5', '--dirty', '0.1', '--repeat', '0.05']
-    const once = ['run', 'ingest', 'cleanse', '--once', ...place]
+  it('should bring simulated and real orders through all topologies into MySQL with two instances, row for row as single-node mode does', async () => {
+    const input = inDirectory('orders.ndjson')
+    const sample = gunzipSync(readFileSync(sampleFile)).toString('utf8').split('\n')
+    writeLines(
+      input,
+      sample.slice(0, realOrders).map((line) => Buffer.from(line)),
+    )
+    // On the eve of the sample, of which nothing is so late then that the statistics leave it out.
+    const simulation = [
+      ...['simulate', '--orders', '200', '--seed', '5', '--dirty', '0.1', '--repeat', '0.05'],
+      ...['--start', '2016-12-31T08:00:00Z'],
+    ]
+    const topologies = ['ingest', 'cleanse', 'statistics']
+    const once = ['run', ...topologies, '--once', ...place]
     const instance = (name: string) =>
-      startOrderStreams(['run', 'ingest', 'cleanse', ...place, '--state-dir', inDirectory(name)])
+      startOrderStreams(['run', ...topologies, ...place, '--state-dir', inDirectory(name)])
     await orderStreams([...simulation, '--brokers', brokers])
     const instances = [instance('a'), instance('b')]
-    for (const { said } of instances) await said('cleanse has order-line')
-    expect((await jsonLines('feed', '--brokers', brokers, '--registry', registryUrl))[0]).toMatchObject({
-      appendedLines: 12_721,
-    })
+    for (const { said } of instances) await said('statistics has order-line')
+    const [fed] = await jsonLines('feed', input, '--brokers', brokers, '--registry', registryUrl)
+    expect(fed).toMatchObject({ appendedLines: realOrders })
     // In the middle of the work: what they leave is done by those that come.
     for (const { kill } of instances) kill('SIGTERM')
     for (const { ended } of instances) expect(await ended).toMatchObject({ code: 0 })
@@ -157,7 +172,7 @@ describe.skipIf(isSkipped)(title, { timeout: testLimitMs }, () => {
 
     const dataDir = inDirectory('single-node')
     await orderStreams([...simulation, '--data-dir', dataDir])
-    expect((await orderStreams(['start', '--once', '--data-dir', dataDir])).code).toBe(0)
+    expect((await orderStreams(['start', '--once', '--data-dir', dataDir, '--input', input])).code).toBe(0)
     const single = await openDatabase(join(dataDir, 'orders.db'))
     try {
       for (const [table, ownColumns] of tables) {
@@ -308,6 +323,7 @@ const tables: readonly (readonly [Table, readonly string[]])[] = [
   [orderLineTable, []],
   [orderEventTable, ['offset']],
   [orderRejectionTable, ['offset', 'rejected_time']],
+  ...statisticsTables.map((table) => [table, []] as const),
 ]
 
 async function rowsOf(database: Database, table: Table, without: readonly string[]): Promise<string[]> {

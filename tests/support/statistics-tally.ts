@@ -11,7 +11,7 @@ import {
   userSessionTable,
   userStatisticsTable,
 } from '../../sql/index.ts'
-import type { SqlValue } from '../../sql/table.ts'
+import type { SqlValue, Table } from '../../sql/table.ts'
 import type { SentOrder } from './sent-order.ts'
 import { readTable } from './sql-databases.ts'
 
@@ -25,6 +25,7 @@ const tables = {
 }
 
 type TableName = keyof typeof tables
+export const statisticsTables: readonly Table[] = Object.values(tables)
 export const statisticsTableNames = Object.keys(tables) as TableName[]
 
 export type Row = Readonly<Record<string, SqlValue>>
