@@ -4,6 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import {
+  orderAnomaliesTable,
+  orderStatusHistoryTable,
+  userBehaviorTable,
+} from '../../sql/detection-tables.ts'
 import { openDatabase } from '../../sql/open.ts'
 import {
   orderEventTable,
@@ -112,11 +117,14 @@ const tables = [
   productStatisticsTable,
   orderStatusStatisticsTable,
   userSessionTable,
+  orderAnomaliesTable,
+  orderStatusHistoryTable,
+  userBehaviorTable,
 ]
 
 /**
  * Every row of every order table, and how far each task has come, as text. The epoch counts the starts, so it is left out; and how
- * many corrections statistics sends depends on when it commits, so its position is, too.
+ * many corrections statistics sends, and how often how users behave, depends on when they commit, so their positions are, too.
  */
 export async function dumpTables(dataDir: string): Promise<string> {
   const database = await openDatabase(join(dataDir, 'orders.db'))
@@ -126,7 +134,7 @@ export async function dumpTables(dataDir: string): Promise<string> {
       for (const row of await readTable(database, table)) dump.push(`${table.name} ${JSON.stringify(row)}`)
     }
     const progress = await database.query(
-      "SELECT task_id, topic, `partition`, next_offset FROM sink_progress WHERE topic <> 'order-statistics' ORDER BY task_id, topic, `partition`",
+      "SELECT task_id, topic, `partition`, next_offset FROM sink_progress WHERE topic NOT IN ('order-statistics', 'user-behavior') ORDER BY task_id, topic, `partition`",
     )
     for (const row of progress) dump.push(`sink_progress ${JSON.stringify(row)}`)
     return dump.join('\n')
