@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { defineTopology, serdes } from '../../../streams/index.ts'
-import { caseCount, casesOf, goldenTopic, operatorsWithCases, output, type Versioned, versionedIf } from './cases.ts'
+import {
+  caseCount,
+  casesOf,
+  goldenTopic,
+  operatorsWithCases,
+  output,
+  type Versioned,
+  versionedIf,
+} from './cases.ts'
 import { expectGolden } from './run-case.ts'
 
 interface Steps extends Versioned {
