@@ -210,21 +210,17 @@ export class Matcher<E, S extends Stages> {
     outcomes: readonly Outcome<E>[],
     event: E,
     timestampMs: number,
-  ): TakenNode<E>[] {
+  ): readonly TakenNode<E>[] {
     const completed: FromRun<E>[] = []
     const ended: Run<E>[] = []
-    let held: HeldEvent<E> | undefined
-    const hold = (): HeldEvent<E> => {
-      held ??= state.hold(event, timestampMs)
-      return held
-    }
+    const held = outcomes.some(takes) ? state.hold(event, timestampMs) : undefined
     for (const { run, fired } of outcomes) {
-      const goesOn = this.applyTo(state, run, fired, hold, completed)
+      const goesOn = this.applyTo(state, run, fired, held, completed)
       if (run !== undefined && !goesOn) ended.push(run)
     }
     inOrder(completed)
     for (const run of ended) state.remove(run)
-    return completed.map(({ node }) => node)
+    return completed.length === 0 ? nothing : completed.map(({ node }) => node)
   }
 
   /** Answers whether the run goes on: the first that comes of it takes its place, others stand behind it. */
@@ -232,29 +228,29 @@ export class Matcher<E, S extends Stages> {
     state: MatchState<E>,
     run: Run<E> | undefined,
     fired: readonly Fired<E>[],
-    hold: () => HeldEvent<E>,
+    held: HeldEvent<E> | undefined,
     completed: FromRun<E>[],
   ): boolean {
     const from = run?.node
-    const isStopped = fired.some(({ step }) => step.action === 'stop')
+    const stopped = isStopped(fired)
     let last = run
     let goesOn = false
-    const follow = (target: number, node: TakenNode<E>): void => {
-      if (run === undefined || goesOn) last = state.add(target, node, last)
-      else if (run.state !== target || run.node !== node) state.move(run, target, node)
-      const { withinPreviousMs } = this.nfa.states[target]!
-      if (withinPreviousMs !== undefined) state.watch(last!, node.event.timestampMs + withinPreviousMs)
-      goesOn = true
-    }
     // Later steps still build on the node that the first one may leave.
     if (from !== undefined) from.references++
     for (const { step, completes } of fired) {
       if (step.action === 'stop') continue
-      const follows = step.target !== matched && !isStopped
-      const ends = step.target === matched || completes
+      const { target } = step
+      const follows = target !== matched && !stopped
+      const ends = target === matched || completes
       if (!follows && !ends) continue
-      const node = step.action === 'take' ? state.node(step.stage, hold(), from) : from!
-      if (follows) follow(step.target, node)
+      const node = step.action === 'take' ? state.node(step.stage, held!, from) : from!
+      if (follows) {
+        if (run === undefined || goesOn) last = state.add(target, node, last)
+        else if (run.state !== target || run.node !== node) state.move(run, target, node)
+        const { withinPreviousMs } = this.nfa.states[target]!
+        if (withinPreviousMs !== undefined) state.watch(last!, node.event.timestampMs + withinPreviousMs)
+        goesOn = true
+      }
       if (!ends) continue
       node.references++
       completed.push({ node, run })
@@ -379,6 +375,19 @@ export class Matcher<E, S extends Stages> {
 }
 
 const nothing: [] = []
+
+/** Whether an event becomes part of a run. */
+function takes<E>({ fired }: Outcome<E>): boolean {
+  const isStop = isStopped(fired)
+  return fired.some(
+    ({ step, completes }) => step.action === 'take' && (completes || step.target === matched || !isStop),
+  )
+}
+
+function isStopped<E>(fired: readonly Fired<E>[]): boolean {
+  for (const { step } of fired) if (step.action === 'stop') return true
+  return false
+}
 
 function leavesAlone<E>(fired: readonly Fired<E>[], state: number): boolean {
   const step = fired[0]?.step
