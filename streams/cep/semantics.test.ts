@@ -85,6 +85,31 @@ describe('contiguity inside of loops', () => {
     )
   })
 
+  // C D A1 A2 A3 D A4 B, as the documentation of `consecutive` and `allowCombinations` has it.
+  const longer = 'c d a1 a2 a3 d a4 b'
+  const loop = events.begin('c').where(is('c')).followedBy('a').where(is('a')).oneOrMore()
+  const untilB = <L extends string>(pattern: Pattern<string, Stages, L>) =>
+    pattern.followedBy('b').where(is('b'))
+
+  it.each([
+    ['consecutive', loop.consecutive(), ['a1', 'a1 a2', 'a1 a2 a3']],
+    ['nothing', loop, ['a1', 'a1 a2', 'a1 a2 a3', 'a1 a2 a3 a4']],
+    [
+      'allowCombinations',
+      loop.allowCombinations(),
+      ['a1', 'a1 a2', 'a1 a3', 'a1 a4', 'a1 a2 a3', 'a1 a2 a4', 'a1 a3 a4', 'a1 a2 a3 a4'],
+    ],
+  ])('should take of c a+ b with %s what the documentation lists', (_call, pattern, expected) => {
+    expect(matchesOf(untilB(pattern), longer).sort()).toEqual(expected.map((as) => `c ${as} b`).sort())
+  })
+
+  it('should begin at any b and leave out some with followedByAny and allowCombinations', () => {
+    const any = a.followedByAny('b').where(is('b')).oneOrMore().allowCombinations()
+    expect(matchesOf(any.followedBy('c').where(is('c')), input).sort()).toEqual(
+      ['a b1 c', 'a b1 b2 c', 'a b1 b3 c', 'a b1 b2 b3 c', 'a b2 c', 'a b2 b3 c', 'a b3 c'].sort(),
+    )
+  })
+
   it('should end a loop at its until', () => {
     const pattern = events.begin('a').where(is('a')).oneOrMore().until(is('b'))
     expect(matchesOf(pattern, 'a1 c a2 b a3')).toEqual(['a1', 'a1 a2', 'a2', 'a3'])
