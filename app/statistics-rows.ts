@@ -36,8 +36,16 @@ export function statisticRows({ window_start, window_end, figures }: OrderStatis
     }
     case 'PRODUCT_HOUR': {
       const { product_id, currency, order_count, quantity, sales_amount } = figures
-      const own = { window_start, product_id, currency }
-      return [upsert(productStatisticsTable, { ...own, order_count, quantity, sales_amount })]
+      return [
+        upsert(productStatisticsTable, {
+          window_start,
+          product_id,
+          currency,
+          order_count,
+          quantity,
+          sales_amount,
+        }),
+      ]
     }
     case 'STATUS_MINUTE': {
       const { status, order_count, entered_count } = figures

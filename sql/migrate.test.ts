@@ -52,7 +52,6 @@ const indexes = [
   'order_rejection_order: order_id',
   'order_rejection_time: rejected_time',
   'order_status_history_user: user_id, event_time',
-  'product_statistics_product: product_id, window_start',
   'user_behavior_seen: last_seen',
   'user_session_start: session_start',
   'user_statistics_user: user_id, window_start',

@@ -10,18 +10,16 @@ import type { Sink, SinkSession } from '../ports/sink.ts'
 import type { CurrentRecord } from './current-record.ts'
 import type { Failure } from './dead-letters.ts'
 
-interface RowOrigin {
-  readonly batch: Failure['batch']
-  readonly index: number
-  readonly operator: string
-}
+type RowPlace = Pick<Failure, 'batch' | 'index'>
 
 /** Rows for one sink; `R` is known where rows are made. */
 class SinkBuffer<R> {
   private readonly sink: Sink<R>
   private session: SinkSession<R> | undefined
+  /** Of each row, where its record lies and which operator made it. */
   private rows: R[] = []
-  private origins: RowOrigin[] = []
+  private places: RowPlace[] = []
+  private operators: string[] = []
 
   constructor(sink: Sink<R>) {
     this.sink = sink
@@ -32,9 +30,10 @@ class SinkBuffer<R> {
     return this.session.positions
   }
 
-  add(row: R, origin: RowOrigin): void {
+  add(row: R, place: RowPlace, operator: string): void {
     this.rows.push(row)
-    this.origins.push(origin)
+    this.places.push(place)
+    this.operators.push(operator)
   }
 
   get size(): number {
@@ -43,11 +42,13 @@ class SinkBuffer<R> {
 
   async prepare(next: readonly PartitionOffset[]): Promise<Failure[]> {
     const rejections = await this.opened().prepare(this.rows, next)
-    const origins = this.origins
+    const { places, operators } = this
     this.rows = []
-    this.origins = []
+    this.places = []
+    this.operators = []
     return rejections.map(({ index, code, message }) => ({
-      ...origins[index]!,
+      ...places[index]!,
+      operator: operators[index]!,
       error: new StreamsError('SINK_ROW_REJECTED', `${this.sink.name}: ${message}`, { details: { code } }),
     }))
   }
@@ -97,7 +98,7 @@ export class SinkWriter {
             'write to a topic first and let the sink read that topic',
         )
       }
-      buffer.add(row, { ...place, operator: this.operatorName() })
+      buffer.add(row, place, this.operatorName())
     }
   }
 

@@ -40,7 +40,27 @@ export function misfit(type: AvroType, value: unknown, path: string): string | n
 
 /** The first branch that takes the value, or -1. */
 export function branchOf(union: AvroUnion, value: unknown): number {
-  return union.branches.findIndex((branch) => misfit(branch, value, '') === null)
+  const { branches } = union
+  for (let index = 0; index < branches.length; index++) if (fits(branches[index]!, value)) return index
+  return -1
+}
+
+/** Whether `misfit` would find nothing. It is asked of every value of a union, so it makes no text. */
+function fits(type: AvroType, value: unknown): boolean {
+  switch (type.kind) {
+    case 'string':
+      return typeof value === 'string'
+    case 'long':
+      return Number.isSafeInteger(value)
+    case 'enum':
+      return type.symbols.some((symbol) => symbol === value)
+    case 'record':
+      return isObject(value) && type.fields.every((field) => fits(field.type, value[field.name]))
+    case 'union':
+      return branchOf(type, value) >= 0
+    default:
+      return misfit(type, value, '') === null
+  }
 }
 
 function longMisfit(type: AvroType, value: unknown, path: string): string | null {

@@ -7,12 +7,13 @@ import type {
   PeriodOrdersKind,
   ProductTotals,
   StatusTotals,
+  UserOrdersKind,
 } from '../../schemas/generated/records.ts'
 import type { FullWindow, Windowed } from '../../streams/index.ts'
 
 /** The key of a row: its newest record says what it is. */
 export function statisticKey({ window_start, window_end, figures }: OrderStatistic): string {
-  const start = new Date(window_start).toISOString()
+  const start = isoText(window_start)
   switch (figures.kind) {
     case 'MINUTE':
     case 'HOUR':
@@ -20,7 +21,7 @@ export function statisticKey({ window_start, window_end, figures }: OrderStatist
     case 'USER_HOUR':
       return `${figures.kind}/${figures.user_id}/${figures.currency}/${start}`
     case 'USER_LAST_HOUR':
-      return `${figures.kind}/${figures.user_id}/${figures.currency}/${new Date(window_end).toISOString()}`
+      return `${figures.kind}/${figures.user_id}/${figures.currency}/${isoText(window_end)}`
     case 'PRODUCT_HOUR':
       return `${figures.kind}/${figures.product_id}/${figures.currency}/${start}`
     case 'STATUS_MINUTE':
@@ -32,16 +33,30 @@ export function statisticKey({ window_start, window_end, figures }: OrderStatist
   }
 }
 
+let lastMs = Number.NaN
+let lastText = ''
+
+/** Rows come window by window, so most share their time with the one before. */
+function isoText(epochMs: number): string {
+  if (epochMs !== lastMs) {
+    lastText = new Date(epochMs).toISOString()
+    lastMs = epochMs
+  }
+  return lastText
+}
+
 export function periodRows(
   kind: PeriodOrdersKind,
   window: Windowed<string>,
   { totals }: OrderTotals,
 ): OrderStatistic[] {
-  return totals.map((figures) => row(window, { kind, ...figures }))
+  return totals.map(({ currency, order_count, total_amount }) =>
+    row(window, { kind, currency, order_count, total_amount }),
+  )
 }
 
 export function userRows(window: Windowed<string>, { totals }: OrderTotals): OrderStatistic[] {
-  return totals.map((figures) => row(window, { kind: 'USER_HOUR', user_id: window.key, ...figures }))
+  return userTotals('USER_HOUR', window, totals)
 }
 
 /** Of all windows that slide over a user's orders, those that end at one say what its last hour was. */
@@ -50,11 +65,30 @@ export function lastHourRows(
   { newest_time, totals }: OrderTotals,
 ): OrderStatistic[] {
   if (newest_time !== window.endMs) return []
-  return totals.map((figures) => row(window, { kind: 'USER_LAST_HOUR', user_id: window.key, ...figures }))
+  return userTotals('USER_LAST_HOUR', window, totals)
+}
+
+function userTotals(
+  kind: UserOrdersKind,
+  window: Windowed<string>,
+  totals: readonly CurrencyTotals[],
+): OrderStatistic[] {
+  return totals.map(({ currency, order_count, total_amount }) =>
+    row(window, { kind, user_id: window.key, currency, order_count, total_amount }),
+  )
 }
 
 export function productRows(window: Windowed<string>, { totals }: ProductTotals): OrderStatistic[] {
-  return totals.map((figures) => row(window, { kind: 'PRODUCT_HOUR', product_id: window.key, ...figures }))
+  return totals.map(({ currency, order_count, quantity, sales_amount }) =>
+    row(window, {
+      kind: 'PRODUCT_HOUR',
+      product_id: window.key,
+      currency,
+      order_count,
+      quantity,
+      sales_amount,
+    }),
+  )
 }
 
 export function statusRows(window: Windowed<string>, totals: StatusTotals): OrderStatistic[] {

@@ -113,6 +113,9 @@ function byCurrency<T extends { readonly currency: string }>(
   right: readonly T[],
   add: (left: T, right: T) => T,
 ): readonly T[] {
+  if (left.length === 0) return right
+  if (left.length === 1 && right.length === 1 && left[0]!.currency === right[0]!.currency)
+    return [add(left[0]!, right[0]!)]
   const merged = [...left]
   for (const one of right) {
     const at = merged.findIndex(({ currency }) => currency >= one.currency)
