@@ -12,7 +12,11 @@ const minutes = 60_000
 const patience = { deadlineMs: 3 * minutes, longestPauseMs: 250 }
 const ordersPerRequest = 500
 
-const simulated = [...simulateOrders({ seed: 7, orders: 1500, lateShare: 0.1 })].map(({ bytes }) => bytes)
+// Of the sample's time: statistics leave out what is more than a month late.
+const startTimeMs = Date.UTC(2017, 1, 1)
+const simulated = [...simulateOrders({ seed: 7, orders: 1500, lateShare: 0.1, startTimeMs })].map(
+  ({ bytes }) => bytes,
+)
 const third = Math.ceil(simulated.length / 3)
 const expected = new ExpectedTables()
 
@@ -29,7 +33,7 @@ describe.skipIf(whyNot !== null)(
     afterAll(() => system?.dispose(), 5 * minutes)
 
     it(
-      'should bring orders from the HTTP API into MySQL while containers of both topologies are killed and come back',
+      'should bring orders from the HTTP API into MySQL while containers of the first three stages are killed and come back',
       async () => {
         const sample = sampleOrders()
         const half = Math.ceil(sample.length / 2)
@@ -39,7 +43,11 @@ describe.skipIf(whyNot !== null)(
           async () => (await counts())['order_header']! > 0,
           patience,
         )
-        const killed = [system.container('ingest-1'), system.container('cleanse-2')]
+        const killed = [
+          system.container('ingest-1'),
+          system.container('cleanse-2'),
+          system.container('statistics-1'),
+        ]
         for (const container of killed) await container.kill()
         await send(sample.slice(half))
         await send(simulated.slice(0, third))

@@ -11,8 +11,9 @@ import {
 } from '../../sql/order-tables.ts'
 import type { SentOrder } from '../support/sent-order.ts'
 import { readTable } from '../support/sql-databases.ts'
+import { StatisticsTally, statisticsTables } from '../support/statistics-tally.ts'
 
-const tables = [orderEventTable, orderHeaderTable, orderLineTable, orderRejectionTable]
+const tables = [orderEventTable, orderHeaderTable, orderLineTable, orderRejectionTable, ...statisticsTables]
 
 interface Order {
   newest: SentOrder
@@ -25,6 +26,8 @@ export type Rows = Readonly<Record<string, readonly string[]>>
 export class ExpectedTables {
   private readonly events: string[] = []
   private readonly orders = new Map<string, Order>()
+  private readonly known = new Set<string>()
+  private readonly statistics = new StatisticsTally()
 
   /** An event that the Order API accepted. */
   take(bytes: Uint8Array): void {
@@ -39,6 +42,9 @@ export class ExpectedTables {
         problem_count: 0,
       }),
     )
+    const identity = `${sent.order_id} ${sent.status} ${order_time}`
+    if (!this.known.has(identity)) this.statistics.take(sent)
+    this.known.add(identity)
     const order = this.orders.get(sent.order_id)
     if (order === undefined) {
       this.orders.set(sent.order_id, { newest: sent, placedTime: order_time })
@@ -66,11 +72,16 @@ export class ExpectedTables {
       for (const line of lines)
         orderLines.push(textOf({ ...common, ...line, line_amount: decimal(line.line_amount) }))
     }
+    const statistics = Object.entries(this.statistics.rows()).map(([table, rows]) => [
+      table,
+      rows.map(textOf).sort(),
+    ])
     return {
       order_event: this.events.toSorted(),
       order_header: headers.sort(),
       order_line: orderLines.sort(),
       order_rejection: [],
+      ...Object.fromEntries(statistics),
     }
   }
 }
