@@ -195,7 +195,7 @@ describe('rules', () => {
       [['burst', 'max_orders=0'], 'rule burst: max_orders is "0"; it must be a whole number from 1 to 100'],
       [
         ['burst', 'within_ms=soon'],
-        'rule burst: within_ms is "soon"; it must be a whole number from 1 to 86400000',
+        'rule burst: within_ms is "soon"; it must be a whole number from 1 to 3600000',
       ],
       [['burst', 'mode=loud'], 'rule burst: mode is "loud"; it must be one of enforced, shadow, off'],
       [

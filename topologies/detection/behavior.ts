@@ -10,7 +10,7 @@ import { type Aggregator, avro, type Serde } from '../../streams/index.ts'
 import type { PlacedOrder } from './order-lives.ts'
 
 /** Products that are counted of a user: a new one takes the place of the one of fewest orders. */
-const maxCounted = 50
+const maxCounted = 40
 const favorites = 5
 
 export const profiles: Aggregator<PlacedOrder, UserProfile> & { readonly serde: Serde<UserProfile> } = {
@@ -57,13 +57,14 @@ function withOrder(
 
 /** Of products of as many orders the one ordered last comes first, so that the one ordered longest ago gives way. */
 function withProducts(counted: readonly FavoriteProduct[], productIds: readonly string[]): FavoriteProduct[] {
-  const ordered = new Set(productIds)
-  const others = counted.filter(({ product_id }) => !ordered.has(product_id))
-  const before = new Map(counted.map(({ product_id, order_count }) => [product_id, order_count]))
-  const own = productIds.map((product_id) => ({
-    product_id,
-    order_count: (before.get(product_id) ?? 0) + 1,
-  }))
-  const kept = others.slice(0, Math.max(0, maxCounted - own.length))
-  return [...own, ...kept].sort((a, b) => b.order_count - a.order_count)
+  const left = new Set(productIds)
+  const own: FavoriteProduct[] = []
+  const others: FavoriteProduct[] = []
+  for (const one of counted) {
+    if (left.delete(one.product_id)) own.push({ ...one, order_count: one.order_count + 1 })
+    else others.push(one)
+  }
+  for (const product_id of left) own.push({ product_id, order_count: 1 })
+  others.length = Math.min(others.length, Math.max(0, maxCounted - own.length))
+  return [...own, ...others].sort((a, b) => b.order_count - a.order_count)
 }

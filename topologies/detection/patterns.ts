@@ -24,7 +24,7 @@ const burst = Pattern.of<BurstOrder>()
     (order, { earlier }) =>
       order.mode !== 'OFF' && earlier.length >= order.max_orders && isWithin(order, earlier[0]),
   )
-  .within(longestMemoryMs)
+  .within(longestMemoryMs.burst)
   .afterMatch('skipPastLastEvent')
 
 export function bursts(placed: KStream<string, PlacedOrder>): KStream<string, Alert> {
@@ -63,7 +63,7 @@ const escalation = Pattern.of<EscalatingOrder>()
   .where((order, { middle }) => isInCurrencyOf(order, middle[0]) && !escalates(order, middle[0]))
   .followedBy('high')
   .where((order, { low, middle }) => isInCurrencyOf(order, low[0]) && escalates(order, middle[0]))
-  .within(longestMemoryMs)
+  .within(longestMemoryMs['escalating-amount'])
 
 export function escalations(placed: KStream<string, PlacedOrder>): KStream<string, Alert> {
   return placed

@@ -37,8 +37,8 @@ export function isRuleName(name: string): name is RuleName {
   return Object.hasOwn(defaultThresholds, name)
 }
 
-/** Orders are remembered this long to hold later ones against them, and no longer. */
-export const longestMemoryMs = days(1)
+/** Orders are remembered this long to hold later ones against them, and no longer; what is forgotten soon costs little. */
+export const longestMemoryMs = { burst: hours(1), 'escalating-amount': hours(6), 'repeat-purchase': days(1) }
 
 export type ThresholdName = 'amount' | 'amounts' | 'max_orders' | 'within_ms' | 'percent'
 
@@ -48,18 +48,18 @@ interface Range {
 }
 
 const anyAmount: Range = { least: 0, most: 7_000_000_000_000_000 }
-const orderMemory: Range = { least: 1, most: longestMemoryMs }
+const remembered = (rule: keyof typeof longestMemoryMs): Range => ({ least: 1, most: longestMemoryMs[rule] })
 
 /** What the thresholds of each rule may be, whole numbers all of them; `amounts` has such values by currency. */
 export const thresholdRanges: {
   readonly [N in RuleName]: { readonly [T in keyof Thresholds[N] & string]: Range }
 } = {
   'large-order': { amount: anyAmount, amounts: anyAmount },
-  burst: { max_orders: { least: 1, most: 100 }, within_ms: orderMemory },
+  burst: { max_orders: { least: 1, most: 100 }, within_ms: remembered('burst') },
   unpaid: { within_ms: { least: 1, most: days(30) } },
   'illegal-transition': {},
-  'repeat-purchase': { within_ms: orderMemory },
-  'escalating-amount': { percent: { least: 101, most: 100_000 }, within_ms: orderMemory },
+  'repeat-purchase': { within_ms: remembered('repeat-purchase') },
+  'escalating-amount': { percent: { least: 101, most: 100_000 }, within_ms: remembered('escalating-amount') },
 }
 
 /** A threshold that is not what it may be. */
