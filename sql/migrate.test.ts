@@ -166,6 +166,8 @@ async function columnsOf(database: Database, table: string): Promise<string[]> {
     const declared = String(type)
       .toUpperCase()
       .replace(/^BIGINT.*/, 'BIGINT')
+      // What MySQL calls BOOLEAN.
+      .replace('TINYINT(1)', 'BOOLEAN')
       // MariaDB's JSON is text that it checks.
       .replace('LONGTEXT', 'JSON')
     return `${name} ${declared}${Number(required) === 1 ? ' NOT NULL' : ''}`
