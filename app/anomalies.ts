@@ -17,33 +17,13 @@ const meanings: Readonly<Record<AnomalyType, string>> = {
   LARGE_ORDER: 'large orders',
   BURST: 'bursts of orders of a user',
   UNPAID_TIMEOUT: 'orders not paid in time',
-  UNPAID_RESOLVED: 'of them paid later',
+  UNPAID_RESOLVED: 'orders paid after that',
   ILLEGAL_TRANSITION: 'changes of status that may not be',
-  REPEAT_PURCHASE: 'orders of a product that the user had just ordered',
-  ESCALATING_AMOUNT: 'series of orders of a user, each for much more',
+  REPEAT_PURCHASE: 'a product again within the hour',
+  ESCALATING_AMOUNT: 'orders of a user, each for much more',
 }
 
-/** Those that there are, and in one line those that there are none of. */
 export function anomaliesText(counts: AnomalyCounts, width: number): string {
-  const found = anomalyTypeSymbols.filter((type) => counts[type] > 0)
-  const none = anomalyTypeSymbols.filter((type) => counts[type] === 0).map((type) => meanings[type])
-  const rows = found.map((type) => [count(counts[type]), meanings[type], type])
-  return [
-    rule('Anomalies, in order_anomalies', width),
-    ...(rows.length === 0 ? [] : [columns(rows, [true])]),
-    ...(none.length === 0 ? [] : wrapped(`no ${none.join(', no ')}`, width)),
-  ].join('\n')
-}
-
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line)
-      line = ''
-    }
-    line += line === '' ? word : ` ${word}`
-  }
-  return [...lines, line]
+  const rows = anomalyTypeSymbols.map((type) => [count(counts[type]), type, meanings[type]])
+  return [rule('Anomalies, in order_anomalies', width), columns(rows, [true])].join('\n')
 }
