@@ -67,7 +67,7 @@ export interface DatabaseOptions {
   readonly readOnly?: boolean
   /** SQLite: `FULL` survives a power failure with every commit, `NORMAL` may lose the last ones. Default FULL. */
   readonly synchronous?: 'FULL' | 'NORMAL'
-  /** How long a transaction waits for locks of others, and with SQLite for its turn to write. Default 5,000. */
+  /** How long a transaction waits for locks of others, and with SQLite in the line of writers while it does not move. Default 5,000. */
   readonly lockWaitMs?: number
   /** MySQL: connections at most. Default 8. */
   readonly poolSize?: number

@@ -9,7 +9,7 @@
  * no removals, and the upsert that stays takes the least value over.
  */
 import type { RowRejection } from '../streams/index.ts'
-import { type SqlRow, type SqlValue, type Table, ValueError } from './table.ts'
+import { type Column, type SqlRow, type SqlValue, type Table, ValueError } from './table.ts'
 
 /** A row as statements take it. */
 export interface WritableRow {
@@ -34,34 +34,69 @@ export interface KeyFold {
   all: WritableRow[] | undefined
 }
 
-/** Converts a row's values. @throws ValueError naming the column */
-export function writableRow(row: SqlRow, index: number): WritableRow {
-  const { table } = row
-  const names = row.kind === 'upsert' ? table.columnNames : table.key
-  const values = new Array<SqlValue>(names.length)
-  let sizeBytes = 0
-  for (let i = 0; i < names.length; i++) {
-    const value = columnValue(table, names[i]!, row.values[names[i]!])
-    values[i] = value
-    // Three bytes at most for a UTF-16 unit.
-    sizeBytes += typeof value === 'string' ? value.length * 3 : 8
+/** Converts the rows of a table. */
+class RowConverter {
+  private readonly table: Table
+  private readonly columns: readonly NamedColumn[]
+  private readonly keyColumns: readonly NamedColumn[]
+  private readonly guard: NamedColumn | undefined
+
+  constructor(table: Table) {
+    this.table = table
+    this.columns = named(table, table.columnNames)
+    this.keyColumns = named(table, table.key)
+    this.guard = this.columns.find(({ name }) => name === table.newerWins)
   }
-  const guard = table.newerWins
-  if (row.kind === 'remove') {
-    const bounded = guard !== null && row.ifNotNewerThan !== undefined
-    return {
-      kind: 'remove',
-      index,
-      values,
-      newness: bounded ? row.ifNotNewerThan : Number.POSITIVE_INFINITY,
-      least: Number.NaN,
-      bound: bounded ? columnValue(table, guard, row.ifNotNewerThan) : null,
-      sizeBytes,
+
+  /** @throws ValueError naming the column */
+  convert(row: SqlRow, index: number): WritableRow {
+    const columns = row.kind === 'upsert' ? this.columns : this.keyColumns
+    const values = new Array<SqlValue>(columns.length)
+    let sizeBytes = 0
+    for (let i = 0; i < columns.length; i++) {
+      const column = columns[i]!
+      const value = this.valueOf(column, row.values[column.name])
+      values[i] = value
+      // Three bytes at most for a UTF-16 unit.
+      sizeBytes += typeof value === 'string' ? value.length * 3 : 8
+    }
+    const { guard } = this
+    if (row.kind === 'remove') {
+      const bounded = guard !== undefined && row.ifNotNewerThan !== undefined
+      return {
+        kind: 'remove',
+        index,
+        values,
+        newness: bounded ? row.ifNotNewerThan : Number.POSITIVE_INFINITY,
+        least: Number.NaN,
+        bound: bounded ? this.valueOf(guard, row.ifNotNewerThan) : null,
+        sizeBytes,
+      }
+    }
+    const newness = guard === undefined ? Number.POSITIVE_INFINITY : Number(row.values[guard.name])
+    const { leastStays } = this.table
+    const least = leastStays === null ? Number.NaN : Number(row.values[leastStays])
+    return { kind: 'upsert', index, values, newness, least, bound: null, sizeBytes }
+  }
+
+  private valueOf({ name, column }: NamedColumn, value: unknown): SqlValue {
+    try {
+      if (value === null && !column.nullable) throw new ValueError('it may not be null')
+      return column.toSql(value)
+    } catch (error) {
+      if (!(error instanceof ValueError)) throw error
+      throw new ValueError(`${this.table.name}.${name}: ${error.message}`)
     }
   }
-  const newness = guard === null ? Number.POSITIVE_INFINITY : Number(row.values[guard])
-  const least = table.leastStays === null ? Number.NaN : Number(row.values[table.leastStays])
-  return { kind: 'upsert', index, values, newness, least, bound: null, sizeBytes }
+}
+
+interface NamedColumn {
+  readonly name: string
+  readonly column: Column<unknown>
+}
+
+function named({ columns }: Table, names: readonly string[]): readonly NamedColumn[] {
+  return names.map((name) => ({ name, column: columns[name]! }))
 }
 
 /** Folds rows of one table; those that their columns cannot hold are left out and added to `rejections`. */
@@ -73,12 +108,13 @@ export function foldRows(
   rejections: RowRejection[],
 ): Map<string, KeyFold> {
   const folds = new Map<string, KeyFold>()
+  const converter = new RowConverter(table)
   const keyColumns = table.key.map((column) => table.columnNames.indexOf(column))
   const leastColumn = table.leastStays === null ? -1 : table.columnNames.indexOf(table.leastStays)
   for (const index of indexes) {
     let row: WritableRow
     try {
-      row = writableRow(rows[index]!, index)
+      row = converter.convert(rows[index]!, index)
       // The exact size is only worth counting for what looks too large.
       if (row.sizeBytes > rowLimitBytes) checkSize(row, rowLimitBytes)
     } catch (error) {
@@ -126,17 +162,6 @@ function checkSize(row: WritableRow, limitBytes: number): void {
     throw new ValueError(
       `the row has ${sizeBytes} bytes, and the database takes ${limitBytes} in a statement`,
     )
-  }
-}
-
-function columnValue(table: Table, name: string, value: unknown): SqlValue {
-  const column = table.columns[name]!
-  try {
-    if (value === null && !column.nullable) throw new ValueError('it may not be null')
-    return column.toSql(value)
-  } catch (error) {
-    if (!(error instanceof ValueError)) throw error
-    throw new ValueError(`${table.name}.${name}: ${error.message}`)
   }
 }
 

@@ -242,9 +242,19 @@ const earliestMs = Date.UTC(1000, 0, 1)
 const latestMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 let lastDay = Number.NaN
 let lastDayText = ''
+let lastMs = Number.NaN
+let lastText = ''
 
-/** Epoch milliseconds as `YYYY-MM-DD HH:MM:SS.mmm` in UTC. Neighbouring times share their day, whose text is kept. */
+/** Epoch milliseconds as `YYYY-MM-DD HH:MM:SS.mmm` in UTC. Neighbouring rows share their time or its day, so both are kept. */
 export function timeText(epochMs: number): string {
+  if (epochMs !== lastMs) {
+    lastText = newTimeText(epochMs)
+    lastMs = epochMs
+  }
+  return lastText
+}
+
+function newTimeText(epochMs: number): string {
   const day = Math.floor(epochMs / dayMs)
   if (day !== lastDay) {
     lastDay = day

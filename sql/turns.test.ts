@@ -1,7 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Turns } from './turns.ts'
 
 describe('turns', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
   it('should let only so many hold one, the others in the order they came', async () => {
     const turns = new Turns('the pen', 2, 10_000)
     const held: string[] = []
@@ -40,5 +44,19 @@ describe('turns', () => {
     release()
     const next = await turns.take('task 3')
     next()
+  })
+  it('should let wait whoever stands in a line that moves, however long it is', async () => {
+    vi.useFakeTimers()
+    const turns = new Turns('the pen', 1, 100)
+    let release = await turns.take('a')
+    const line = ['b', 'c', 'd', 'e'].map((owner) => turns.take(owner))
+    for (const waiting of line) {
+      await vi.advanceTimersByTimeAsync(60)
+      release()
+      release = await waiting
+    }
+    const late = expect(turns.take('f')).rejects.toMatchObject({ code: 'SINK_UNAVAILABLE' })
+    await vi.advanceTimersByTimeAsync(100)
+    await late
   })
 })

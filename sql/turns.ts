@@ -1,4 +1,7 @@
-/** Turns: at most so many holders at a time; the rest wait in line, each for a bounded time. */
+/**
+ * Turns: at most so many holders at a time; the rest wait in line, for as long as it moves: a wait is too long when no turn was
+ * given back for the limit, however many stand in front.
+ */
 import { StreamsError } from '../streams/index.ts'
 
 /** Gives the turn back; again does nothing. */
@@ -8,6 +11,7 @@ export class Turns {
   private readonly what: string
   private readonly waitLimitMs: number
   private free: number
+  private lastReleaseMs = 0
   private readonly holders = new Set<{ readonly owner: string }>()
   private readonly line: Array<() => void> = []
 
@@ -25,6 +29,7 @@ export class Turns {
     this.holders.add(holder)
     return () => {
       if (!this.holders.delete(holder)) return
+      this.lastReleaseMs = performance.now()
       const next = this.line.shift()
       if (next === undefined) this.free++
       else next()
@@ -37,10 +42,16 @@ export class Turns {
         clearTimeout(timer)
         resolve()
       }
-      const timer = setTimeout(() => {
+      const look = () => {
+        const restMs = this.lastReleaseMs + this.waitLimitMs - performance.now()
+        if (restMs > 0) {
+          timer = setTimeout(look, restMs)
+          return
+        }
         this.line.splice(this.line.indexOf(enter), 1)
         reject(this.tooLate(owner))
-      }, this.waitLimitMs)
+      }
+      let timer = setTimeout(look, this.waitLimitMs)
       this.line.push(enter)
     })
   }
