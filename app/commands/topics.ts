@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { topics } from '../../schemas/topics.ts'
 import {
   headersAt,
   keyAt,
@@ -103,6 +104,8 @@ function endsText(ends: readonly number[]): string {
   return ends.length > mostEnds ? `${shown} …` : shown
 }
 
+const orderTopics = new Set(Object.values(topics).map(({ name }) => name))
+
 async function readRecords(topic: string, options: ReadOptions): Promise<void> {
   const config = placeConfigOf(options)
   // Without a registry all but Avro can be read.
@@ -110,8 +113,12 @@ async function readRecords(topic: string, options: ReadOptions): Promise<void> {
   await withPlatform(config, { parts, mode: 'existing' }, async (platform) => {
     const { log, isCluster } = platform
     const names = (await log.describeTopics()).map(({ name }) => name)
-    if (!names.includes(topic))
-      throw new UsageError(`there is no topic "${topic}": ${suggestion(topic, names)}`)
+    if (!names.includes(topic)) {
+      // Those that people ask for first: all changelogs would not fit.
+      const isOrderTopic = (name: string) => orderTopics.has(name)
+      const sorted = [...names.filter(isOrderTopic), ...names.filter((name) => !isOrderTopic(name))]
+      throw new UsageError(`there is no topic "${topic}": ${suggestion(topic, sorted)}`)
+    }
     const hasRegistry = !isCluster || config.registryUrl !== ''
     if (!hasRegistry) tell(`without --registry, Avro is shown as bytes`)
     const registry = hasRegistry ? await platform.openRegistry({ registers: false }) : noRegistry

@@ -122,7 +122,7 @@ describe('detection', () => {
         })
         .sort(),
     ).toEqual(texts.sort())
-  })
+  }, 180_000)
 
   it('should judge a file to its end: also what waits for time to pass', async () => {
     const input = join(directory.path, 'orders.ndjson')
@@ -186,7 +186,7 @@ describe('rules', () => {
       mode: 'ENFORCED',
       amount: 1_000_000,
     })
-  })
+  }, 180_000)
 
   it('should say what is wrong with a change, and what would be right', async () => {
     expect((await start(file('1.ndjson', large('1')))).code).toBe(0)
