@@ -20,7 +20,7 @@ export function burst(orders: KStream<string, Order>, outputTopic: string): void
           const { orderId, userId, eventTime } = order
           if (order.amountCents > largeCents)
             outputs.anomalies(user, { kind: 'LARGE', orderId, userId, eventTime })
-          const times = [...(stores.recent.get(user)?.times ?? []), eventTime]
+          const times = stores.recent.get(user)?.times.concat(eventTime) ?? [eventTime]
           if (times.length === burstOrders && spanMs(times) < burstMs) {
             stores.recent.delete(user)
             outputs.anomalies(user, { kind: 'BURST', orderId, userId, eventTime })
