@@ -7,7 +7,12 @@ import { type RuntimeSettings, resolveSettings } from './settings.ts'
 import { Signal } from './signal.ts'
 import type { TaskObserver } from './task-environment.ts'
 import { sourceTopicsOf } from './task-place.ts'
-import { type RuntimePorts, TopologyRunner, type TopologyStatus } from './topology-runner.ts'
+import {
+  type RunningTopology,
+  type RuntimePorts,
+  TopologyRunner,
+  type TopologyStatus,
+} from './topology-runner.ts'
 
 export interface StreamsAppOptions extends RuntimePorts {
   /** In the order that records pass through them. Each has its own consumer group, named like it. */
@@ -98,6 +103,14 @@ export class StreamsApp {
     if (topology === undefined)
       throw new StreamsError('TOPOLOGY_INVALID', `this application runs no topology "${topologyName}"`)
     return peersOf(topology, this.options.log)
+  }
+
+  /** What runs here of a topology. @throws TOPOLOGY_INVALID for a name that is none of this application's */
+  running(topologyName: string): RunningTopology {
+    const runner = this.runners.find(({ topology }) => topology.name === topologyName)
+    if (runner === undefined)
+      throw new StreamsError('TOPOLOGY_INVALID', `this application runs no topology "${topologyName}"`)
+    return runner.running()
   }
 
   status(): TopologyStatus[] {

@@ -69,6 +69,11 @@ export class TaskDriver {
     this.finished = Promise.race([this.run(), abandoned])
   }
 
+  /** The task while it runs; undefined while it is being opened, closed or waited for. */
+  get openTask(): Task | undefined {
+    return this.state.kind === 'running' ? this.task : undefined
+  }
+
   get place(): TaskPlace {
     return { subTopology: this.subTopology, partition: this.partition }
   }

@@ -73,6 +73,16 @@ export class TaskManager {
     return this.isAssigned
   }
 
+  /** The tasks that run here, for whoever looks into them. */
+  get taskDrivers(): ReadonlyMap<string, TaskDriver> {
+    return this.drivers
+  }
+
+  /** The copies that are kept here, for whoever looks into them. */
+  get standbyDrivers(): ReadonlyMap<string, StandbyDriver> {
+    return this.standbys
+  }
+
   tasks(): ReadonlyMap<string, DriverState> {
     return new Map([...this.drivers].map(([id, { state }]) => [id, state]))
   }

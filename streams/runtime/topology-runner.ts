@@ -32,8 +32,8 @@ import { GlobalTables } from './global-tables.ts'
 import { checkpointTopic, topicsOf } from './internal-topics.ts'
 import { PartitionWatch } from './partition-watch.ts'
 import type { RuntimeSettings } from './settings.ts'
-import type { StandbyState } from './standby-driver.ts'
-import type { DriverState } from './task-driver.ts'
+import type { StandbyDriver, StandbyState } from './standby-driver.ts'
+import type { DriverState, TaskDriver } from './task-driver.ts'
 import type { TaskEnvironment, TaskObserver } from './task-environment.ts'
 import { TaskManager } from './task-manager.ts'
 import { sourceTopicsOf, tasksNamed, tasksReading } from './task-place.ts'
@@ -66,6 +66,18 @@ export interface TopologyStatus {
   readonly silentTasks: ReadonlySet<string>
   /** Copies of the state of tasks that run elsewhere, warm-ups included. */
   readonly standbys: ReadonlyMap<string, StandbyState>
+}
+
+/** A topology in this process, as those see it who look into it or act on it: queries, checkpoints, stage commands. */
+export interface RunningTopology {
+  readonly topology: Topology
+  readonly identity: InstanceIdentity
+  /** Undefined until the topology has started. */
+  readonly environment: TaskEnvironment | undefined
+  /** By task. Both change with every assignment: ask anew after each wait. */
+  readonly drivers: ReadonlyMap<string, TaskDriver>
+  readonly standbys: ReadonlyMap<string, StandbyDriver>
+  status(): TopologyStatus
 }
 
 /** Opens what the tasks of a topology share: topics, codecs, global tables, checkpoints. */
@@ -129,6 +141,7 @@ export class TopologyRunner {
   private readonly observer: TaskObserver
   private readonly onFailed: (error: unknown) => void
   private tasks: TaskManager | undefined
+  private environment: TaskEnvironment | undefined
   private globalTables: GlobalTables | undefined
   private partitionWatch: PartitionWatch | undefined
   private member: GroupMember | undefined
@@ -176,6 +189,7 @@ export class TopologyRunner {
       this.observer,
       () => this.isEnding,
     )
+    this.environment = environment
     this.globalTables = globalTables
     globalTables.whenFailed((error) => this.fail(error))
     if (this.isEnding) return
@@ -205,6 +219,19 @@ export class TopologyRunner {
       onLost: (error) => this.fail(error),
     })
     if (this.state.kind === 'starting') this.state = { kind: 'running' }
+  }
+
+  /** What runs here of the topology, for what lies above the runtime. */
+  running(): RunningTopology {
+    const { topology, identity, environment, tasks } = this
+    return {
+      topology,
+      identity,
+      environment,
+      drivers: tasks?.taskDrivers ?? new Map(),
+      standbys: tasks?.standbyDrivers ?? new Map(),
+      status: () => this.status(),
+    }
   }
 
   /** What this instance does of the topology. */

@@ -38,6 +38,7 @@ const engineLayers = [
   'cep',
   'dsl',
   'runtime',
+  'control',
 ]
 /** What an adapter knows of the engine. */
 const adapterLayers = new Set(['errors.ts', 'records', 'ports', 'serde'])
@@ -56,6 +57,12 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   postgrator: ['sql'],
   fastify: ['api', 'control', 'app'],
   '@grpc/grpc-js': ['control'],
+  '@grpc/reflection': ['control'],
+  '@grpc/proto-loader': ['control'],
+  'grpc-health-check': ['control'],
+  '@bufbuild/protobuf': ['control/generated'],
+  jose: ['control'],
+  'prom-client': ['control', 'app'],
   commander: ['app'],
   yaml: ['app'],
   'log-update': ['app'],

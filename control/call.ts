@@ -1,0 +1,49 @@
+/** A call as its handler sees it, and handlers as services are written. */
+
+export type Role = 'viewer' | 'operator'
+
+/** Who makes a call. */
+export interface Caller {
+  /** For audit records: the name of a token, the subject of a JWT or a certificate, or `anonymous`. */
+  readonly name: string
+  readonly role: Role
+}
+
+export interface Call {
+  readonly caller: Caller
+  /** Aborted when the caller has gone, the deadline has passed, or the server is closed: stop working then. */
+  readonly signal: AbortSignal
+  /** By the system's clock; undefined when the caller has set none. */
+  readonly deadlineMs: number | undefined
+  /** Another instance has passed it on: answer it here, whatever is known of the owner meanwhile. */
+  readonly isForwarded: boolean
+}
+
+interface Method {
+  readonly path: string
+  readonly requestStream: boolean
+  readonly responseStream: boolean
+}
+
+type RequestOf<M> = M extends { requestDeserialize(bytes: Buffer): infer Q } ? Q : never
+type ResponseOf<M> = M extends { responseDeserialize(bytes: Buffer): infer A } ? A : never
+
+type Handler<M> = M extends { readonly responseStream: true }
+  ? (request: RequestOf<M>, call: Call) => AsyncIterable<ResponseOf<M>>
+  : (request: RequestOf<M>, call: Call) => Promise<ResponseOf<M>>
+
+/** The handlers of a service, by its generated definition. They throw ControlError and StreamsError. */
+export type Handlers<D> = { readonly [M in keyof D]: Handler<D[M]> }
+
+/** A service with its handlers, as the server takes it. */
+export interface Service<D = Readonly<Record<string, Method>>> {
+  readonly definition: D
+  readonly handlers: Handlers<D>
+}
+
+export function service<D extends Readonly<Record<string, Method>>>(
+  definition: D,
+  handlers: Handlers<D>,
+): Service<D> {
+  return { definition, handlers }
+}
