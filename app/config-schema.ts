@@ -134,6 +134,15 @@ export const settings = {
   taskDeadlineMs: integer('A task that makes no turn for this long fails its topology', 300_000, 1),
   eventLoopDeadlineMs: integer('A process that is blocked for this long is killed', 60_000, 1),
 
+  ctlAddress: text('Where `order-streams ctl` finds a control service, as host:port', '127.0.0.1:50051'),
+  ctlToken: optional('The bearer token that it shows', 'a text', 'whole'),
+  ctlTokenFile: optional('A file with that token; only where there is no ctlToken', 'a path'),
+  ctlTls: choice('Whether it encrypts; the three files that follow imply it', ['off', 'on'], 'off'),
+  ctlCaFile: optional('The authorities that it trusts the service by, PEM; else those of Node.js', 'a path'),
+  ctlCertFile: optional('The certificate that it shows of itself, PEM', 'a path'),
+  ctlKeyFile: optional('The private key to it, PEM', 'a path'),
+  ctlTimeoutMs: integer('How long a call of it may take; streams may take any time', 30_000, 1),
+
   apiHost: text('The address that the Order API listens on', '127.0.0.1'),
   apiPort: integer('The port of the Order API; 0 takes any that is free', 8081, 0, 65_535),
   logLevel: choice('The least severe messages to log', ['debug', 'info', 'warn', 'error', 'silent'], 'info'),

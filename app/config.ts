@@ -91,6 +91,12 @@ export const settingFlags = {
   logFormat: '--log-format',
   apiPort: '--api-port',
   apiHost: '--api-host',
+  ctlAddress: '--address',
+  ctlToken: '--token',
+  ctlTokenFile: '--token-file',
+  ctlCaFile: '--ca',
+  ctlCertFile: '--cert',
+  ctlKeyFile: '--key',
 } as const satisfies Partial<Record<SettingName, string>>
 
 /** @throws ConfigError */
