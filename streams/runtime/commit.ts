@@ -216,6 +216,7 @@ function describe(
     kept_times: [...keptTimes].flatMap(([name, { timeMs }]) =>
       timeMs === undefined ? [] : [{ name, time: timeMs }],
     ),
+    holds: [],
   }
 }
 

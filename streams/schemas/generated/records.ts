@@ -41,6 +41,16 @@ export interface KeptTime {
   readonly time: number
 }
 
+/** How the task stands with a command that holds it. */
+export interface TaskHold {
+  /** Name of the pause or drain. */
+  readonly hold: string
+  /** Records that were let through by its steps. */
+  readonly steps_used: number
+  /** For a drain: the task had processed and committed all that it found, and wakes nobody by the clock any more. */
+  readonly settled: boolean
+}
+
 /** A commit of a task: where it stands and what it took. */
 export interface Checkpoint {
   /** Task: sub-topology and partition; the key of the record. */
@@ -71,6 +81,8 @@ export interface Checkpoint {
   readonly input_watermarks: readonly InputWatermark[]
   /** Times that operators go on from. */
   readonly kept_times: readonly KeptTime[]
+  /** Stage commands that have been acted on. */
+  readonly holds: readonly TaskHold[]
 }
 
 /** The Avro schema of {@link Checkpoint}. */
@@ -282,6 +294,36 @@ export const checkpointSchema: AvroSchema<Checkpoint> = {
       },
       "default": [],
       "doc": "Times that operators go on from."
+    },
+    {
+      "name": "holds",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "TaskHold",
+          "doc": "How the task stands with a command that holds it.",
+          "fields": [
+            {
+              "name": "hold",
+              "type": "string",
+              "doc": "Name of the pause or drain."
+            },
+            {
+              "name": "steps_used",
+              "type": "long",
+              "doc": "Records that were let through by its steps."
+            },
+            {
+              "name": "settled",
+              "type": "boolean",
+              "doc": "For a drain: the task had processed and committed all that it found, and wakes nobody by the clock any more."
+            }
+          ]
+        }
+      },
+      "default": [],
+      "doc": "Stage commands that have been acted on."
     }
   ]
 }
@@ -439,6 +481,199 @@ export const deadLetterSchema: AvroSchema<DeadLetter> = {
       "name": "attempt",
       "type": "int",
       "doc": "Counts the attempts to process the record; 1 is the first, each replay adds one."
+    }
+  ]
+}
+
+/** The symbols of {@link StageCommandKind}, in the order of the schema. */
+export const stageCommandKindSymbols = [
+  'RUN',
+  'PAUSE',
+  'DRAIN',
+  'LIMIT',
+] as const
+
+/** What is commanded: it runs on, takes no records but those of steps, takes what is there now and then no more, or takes so many a second. */
+export type StageCommandKind = (typeof stageCommandKindSymbols)[number]
+
+/** Steps of one task. */
+export interface TaskSteps {
+  /** Task. */
+  readonly task: string
+  /** Records that it may let through beside those of all tasks. */
+  readonly records: number
+}
+
+/** What is commanded for a stage of a topology; the key of the record is the stage, and whether its flow or its rate is meant. */
+export interface StageCommand {
+  /** Sub-topology that it is for; null for all of the topology. */
+  readonly sub_topology: string | null
+  /** Operator that it is for; null for all of the sub-topology. */
+  readonly operator: string | null
+  /** What is commanded. */
+  readonly kind: StageCommandKind
+  /** Why, for people to read. */
+  readonly reason: string
+  /** Who commanded it. */
+  readonly commanded_by: string
+  /** When it was commanded, epoch milliseconds UTC. */
+  readonly commanded_time: number
+  /** When it ends by itself, epoch milliseconds UTC; null when it is to be taken back. */
+  readonly until: number | null
+  /** Names a pause or a drain: steps belong to one of them, and tasks count what they have used of it. */
+  readonly hold: string
+  /** Records that each task may let through since the stage was paused. */
+  readonly step_total: number
+  /** Steps of single tasks, which come on top of step_total. */
+  readonly task_steps: readonly TaskSteps[]
+  /** Most records a second that the stage takes; 0 for no limit. */
+  readonly records_per_second: number
+  /** For a drain: where the inputs end that the stage does not write itself. */
+  readonly drain_to: readonly PartitionPosition[]
+}
+
+/** The Avro schema of {@link StageCommand}. */
+export const stageCommandSchema: AvroSchema<StageCommand> = {
+  "type": "record",
+  "name": "StageCommand",
+  "namespace": "orderstreams.engine",
+  "doc": "What is commanded for a stage of a topology; the key of the record is the stage, and whether its flow or its rate is meant.",
+  "fields": [
+    {
+      "name": "sub_topology",
+      "type": [
+        "null",
+        "string"
+      ],
+      "default": null,
+      "doc": "Sub-topology that it is for; null for all of the topology."
+    },
+    {
+      "name": "operator",
+      "type": [
+        "null",
+        "string"
+      ],
+      "default": null,
+      "doc": "Operator that it is for; null for all of the sub-topology."
+    },
+    {
+      "name": "kind",
+      "type": {
+        "type": "enum",
+        "name": "StageCommandKind",
+        "doc": "What is commanded: it runs on, takes no records but those of steps, takes what is there now and then no more, or takes so many a second.",
+        "symbols": [
+          "RUN",
+          "PAUSE",
+          "DRAIN",
+          "LIMIT"
+        ]
+      },
+      "doc": "What is commanded."
+    },
+    {
+      "name": "reason",
+      "type": "string",
+      "doc": "Why, for people to read."
+    },
+    {
+      "name": "commanded_by",
+      "type": "string",
+      "doc": "Who commanded it."
+    },
+    {
+      "name": "commanded_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When it was commanded, epoch milliseconds UTC."
+    },
+    {
+      "name": "until",
+      "type": [
+        "null",
+        {
+          "type": "long",
+          "logicalType": "timestamp-millis"
+        }
+      ],
+      "default": null,
+      "doc": "When it ends by itself, epoch milliseconds UTC; null when it is to be taken back."
+    },
+    {
+      "name": "hold",
+      "type": "string",
+      "default": "",
+      "doc": "Names a pause or a drain: steps belong to one of them, and tasks count what they have used of it."
+    },
+    {
+      "name": "step_total",
+      "type": "long",
+      "default": 0,
+      "doc": "Records that each task may let through since the stage was paused."
+    },
+    {
+      "name": "task_steps",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "TaskSteps",
+          "doc": "Steps of one task.",
+          "fields": [
+            {
+              "name": "task",
+              "type": "string",
+              "doc": "Task."
+            },
+            {
+              "name": "records",
+              "type": "long",
+              "doc": "Records that it may let through beside those of all tasks."
+            }
+          ]
+        }
+      },
+      "default": [],
+      "doc": "Steps of single tasks, which come on top of step_total."
+    },
+    {
+      "name": "records_per_second",
+      "type": "double",
+      "default": 0,
+      "doc": "Most records a second that the stage takes; 0 for no limit."
+    },
+    {
+      "name": "drain_to",
+      "type": {
+        "type": "array",
+        "items": {
+          "type": "record",
+          "name": "PartitionPosition",
+          "doc": "A position in a partition.",
+          "fields": [
+            {
+              "name": "topic",
+              "type": "string",
+              "doc": "Topic."
+            },
+            {
+              "name": "partition",
+              "type": "int",
+              "doc": "Partition."
+            },
+            {
+              "name": "offset",
+              "type": "long",
+              "doc": "Offset of the next record."
+            }
+          ]
+        }
+      },
+      "default": [],
+      "doc": "For a drain: where the inputs end that the stage does not write itself."
     }
   ]
 }

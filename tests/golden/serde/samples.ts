@@ -50,6 +50,8 @@ import {
   checkpointSchema,
   type DeadLetter,
   deadLetterSchema,
+  type StageCommand,
+  stageCommandSchema,
 } from '../../../streams/schemas/generated/records.ts'
 import type { AvroSchema } from '../../../streams/serde/avro-schema.ts'
 
@@ -397,6 +399,22 @@ const checkpoint: Checkpoint = {
     },
   ],
   kept_times: [{ name: 'sessions.report', time: 1_483_271_700_000 }],
+  holds: [{ hold: 'instance-1/1483271600000/1', steps_used: 3, settled: true }],
+}
+
+const stageCommand: StageCommand = {
+  sub_topology: 'order-parsed',
+  operator: null,
+  kind: 'PAUSE',
+  reason: 'the database is being moved',
+  commanded_by: 'alice',
+  commanded_time: 1_483_271_600_000,
+  until: 1_483_275_200_000,
+  hold: 'instance-1/1483271600000/1',
+  step_total: 3,
+  task_steps: [{ task: 'order-parsed_1', records: 2 }],
+  records_per_second: 0,
+  drain_to: [{ topic: 'order-parsed', partition: 1, offset: 1000 }],
 }
 
 export const samples: Readonly<Record<string, Sample>> = {
@@ -435,4 +453,5 @@ export const samples: Readonly<Record<string, Sample>> = {
   UserProfile: { schema: userProfileSchema, value: userProfile },
   DeadLetter: { schema: deadLetterSchema, value: deadLetter },
   Checkpoint: { schema: checkpointSchema, value: checkpoint },
+  StageCommand: { schema: stageCommandSchema, value: stageCommand },
 }
