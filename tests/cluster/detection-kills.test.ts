@@ -143,6 +143,11 @@ it.skipIf(commands === '')(
         state,
       },
     )
+    // One that has just been started does not hear the signal yet.
+    await waitFor('all of them run', async () => [a, b, c].every(({ isUp }) => isUp), {
+      ...patience,
+      state,
+    })
     for (const one of [a, b, c]) expect(await one.end('SIGTERM')).toEqual({ code: 0, signal: null })
     expect(await alertsInTopic()).toEqual(expected)
     expect(await alertsInTable()).toEqual(expected)

@@ -27,6 +27,8 @@ export class Instance {
   private readonly options: InstanceOptions
   private readonly pidFile: string
   private readonly lines: string[] = []
+  /** Whether it has said, since it was started last, that its topologies run. */
+  isUp = false
   private child: ChildProcess | undefined
   private ended: Promise<Ending> | undefined
 
@@ -55,12 +57,14 @@ export class Instance {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.child = child
+    this.isUp = false
     writeFileSync(this.pidFile, String(child.pid))
     this.lines.push(`--- started as process ${child.pid}`)
     let rest = ''
     const keep = (text: string): void => {
       const lines = (rest + text).split('\n')
       rest = lines.pop() ?? ''
+      this.isUp ||= lines.some((line) => line.includes('running '))
       this.lines.push(...lines)
       this.lines.splice(0, this.lines.length - tailLines)
     }
