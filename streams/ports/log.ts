@@ -171,6 +171,8 @@ export interface GroupOptions {
 export interface GroupDescription {
   /** False while a rebalance is under way, when nothing is known of the members, and for a group without any. */
   readonly isSettled: boolean
+  /** Whether it has no member at all, also while nothing is known of the members. */
+  readonly isEmpty: boolean
   readonly members: readonly DescribedMember[]
 }
 

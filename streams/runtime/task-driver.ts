@@ -10,6 +10,7 @@ import type { PartitionOffset } from '../ports/log.ts'
 import type { LogFields } from '../ports/observability.ts'
 import { SchemaNotLoaded } from '../serde/serde.ts'
 import type { SubTopology } from '../topology/topology.ts'
+import { CommitWishes } from './commit-wishes.ts'
 import { openTask } from './open-task.ts'
 import type { RestoreProgress } from './restore.ts'
 import { retryPauseMs } from './retry-pause.ts'
@@ -43,6 +44,7 @@ export class TaskDriver {
   private readonly onFailed: (error: unknown) => void
   private stopping = false
   private commitAwaited = false
+  private readonly wishes = new CommitWishes()
   private inputEnded: { readonly clockToo: boolean } | undefined
   private task: Task | undefined
   /** In a row: a commit that succeeds starts the count anew. */
@@ -118,6 +120,17 @@ export class TaskDriver {
     this.signal.notify()
   }
 
+  /**
+   * Commits what was processed so far, at once; resolves when that is done, or when there was nothing to commit.
+   * @throws CLOSED when the task does not run, or is let go before that
+   */
+  async commitNow(): Promise<void> {
+    if (this.openTask === undefined) throw new StreamsError('CLOSED', `task ${this.taskId} does not run`)
+    const committed = this.wishes.add()
+    this.signal.notify()
+    await committed
+  }
+
   /** Nothing comes any more: what waits for time to pass is due once all that is there was processed. */
   endInput(clockToo: boolean): void {
     this.inputEnded = { clockToo }
@@ -179,6 +192,7 @@ export class TaskDriver {
       await this.process(task)
     } finally {
       this.task = undefined
+      this.wishes.fail(this.taskId)
       this.activity.turn('closing')
       await task.close().catch((error: unknown) => {
         this.environment.logger.warn(
@@ -193,12 +207,16 @@ export class TaskDriver {
     for (;;) {
       this.activity.turn('advancing')
       const worked = this.stopping ? false : await task.advance()
-      const requested = this.stopping || (this.commitAwaited && task.isAtEnd)
+      const requested = this.stopping || this.wishes.any || (this.commitAwaited && task.isAtEnd)
       const decision = task.decideCommit(requested)
+      const granted = this.wishes.take()
+      // Nothing there to commit is as good as a commit.
+      if (decision.kind !== 'commit') granted()
       if (decision.kind === 'commit') {
         this.commitAwaited = false
         this.activity.turn('committing')
         await task.commit(requested)
+        granted()
         this.failures = 0
         this.outageSinceMs = undefined
       } else if (this.stopping) {

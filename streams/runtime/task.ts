@@ -10,6 +10,7 @@
 import type { StreamsError } from '../errors.ts'
 import type { LogReader, PartitionOffset, TransactionalProducer } from '../ports/log.ts'
 import type { Checkpoint } from '../schemas/generated/records.ts'
+import { DatabaseSnapshot } from '../state/database-snapshot.ts'
 import type { FlushFailure } from '../state/table-store.ts'
 import type { TaskDatabase } from '../state/task-database.ts'
 import { internalTopics, repartitions, type SubTopology } from '../topology/topology.ts'
@@ -25,6 +26,7 @@ import type { StartingPoint } from './starting-point.ts'
 import type { TaskEnvironment } from './task-environment.ts'
 import { TaskInputs } from './task-inputs.ts'
 import { TaskMeters } from './task-meters.ts'
+import { knownMs, type TaskView } from './task-view.ts'
 import { timedInputs } from './timed-inputs.ts'
 import { WatermarkAnnouncer } from './watermark-announcer.ts'
 
@@ -65,6 +67,8 @@ export class Task {
   private commitNumber: number
   private lastCommitMs: number
   private readerFailure: StreamsError | undefined
+  /** Those that somebody may still read; few, and let go with the task. */
+  private readonly snapshots = new Set<DatabaseSnapshot>()
 
   constructor(parts: TaskParts) {
     const { environment, compiled } = parts
@@ -73,7 +77,12 @@ export class Task {
     this.compiled = compiled
     this.producer = parts.producer
     this.database = parts.database
-    this.meters = new TaskMeters(environment.metrics, environment.topology.name, parts.id)
+    this.meters = new TaskMeters(
+      environment.metrics,
+      environment.topology.name,
+      parts.id,
+      environment.clock.now(),
+    )
     this.commitNumber = Math.max(
       parts.checkpoint?.commit_number ?? 0,
       parts.database?.position.commitNumber ?? 0,
@@ -107,7 +116,7 @@ export class Task {
     this.compiled.time.clock.look(nowMs)
     const { records, woken } = this.processSlice()
     if (!this.usesTime) this.inputs.observeProcessed(this.compiled.time)
-    if (records > 0) this.meters.recordsIn.add(records)
+    if (records > 0) this.meters.processed(records, nowMs)
     return woken > 0 || this.inputs.progress !== before || this.inputs.awaitsSchema
   }
 
@@ -184,6 +193,28 @@ export class Task {
     this.environment.observer.onCommitted?.(checkpoint)
   }
 
+  /** What it does right now, for whoever looks into it. */
+  view(): TaskView {
+    const { compiled, meters, inputs, database, environment } = this
+    const size = database?.store.size() ?? { diskBytes: 0, memoryBytes: 0 }
+    let liveBytes = 0
+    for (const { cachedBytes } of compiled.stores.values()) liveBytes += cachedBytes
+    const { streamTimeMs } = compiled.record
+    return {
+      inputs: inputs.views(),
+      watermarkMs: knownMs(this.watermarkMs),
+      streamTimeMs: streamTimeMs > 0 ? streamTimeMs : null,
+      lag: inputs.lag,
+      recordsIn: meters.recordsIn,
+      recordsPerSecond: meters.rate.perSecond(environment.clock.now()),
+      commitNumber: this.commitNumber,
+      committedMs: meters.committedMs,
+      timerCount: compiled.timerCount,
+      stateDiskBytes: size.diskBytes,
+      stateMemoryBytes: size.memoryBytes + liveBytes,
+    }
+  }
+
   /** Where its last commit stands: with an external sink, what the sink holds. */
   get committedOffsets(): readonly PartitionOffset[] {
     return this.inputs.committedOffsets
@@ -194,12 +225,31 @@ export class Task {
     return this.reader.isSilent
   }
 
+  /**
+   * Its state as of the last commit that its database has, for whoever reads it beside the task; undefined when it keeps none. To be
+   * given back by `releaseSnapshot`; a task that is closed takes it back by itself.
+   */
+  snapshot(): DatabaseSnapshot | undefined {
+    if (this.database === undefined) return undefined
+    const snapshot = new DatabaseSnapshot(this.database, [...this.compiled.stores.keys()])
+    this.snapshots.add(snapshot)
+    return snapshot
+  }
+
+  releaseSnapshot(snapshot: DatabaseSnapshot): void {
+    this.snapshots.delete(snapshot)
+    snapshot.release()
+  }
+
   /** Drops what is not committed and lets go of everything. @throws the first error, after all was tried */
   async close(): Promise<void> {
     await closeAll([
       () => this.reader.close(),
       () => this.compiled.sinkWriter.close(),
       async () => this.producer?.close(),
+      async () => {
+        for (const snapshot of this.snapshots) this.releaseSnapshot(snapshot)
+      },
       async () => this.database?.close(),
     ])
   }

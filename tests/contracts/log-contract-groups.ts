@@ -139,11 +139,12 @@ export function groupContract(log: () => Log): void {
   it('should say who is in a group and has what, whoever asks', async () => {
     const topic = await newTopic(log(), { partitions: 3 })
     const groupId = uniqueName('group')
-    expect(await log().describeGroup(groupId)).toEqual({ isSettled: false, members: [] })
+    expect(await log().describeGroup(groupId)).toEqual({ isSettled: false, isEmpty: true, members: [] })
     const members = [
       await new TestMember().join(log(), groupId, [topic], 'a'),
       await new TestMember().join(log(), groupId, [topic], 'b'),
     ]
+    expect(await log().describeGroup(groupId)).toMatchObject({ isEmpty: false })
     const shares = await settled(members)
     await waitFor('the group to be settled', async () => (await log().describeGroup(groupId)).isSettled)
     const described = await log().describeGroup(groupId)

@@ -42,7 +42,7 @@ export class GroupCoordinator {
   }
 
   describe(groupId: string): GroupDescription {
-    return this.groups.get(groupId)?.describe() ?? { isSettled: false, members: [] }
+    return this.groups.get(groupId)?.describe() ?? { isSettled: false, isEmpty: true, members: [] }
   }
 
   close(): void {
@@ -102,12 +102,13 @@ class Group {
   }
 
   describe(): GroupDescription {
-    const isSettled = this.members.length > 0 && this.members.every(({ settled }) => settled)
-    if (!isSettled) return { isSettled, members: [] }
+    const isEmpty = this.members.length === 0
+    const isSettled = !isEmpty && this.members.every(({ settled }) => settled)
+    if (!isSettled) return { isSettled, isEmpty, members: [] }
     const members = this.members.map(({ memberId, options: { topics }, userData, assignment }) => {
       return { memberId, topics, userData, assignment }
     })
-    return { isSettled, members }
+    return { isSettled, isEmpty, members }
   }
 
   /** Ends all memberships. */

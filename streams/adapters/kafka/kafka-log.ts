@@ -159,9 +159,11 @@ export class KafkaLog implements Log {
       describeGroup(groupId),
       ({ errorCode }) => errorCode,
     )
-    if (state !== 'Stable') return { isSettled: false, members: [] }
+    if (state !== 'Stable')
+      return { isSettled: false, isEmpty: state === 'Empty' || state === 'Dead', members: [] }
     return {
       isSettled: true,
+      isEmpty: false,
       members: members.map(({ memberId, metadata, assignment }) => ({
         ...decodeSubscription(memberId, metadata),
         assignment: decodeAssignment(assignment),
