@@ -44,6 +44,8 @@ describe.skipIf(commands === '')(title, { timeout: testLimitMs }, () => {
   /** Opens a cluster for one test, and sees to it that everything came out right. */
   async function withCluster(scenario: (cluster: Cluster) => Promise<void>): Promise<void> {
     const cluster = await Cluster.open({ services, network, directory: work.path })
+    // A test that is out of time is given up without a word of where it was.
+    const lateNotice = setTimeout(() => console.error(cluster.describe()), testLimitMs - 60_000)
     try {
       await scenario(cluster)
       expect(await cluster.finish()).toEqual([])
@@ -52,6 +54,7 @@ describe.skipIf(commands === '')(title, { timeout: testLimitMs }, () => {
       console.error(cluster.describe())
       throw error
     } finally {
+      clearTimeout(lateNotice)
       await cluster.close()
     }
   }

@@ -55,6 +55,8 @@ export class Cluster {
   private readonly oracle = new Oracle(partitions)
   private readonly load: SteadyLoad
   private readonly instances: Instance[] = []
+  /** What goes on, for a test that does not end. */
+  private doing = 'opening'
 
   /** New topics, a new database, and events that come in from now on. */
   static async open(options: ClusterOptions): Promise<Cluster> {
@@ -202,8 +204,11 @@ export class Cluster {
   /** SIGKILL and a new start. Answers how long it took. */
   async restart(service: Service): Promise<number> {
     const startMs = performance.now()
+    this.doing = 'killing a service'
     await service.kill()
+    this.doing = 'starting it again'
     await service.start()
+    this.doing = 'it serves again'
     return performance.now() - startMs
   }
 
@@ -225,6 +230,7 @@ export class Cluster {
 
   /** Ends the load and then, when everything has come out, the instances. Answers what is wrong, a sentence each. */
   async finish(): Promise<string[]> {
+    this.doing = 'ending the load'
     await this.load.stop()
     const expected = this.oracle.contents()
     const { log, database } = this
@@ -246,16 +252,18 @@ export class Cluster {
     const problems: string[] = []
     for (const instance of this.instances) {
       if (!instance.isRunning) continue
+      this.doing = `ending instance ${instance.id}`
       const { code, signal } = await instance.end('SIGTERM')
       if (code !== 0) problems.push(`instance ${instance.id} ended with ${signal ?? code} after SIGTERM`)
     }
+    this.doing = 'reading everything once more'
     return [...problems, ...(await compare())]
   }
 
   /** What is known of it, for a test that failed. */
   describe(): string {
     const logs = this.instances.map((instance) => `===== instance ${instance.id}\n${instance.tail()}`)
-    return [this.state(), ...logs].join('\n')
+    return [`doing: ${this.doing}`, this.state(), ...logs].join('\n')
   }
 
   async close(): Promise<void> {
@@ -267,6 +275,7 @@ export class Cluster {
   }
 
   private waitUntil(what: string, probe: () => boolean | Promise<boolean>): Promise<boolean> {
+    this.doing = `waiting until ${what}`
     const checked = async (): Promise<boolean> => {
       this.watch.check()
       return probe()
