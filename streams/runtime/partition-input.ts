@@ -7,6 +7,7 @@
  * 2. `nextOffset` is where processing continues: committing it commits exactly what was processed.
  * 3. A record below the position is never processed: the log may send a batch that begins earlier.
  * 4. In a repartition topic a watermark holds a slot, too, but is no record: it is taken before all records that wait.
+ * 5. The copy of a record that is replayed for another sub-topology holds no slot: it is passed over as a gap in the offsets is.
  */
 import type { LogReader, TopicPartition } from '../ports/log.ts'
 import type { RecordBatch } from '../records/record-batch.ts'
@@ -14,6 +15,7 @@ import { SchemaNotLoaded } from '../serde/serde.ts'
 import type { InputTime } from '../time/input-time.ts'
 import { carriedIn, type UpstreamWatermark, watermarkIn } from '../time/watermark-record.ts'
 import type { SourceProcessor } from '../topology/source.ts'
+import { recipientOf } from './replay-headers.ts'
 
 export interface PartitionInputParts {
   readonly partition: TopicPartition
@@ -23,6 +25,8 @@ export interface PartitionInputParts {
   readonly time: InputTime
   /** Whether tasks of the topology write here, and their watermarks with it. */
   readonly isRepartition: boolean
+  /** The sub-topology that reads here, as replayed records name whom they are for. */
+  readonly recipient: string
 }
 
 export class PartitionInput {
@@ -36,6 +40,7 @@ export class PartitionInput {
   missingSchema: number | undefined
   private readonly reader: LogReader
   private readonly isRepartition: boolean
+  private readonly recipient: string
   private readonly batches: RecordBatch[] = []
   private readonly indexes: number[] = []
   private readonly failures = new Map<number, unknown>()
@@ -43,13 +48,22 @@ export class PartitionInput {
   private current: RecordBatch | null = null
   private currentIndex = 0
 
-  constructor({ partition, processor, reader, startOffset, time, isRepartition }: PartitionInputParts) {
+  constructor({
+    partition,
+    processor,
+    reader,
+    startOffset,
+    time,
+    isRepartition,
+    recipient,
+  }: PartitionInputParts) {
     this.partition = partition
     this.processor = processor
     this.reader = reader
     this.nextOffset = startOffset
     this.time = time
     this.isRepartition = isRepartition
+    this.recipient = recipient
     reader.follow(partition, startOffset)
   }
 
@@ -68,6 +82,11 @@ export class PartitionInput {
   get lag(): number {
     const end = this.reader.end(this.partition)
     return end === undefined ? 0 : Math.max(0, end - this.nextOffset)
+  }
+
+  /** Of the partition as last heard of; undefined before the first fetch. */
+  get end(): number | undefined {
+    return this.reader.end(this.partition)
   }
 
   /** Decodes up to `limit` records into slots, once those before are processed. Answers whether there are any. */
@@ -108,9 +127,14 @@ export class PartitionInput {
     return this.watermarks.size === 0 ? undefined : this.watermarks.get(slot)
   }
 
-  /** The watermark that a record brought along. */
+  /** The watermark that a record brought along; a replayed record comes as late as it comes. */
   carriedBy(slot: number): number | undefined {
-    return this.isRepartition ? carriedIn(this.batches[slot]!, this.indexes[slot]!) : undefined
+    if (!this.isRepartition) return undefined
+    const batch = this.batches[slot]!
+    const index = this.indexes[slot]!
+    const carriedMs = carriedIn(batch, index)
+    if (recipientOf(batch.headers?.[index]) === undefined) return carriedMs
+    return Math.max(carriedMs ?? this.time.watermarkMs, this.time.watermarkMs)
   }
 
   /** Marks the record at the head as processed. */
@@ -148,7 +172,12 @@ export class PartitionInput {
   private decodeCurrent(limit: number): void {
     const batch = this.current
     if (batch === null) return
+    const mayHoldReplays = batch.headers !== undefined
     while (this.count < limit && this.currentIndex < batch.length) {
+      if (mayHoldReplays && this.isForOthers(batch)) {
+        this.currentIndex++
+        continue
+      }
       this.hold(batch, this.currentIndex)
       const watermark = this.isRepartition ? watermarkIn(batch, this.currentIndex) : undefined
       if (watermark !== undefined) this.watermarks.set(this.count, watermark)
@@ -156,7 +185,14 @@ export class PartitionInput {
       this.count++
       this.currentIndex++
     }
-    if (this.currentIndex === batch.length) this.current = null
+    if (this.currentIndex < batch.length) return
+    this.current = null
+    if (this.isEmpty) this.nextOffset = Math.max(this.nextOffset, batch.nextOffset)
+  }
+
+  private isForOthers(batch: RecordBatch): boolean {
+    const recipient = recipientOf(batch.headers?.[this.currentIndex])
+    return recipient !== undefined && recipient !== this.recipient
   }
 
   /** Answers false when a schema has to be fetched first. */

@@ -12,6 +12,7 @@ import type { TaskTime } from '../time/task-time.ts'
 import type { CompiledTask } from './compiled-task.ts'
 import { PartitionInput } from './partition-input.ts'
 import type { StartingPoint } from './starting-point.ts'
+import { type InputView, knownMs } from './task-view.ts'
 
 type Compiled = Pick<CompiledTask, 'processors' | 'readAheadStores'>
 
@@ -20,6 +21,8 @@ export interface TimedInput {
   readonly time: InputTime
   /** Whether tasks of the topology write it. */
   readonly isRepartition: boolean
+  /** Whom replayed records that it takes are for. */
+  readonly recipient: string
 }
 
 export class TaskInputs {
@@ -145,6 +148,26 @@ export class TaskInputs {
   /** Records known to wait. */
   get lag(): number {
     return this.inputs.reduce((sum, input) => sum + input.lag, 0)
+  }
+
+  /** For whoever looks into the task. */
+  views(): InputView[] {
+    return this.inputs.map((input, index) => ({
+      ...input.partition,
+      position: input.nextOffset,
+      committed: this.committedOffsets[index]!.offset,
+      end: input.end ?? null,
+      watermarkMs: knownMs(input.time.watermarkMs),
+      isIdle: input.time.isIdle,
+      hasEnded: input.time.hasEnded,
+      isHeld: false,
+      upstream: [...input.time.upstream].map(({ task, watermarkMs, isIdle }) => ({
+        task,
+        watermarkMs: knownMs(watermarkMs),
+        isIdle,
+      })),
+      atEndSinceMs: this.atEndSinceMs[index] ?? null,
+    }))
   }
 
   /** Where processing stands: what a commit commits. */

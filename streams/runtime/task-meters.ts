@@ -1,9 +1,15 @@
 /** What a task counts, for progress and for the metrics page. */
 import type { Counter, Gauge, Histogram, Metrics } from '../ports/observability.ts'
 import type { Checkpoint } from '../schemas/generated/records.ts'
+import { Rate } from './rate.ts'
 
 export class TaskMeters {
-  readonly recordsIn: Counter
+  /** Since the task was opened here. */
+  recordsIn = 0
+  /** When the last commit was made; null before the first here. */
+  committedMs: number | null = null
+  readonly rate: Rate
+  private readonly recordsInTotal: Counter
   private deadLettersCounted = 0
   private readonly recordsOut: Counter
   private readonly deadLetters: Counter
@@ -13,9 +19,10 @@ export class TaskMeters {
   private readonly watermark: Gauge
   private readonly timers: Gauge
 
-  constructor(metrics: Metrics, topology: string, task: string) {
+  constructor(metrics: Metrics, topology: string, task: string, nowMs: number) {
     const labels = { topology, task }
-    this.recordsIn = metrics.counter('streams_records_in_total', 'Records processed.', labels)
+    this.rate = new Rate(nowMs)
+    this.recordsInTotal = metrics.counter('streams_records_in_total', 'Records processed.', labels)
     this.recordsOut = metrics.counter(
       'streams_records_out_total',
       'Records written, with their commit.',
@@ -37,6 +44,13 @@ export class TaskMeters {
     this.lag = metrics.gauge('streams_input_lag_records', 'Records known to wait in the input.', labels)
   }
 
+  /** A slice of work was done. */
+  processed(records: number, nowMs: number): void {
+    this.recordsIn += records
+    this.rate.add(records, nowMs)
+    this.recordsInTotal.add(records)
+  }
+
   /** `deadLetters` counts from the opening of the task. */
   committed(facts: {
     checkpoint: Checkpoint
@@ -44,6 +58,7 @@ export class TaskMeters {
     deadLetters: number
     lag: number
   }): void {
+    this.committedMs = facts.checkpoint.committed_time
     const newDeadLetters = facts.deadLetters - this.deadLettersCounted
     this.deadLettersCounted = facts.deadLetters
     this.recordsOut.add(facts.outputRecords - newDeadLetters)
