@@ -159,6 +159,21 @@ export const errorCatalogue = {
   STORAGE_FULL: { recovery: 'stop', summary: 'No space is left on the device.' },
   SINK_FAILED: { recovery: 'stop', summary: 'The sink refuses the work for a reason that no retry mends.' },
   PROCESSING_STOPPED: { recovery: 'stop', summary: 'A record failed and the policy is to stop.' },
+  SAVEPOINT_NOT_FOUND: { recovery: 'stop', summary: 'There is no savepoint of this name.' },
+  SAVEPOINT_EXISTS: { recovery: 'stop', summary: 'There is a savepoint of this name already.' },
+  SAVEPOINT_CORRUPT: {
+    recovery: 'stop',
+    summary: 'A file of the savepoint does not have the checksum that its manifest names.',
+  },
+  TOPOLOGY_RUNNING: {
+    recovery: 'stop',
+    summary: 'Instances run the topology, which has to be stopped for this.',
+  },
+  RESTORE_UNFINISHED: {
+    recovery: 'stop',
+    summary:
+      'A savepoint was being put back and has not been to the end: state and positions do not belong together.',
+  },
   CLOSED: { recovery: 'stop', summary: 'The component was used after it had been closed.' },
   INVARIANT_VIOLATED: {
     recovery: 'stop',

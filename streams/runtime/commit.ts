@@ -217,6 +217,7 @@ function describe(
       timeMs === undefined ? [] : [{ name, time: timeMs }],
     ),
     holds: [],
+    restoring: null,
   }
 }
 

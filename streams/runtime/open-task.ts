@@ -46,6 +46,8 @@ export async function openTask(
     step('reading the checkpoints')
     await environment.checkpoints.refresh()
     const checkpoint = environment.checkpoints.of(id)
+    if (checkpoint !== undefined && checkpoint.restoring !== null)
+      throw restoreUnfinished(environment.topology.name, id, checkpoint.restoring)
 
     step('opening its state')
     const database = await openDatabase(environment, subTopology, id)
@@ -86,6 +88,15 @@ export async function openTask(
     await closeAll(closers.reverse()).catch(() => {})
     throw error
   }
+}
+
+function restoreUnfinished(topology: string, task: string, savepoint: string): StreamsError {
+  return new StreamsError(
+    'RESTORE_UNFINISHED',
+    `task ${task}: savepoint ${savepoint} is being put back into topology ${topology}, or that was broken off; stop the topology, and put ` +
+      'it back once more',
+    { details: { topology, task, savepoint } },
+  )
 }
 
 async function fence(environment: TaskEnvironment, id: string): Promise<TransactionalProducer | undefined> {

@@ -83,6 +83,8 @@ export interface Checkpoint {
   readonly kept_times: readonly KeptTime[]
   /** Stage commands that have been acted on. */
   readonly holds: readonly TaskHold[]
+  /** Savepoint that is being put back: the task is not opened before that has been done. Null otherwise. */
+  readonly restoring: string | null
 }
 
 /** The Avro schema of {@link Checkpoint}. */
@@ -324,6 +326,128 @@ export const checkpointSchema: AvroSchema<Checkpoint> = {
       },
       "default": [],
       "doc": "Stage commands that have been acted on."
+    },
+    {
+      "name": "restoring",
+      "type": [
+        "null",
+        "string"
+      ],
+      "default": null,
+      "doc": "Savepoint that is being put back: the task is not opened before that has been done. Null otherwise."
+    }
+  ]
+}
+
+/** The symbols of {@link SettledState}, in the order of the schema. */
+export const settledStateSymbols = [
+  'REPLAYED',
+  'DISCARDED',
+] as const
+
+export type SettledState = (typeof settledStateSymbols)[number]
+
+/** The copy of a record that was sent for a replay. */
+export interface ReplayedRecord {
+  /** Topic. */
+  readonly topic: string
+  /** Partition. */
+  readonly partition: number
+  /** Offset. */
+  readonly offset: number
+  /** How often the record had been tried when the copy was sent. */
+  readonly attempts_before: number
+}
+
+/** What has become of a dead letter or a rejection. The key of the record is its name: topic, partition and offset, with / in between. */
+export interface DeadLetterStatus {
+  /** What has become of it. */
+  readonly state: SettledState
+  /** When, epoch milliseconds UTC. */
+  readonly settled_time: number
+  /** Who did it. */
+  readonly settled_by: string
+  /** Why it was discarded; null when it was replayed. */
+  readonly reason: string | null
+  /** The record that the replay wrote; null when it was discarded. */
+  readonly replayed_as: ReplayedRecord | null
+}
+
+/** The Avro schema of {@link DeadLetterStatus}. */
+export const deadLetterStatusSchema: AvroSchema<DeadLetterStatus> = {
+  "type": "record",
+  "name": "DeadLetterStatus",
+  "namespace": "orderstreams.engine",
+  "doc": "What has become of a dead letter or a rejection. The key of the record is its name: topic, partition and offset, with / in between.",
+  "fields": [
+    {
+      "name": "state",
+      "type": {
+        "type": "enum",
+        "name": "SettledState",
+        "symbols": [
+          "REPLAYED",
+          "DISCARDED"
+        ]
+      },
+      "doc": "What has become of it."
+    },
+    {
+      "name": "settled_time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When, epoch milliseconds UTC."
+    },
+    {
+      "name": "settled_by",
+      "type": "string",
+      "doc": "Who did it."
+    },
+    {
+      "name": "reason",
+      "type": [
+        "null",
+        "string"
+      ],
+      "default": null,
+      "doc": "Why it was discarded; null when it was replayed."
+    },
+    {
+      "name": "replayed_as",
+      "type": [
+        "null",
+        {
+          "type": "record",
+          "name": "ReplayedRecord",
+          "doc": "The copy of a record that was sent for a replay.",
+          "fields": [
+            {
+              "name": "topic",
+              "type": "string",
+              "doc": "Topic."
+            },
+            {
+              "name": "partition",
+              "type": "int",
+              "doc": "Partition."
+            },
+            {
+              "name": "offset",
+              "type": "long",
+              "doc": "Offset."
+            },
+            {
+              "name": "attempts_before",
+              "type": "int",
+              "doc": "How often the record had been tried when the copy was sent."
+            }
+          ]
+        }
+      ],
+      "default": null,
+      "doc": "The record that the replay wrote; null when it was discarded."
     }
   ]
 }

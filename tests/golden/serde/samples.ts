@@ -400,6 +400,7 @@ const checkpoint: Checkpoint = {
   ],
   kept_times: [{ name: 'sessions.report', time: 1_483_271_700_000 }],
   holds: [{ hold: 'instance-1/1483271600000/1', steps_used: 3, settled: true }],
+  restoring: null,
 }
 
 const stageCommand: StageCommand = {

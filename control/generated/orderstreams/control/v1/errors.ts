@@ -107,6 +107,8 @@ export const ErrorReason = {
   ERROR_REASON_CLOSED: "ERROR_REASON_CLOSED",
   /** ERROR_REASON_INVARIANT_VIOLATED - The engine found itself in a state that cannot be; this is a defect. */
   ERROR_REASON_INVARIANT_VIOLATED: "ERROR_REASON_INVARIANT_VIOLATED",
+  /** ERROR_REASON_RESTORE_UNFINISHED - A savepoint was being put back and has not been to the end: state and positions do not belong together. */
+  ERROR_REASON_RESTORE_UNFINISHED: "ERROR_REASON_RESTORE_UNFINISHED",
   /** ERROR_REASON_REQUEST_INVALID - A field of the request has a value that it may not have. */
   ERROR_REASON_REQUEST_INVALID: "ERROR_REASON_REQUEST_INVALID",
   /** ERROR_REASON_TOPOLOGY_NOT_FOUND - No instance runs a topology of this name. */
@@ -217,6 +219,7 @@ export namespace ErrorReason {
   export type ERROR_REASON_PROCESSING_STOPPED = typeof ErrorReason.ERROR_REASON_PROCESSING_STOPPED;
   export type ERROR_REASON_CLOSED = typeof ErrorReason.ERROR_REASON_CLOSED;
   export type ERROR_REASON_INVARIANT_VIOLATED = typeof ErrorReason.ERROR_REASON_INVARIANT_VIOLATED;
+  export type ERROR_REASON_RESTORE_UNFINISHED = typeof ErrorReason.ERROR_REASON_RESTORE_UNFINISHED;
   export type ERROR_REASON_REQUEST_INVALID = typeof ErrorReason.ERROR_REASON_REQUEST_INVALID;
   export type ERROR_REASON_TOPOLOGY_NOT_FOUND = typeof ErrorReason.ERROR_REASON_TOPOLOGY_NOT_FOUND;
   export type ERROR_REASON_STAGE_NOT_FOUND = typeof ErrorReason.ERROR_REASON_STAGE_NOT_FOUND;
@@ -389,6 +392,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 45:
     case "ERROR_REASON_INVARIANT_VIOLATED":
       return ErrorReason.ERROR_REASON_INVARIANT_VIOLATED;
+    case 46:
+    case "ERROR_REASON_RESTORE_UNFINISHED":
+      return ErrorReason.ERROR_REASON_RESTORE_UNFINISHED;
     case 1001:
     case "ERROR_REASON_REQUEST_INVALID":
       return ErrorReason.ERROR_REASON_REQUEST_INVALID;
@@ -577,6 +583,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_CLOSED";
     case ErrorReason.ERROR_REASON_INVARIANT_VIOLATED:
       return "ERROR_REASON_INVARIANT_VIOLATED";
+    case ErrorReason.ERROR_REASON_RESTORE_UNFINISHED:
+      return "ERROR_REASON_RESTORE_UNFINISHED";
     case ErrorReason.ERROR_REASON_REQUEST_INVALID:
       return "ERROR_REASON_REQUEST_INVALID";
     case ErrorReason.ERROR_REASON_TOPOLOGY_NOT_FOUND:
@@ -735,6 +743,8 @@ export function errorReasonToNumber(object: ErrorReason): number {
       return 44;
     case ErrorReason.ERROR_REASON_INVARIANT_VIOLATED:
       return 45;
+    case ErrorReason.ERROR_REASON_RESTORE_UNFINISHED:
+      return 46;
     case ErrorReason.ERROR_REASON_REQUEST_INVALID:
       return 1001;
     case ErrorReason.ERROR_REASON_TOPOLOGY_NOT_FOUND:
