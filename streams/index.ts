@@ -3,6 +3,7 @@
 export type { MatchLimits } from './cep/matcher.ts'
 export { type Gap, Pattern, type PatternStart, type StageTest } from './cep/pattern.ts'
 export type { Match, PartialMatch, PatternOf, Stages } from './cep/pattern-types.ts'
+export { type StandbyView, type TaskStatusView, type TopologyView, viewOf } from './control/views.ts'
 export type { TableOptions } from './dsl/aggregate.ts'
 export { type Aggregator, type BuiltInAggregator, counting, summing } from './dsl/aggregators.ts'
 export { CogroupedStream, type CogroupInit } from './dsl/cogrouped-stream.ts'
@@ -92,9 +93,10 @@ export {
 } from './records/record-batch.ts'
 export type { Peer } from './runtime/assignment/peers.ts'
 export { type CommitStep, commitSteps } from './runtime/commit.ts'
-export { attemptHeader, contentOmittedHeader } from './runtime/dead-letters.ts'
+export { contentOmittedHeader } from './runtime/dead-letters.ts'
 export { followToEnd } from './runtime/follow-to-end.ts'
-export { checkpointTopic, deadLetterTopic } from './runtime/internal-topics.ts'
+export { checkpointTopic, deadLetterStatusTopic, deadLetterTopic } from './runtime/internal-topics.ts'
+export { attemptHeader, replayForHeader } from './runtime/replay-headers.ts'
 export { registerSchemas, requiredTopics } from './runtime/requirements.ts'
 export type { RestoreProgress } from './runtime/restore.ts'
 export {
@@ -107,11 +109,19 @@ export type { StandbyState } from './runtime/standby-driver.ts'
 export { StreamsApp, type StreamsAppOptions } from './runtime/streams-app.ts'
 export type { DriverState } from './runtime/task-driver.ts'
 export { databaseName, type TaskObserver } from './runtime/task-environment.ts'
-export type { RunnerState, RuntimePorts, TopologyStatus } from './runtime/topology-runner.ts'
+export type { InputView, TaskView, UpstreamView } from './runtime/task-view.ts'
+export type {
+  InstanceIdentity,
+  RunnerState,
+  RunningTopology,
+  RuntimePorts,
+  TopologyStatus,
+} from './runtime/topology-runner.ts'
 export type {
   Checkpoint,
   DeadLetter,
   DeadLetterHeader,
+  DeadLetterStatus,
   PartitionPosition,
 } from './schemas/generated/records.ts'
 export { avro } from './serde/avro.ts'

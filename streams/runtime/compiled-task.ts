@@ -33,6 +33,7 @@ import type { SubTopology } from '../topology/topology.ts'
 import type { OpenCodecs } from './codecs.ts'
 import { CurrentRecord } from './current-record.ts'
 import { OutputCollector } from './output-collector.ts'
+import { withoutReplay } from './replay-headers.ts'
 import type { RuntimeSettings } from './settings.ts'
 import { SinkWriter } from './sink-writer.ts'
 
@@ -102,7 +103,7 @@ export class CompiledTask implements TaskContext {
     this.outputs = new OutputCollector({
       taskPartition: partition,
       recordMaxBytes: environment.settings.recordMaxBytes,
-      headers: () => this.record.headers,
+      headers: () => withoutReplay(this.record.headers),
       time: this.time,
     })
     this.sinkWriter = new SinkWriter(this.record, () => this.operatorName)

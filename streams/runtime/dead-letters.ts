@@ -5,12 +5,10 @@ import { headersAt, keyAt, type RecordBatch, valueAt } from '../records/record-b
 import type { DeadLetter } from '../schemas/generated/records.ts'
 import { type Codec, SchemaNotLoaded } from '../serde/serde.ts'
 import type { OutputCollector } from './output-collector.ts'
+import { attemptsBefore } from './replay-headers.ts'
 import type { ErrorPolicy } from './settings.ts'
 
-/** The header in which a replayed record says how often it was tried before. */
-export const attemptHeader = 'dead-letter-attempt'
-
-/** The only header of a dead letter whose record was too large to be in it: there is nothing to replay. */
+/** The only header of a dead letter whose record was too large to be in it: its content is where it was read, if anywhere. */
 export const contentOmittedHeader = 'dead-letter-content-omitted'
 
 const textMaxLength = 4096
@@ -171,10 +169,4 @@ function shortText(text: string): string {
 
 function codeOf(error: unknown): string {
   return error instanceof StreamsError || error instanceof RecordError ? error.code : 'OPERATOR_FAILED'
-}
-
-function attemptsBefore(headers: ReturnType<typeof headersAt>): number {
-  const header = headers.find(({ key }) => key === attemptHeader)
-  const attempts = header?.value == null ? 0 : Number(Buffer.from(header.value).toString())
-  return Number.isSafeInteger(attempts) && attempts > 0 ? attempts : 0
 }

@@ -18,6 +18,7 @@ import type { StoreSpec, Timestamped } from '../topology/store-spec.ts'
 import type { GlobalTableSpec } from '../topology/topology.ts'
 import type { OpenCodecs } from './codecs.ts'
 import { followToEnd } from './follow-to-end.ts'
+import { recipientOf } from './replay-headers.ts'
 import { retryPauseMs } from './retry-pause.ts'
 import type { RuntimeSettings } from './settings.ts'
 import { Signal } from './signal.ts'
@@ -46,6 +47,8 @@ class GlobalRows {
   apply(batch: RecordBatch, index: number): void {
     const key = keyAt(batch, index)
     if (key === null) return
+    // The row has come before, and newer ones since: the copy is for the sub-topology that failed on it.
+    if (recipientOf(batch.headers?.[index]) !== undefined) return
     // Others may write equal keys in other bytes: with the id of another schema.
     const id = this.identity(this.keyCodec.decode(key, 0, key.length))
     const value = valueAt(batch, index)

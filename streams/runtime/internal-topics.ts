@@ -1,3 +1,12 @@
+/** What has become of dead letters and rejections, by their names. It is written by whoever replays or discards them. */
+export function deadLetterStatusTopic(topologyName: string): Topic<string, DeadLetterStatus> {
+  return topic(
+    internalTopics.deadLetterStatus(topologyName),
+    { key: serdes.string, value: avro(deadLetterStatusSchema) },
+    { cleanup: 'compact', partitions: 1 },
+  )
+}
+
 /** The topics that the engine keeps for a topology, typed, and their settings. */
 import { StreamsError } from '../errors.ts'
 import type { TopicSettings } from '../ports/log.ts'
@@ -5,7 +14,11 @@ import {
   type Checkpoint,
   checkpointSchema,
   type DeadLetter,
+  type DeadLetterStatus,
   deadLetterSchema,
+  deadLetterStatusSchema,
+  type StageCommand,
+  stageCommandSchema,
 } from '../schemas/generated/records.ts'
 import { avro } from '../serde/avro.ts'
 import { nullable } from '../serde/serde.ts'
@@ -25,6 +38,15 @@ export function checkpointTopic(topologyName: string): Topic<string, Checkpoint>
   )
 }
 
+/** Commands for the stages of a topology: the newest one for the flow and for the rate of each. */
+export function controlTopic(topologyName: string): Topic<string, StageCommand> {
+  return topic(
+    internalTopics.control(topologyName),
+    { key: serdes.string, value: avro(stageCommandSchema) },
+    { cleanup: 'compact', partitions: 1 },
+  )
+}
+
 /** Dead letters keep the key of the record that they are for, so that a replay keeps the order per key. */
 export function deadLetterTopic(topologyName: string): Topic<Uint8Array | null, DeadLetter> {
   return topic(
@@ -36,7 +58,12 @@ export function deadLetterTopic(topologyName: string): Topic<Uint8Array | null, 
 
 /** The topics that the engine keeps for a topology beside its changelogs. */
 export function keptTopics(topologyName: string): AnyTopic[] {
-  return [checkpointTopic(topologyName), deadLetterTopic(topologyName)]
+  return [
+    checkpointTopic(topologyName),
+    controlTopic(topologyName),
+    deadLetterTopic(topologyName),
+    deadLetterStatusTopic(topologyName),
+  ]
 }
 
 /** Settings of every topic that a topology uses, with partitions; those that exist keep theirs. */

@@ -6,6 +6,7 @@ import { SourceTime } from '../time/input-time.ts'
 import { carriedHeaders, watermarkHeaders } from '../time/watermark-record.ts'
 import { defaultTiming } from '../topology/source.ts'
 import { PartitionInput } from './partition-input.ts'
+import { replayForHeader } from './replay-headers.ts'
 
 const partition = { topic: 'in', partition: 0 }
 
@@ -23,6 +24,7 @@ function open(startOffset = 0, isRepartition = false): void {
     startOffset,
     time: new SourceTime(defaultTiming),
     isRepartition,
+    recipient: 'topology/in',
   })
 }
 
@@ -55,6 +57,49 @@ function drain(limit = 100): string[] {
 }
 
 describe('PartitionInput', () => {
+  describe('at replayed records', () => {
+    const replayFor = (recipient: string) => [{ key: replayForHeader, value: Buffer.from(recipient) }]
+
+    /** Records by whom they are for; undefined for everybody. */
+    function deliver(...recipients: (string | undefined)[]): void {
+      const headers = recipients.map((recipient) =>
+        recipient === undefined ? undefined : replayFor(recipient),
+      )
+      reader.deliver({ ...batch(recipients.map((_, offset) => offset)), headers })
+    }
+
+    it('should take those that are for it, and pass over those for others', () => {
+      deliver('other/in', undefined, 'topology/in', 'topology/other', 'other/in')
+      expect(drain()).toEqual(['1', '2'])
+      expect(input.nextOffset).toBe(5)
+    })
+
+    it('should stand behind them when there is nothing else', () => {
+      deliver('other/in', 'other/in')
+      expect(drain()).toEqual([])
+      expect(input.nextOffset).toBe(2)
+    })
+
+    it('should fill its slots with what is for it, however many are not', () => {
+      deliver('other/in', undefined, 'other/in', 'other/in', undefined, undefined)
+      expect(input.refill(2)).toBe(true)
+      expect(input.count).toBe(2)
+      expect(drain(2)).toEqual(['1', '4', '5'])
+      expect(input.nextOffset).toBe(6)
+    })
+
+    it('should judge them by the time as it is now where tasks of the topology write', () => {
+      open(0, true)
+      input.time.observe(5_000, undefined)
+      const carrying = (ms: number) => [...carriedHeaders(ms), ...replayFor('topology/in')]
+      const headers = [carrying(1_000), replayFor('topology/in'), carriedHeaders(1_000)]
+      reader.deliver({ ...batch([0, 1, 2]), headers })
+      input.refill(10)
+      const nowMs = input.time.watermarkMs
+      expect([0, 1, 2].map((slot) => input.carriedBy(slot))).toEqual([nowMs, nowMs, 1_000])
+    })
+  })
+
   it('should commit exactly what was processed, over gaps in the offsets', () => {
     reader.deliver(batch([0, 4, 5, 9], 20))
     input.refill(100)

@@ -20,6 +20,7 @@ function open(start: { offsets: number[]; committed?: number[] } = { offsets: [0
   const inputs = new TaskInputs({ processors, readAheadStores: new Map() }, reader, startingPoint, () => ({
     time: new SourceTime(defaultTiming),
     isRepartition: false,
+    recipient: 'topology/fast+slow',
   }))
   const deliver = (topic: string, offset: number, timesMs: readonly number[], end?: number): void => {
     const records = timesMs.map((timestampMs) => ({

@@ -4,6 +4,7 @@ import { noTime, SourceTime, UpstreamTime } from '../time/input-time.ts'
 import { defaultTiming } from '../topology/source.ts'
 import { repartitions, type SubTopology, type Topology } from '../topology/topology.ts'
 import { taskCount } from './internal-topics.ts'
+import { recipientName } from './replay-headers.ts'
 import { type TaskEnvironment, taskIdOf } from './task-environment.ts'
 import type { TimedInput } from './task-inputs.ts'
 
@@ -47,6 +48,7 @@ export function timedInputs({
   readonly subTopology: SubTopology
   readonly checkpoint: Pick<Checkpoint, 'input_watermarks'> | undefined
 }): (topic: string) => TimedInput {
+  const recipient = recipientName(environment.topology.name, subTopology.name)
   return (topic) => {
     const { topology, timedTopics: timed } = environment
     const isRepartition = topology.repartitionTopics.some(({ name }) => name === topic)
@@ -59,11 +61,15 @@ export function timedInputs({
         isIdle: idle,
         hasEnded: ended,
       }))
-      return { time: new UpstreamTime(writersOf(environment, topic), heard, watermarkMs), isRepartition }
+      return {
+        time: new UpstreamTime(writersOf(environment, topic), heard, watermarkMs),
+        isRepartition,
+        recipient,
+      }
     }
     // Where nobody needs to know the time, nobody tells it: then that of the records does.
     const timing = subTopology.sources.find((source) => source.topic.name === topic)?.timing ?? defaultTiming
-    return { time: new SourceTime(timing, watermarkMs), isRepartition }
+    return { time: new SourceTime(timing, watermarkMs), isRepartition, recipient }
   }
 }
 

@@ -148,4 +148,6 @@ export const internalTopics = {
   repartition: (topology: string, name: string): string => `${topology}-${name}-repartition`,
   checkpoint: (topology: string): string => `${topology}-checkpoint`,
   deadLetter: (topology: string): string => `${topology}-dead-letter`,
+  control: (topology: string): string => `${topology}-control`,
+  deadLetterStatus: (topology: string): string => `${topology}-dead-letter-status`,
 }

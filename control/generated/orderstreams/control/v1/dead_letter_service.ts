@@ -144,6 +144,12 @@ export interface DeadLetter {
   settledReason: string;
   /** It was rejected by the rules of the application, not failed on. */
   rejection: boolean;
+  /** Offset of the record that a replay wrote to the topic and partition of the record; absent unless it was replayed. */
+  replayedOffset?:
+    | number
+    | undefined;
+  /** Why it cannot be replayed, whatever is asked for; empty when it can be. */
+  notReplayable: string;
 }
 
 /** The record behind a dead letter, as it was. */
@@ -278,6 +284,10 @@ export interface ReplayResult {
   beyondMaxAttempts: number;
   /** Dead letters whose record the log no longer has. */
   recordsGone: number;
+  /** Dead letters that were left because an earlier one with the same key was left. */
+  waiting: number;
+  /** Dead letters of what cannot be sent again, such as a change of a store. */
+  notReplayable: number;
 }
 
 /** Discards dead letters. */
@@ -319,6 +329,8 @@ function createBaseDeadLetter(): DeadLetter {
     settledBy: "",
     settledReason: "",
     rejection: false,
+    replayedOffset: undefined,
+    notReplayable: "",
   };
 }
 
@@ -374,6 +386,12 @@ export const DeadLetter: MessageFns<DeadLetter> = {
     }
     if (message.rejection !== false) {
       writer.uint32(136).bool(message.rejection);
+    }
+    if (message.replayedOffset !== undefined) {
+      writer.uint32(144).int64(message.replayedOffset);
+    }
+    if (message.notReplayable !== "") {
+      writer.uint32(154).string(message.notReplayable);
     }
     return writer;
   },
@@ -527,6 +545,22 @@ export const DeadLetter: MessageFns<DeadLetter> = {
             message.rejection = reader.bool();
             continue;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.replayedOffset = longToNumber(reader.int64());
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.notReplayable = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -584,6 +618,16 @@ export const DeadLetter: MessageFns<DeadLetter> = {
         ? globalThis.String(object.settled_reason)
         : "",
       rejection: isSet(object.rejection) ? globalThis.Boolean(object.rejection) : false,
+      replayedOffset: isSet(object.replayedOffset)
+        ? globalThis.Number(object.replayedOffset)
+        : isSet(object.replayed_offset)
+        ? globalThis.Number(object.replayed_offset)
+        : undefined,
+      notReplayable: isSet(object.notReplayable)
+        ? globalThis.String(object.notReplayable)
+        : isSet(object.not_replayable)
+        ? globalThis.String(object.not_replayable)
+        : "",
     };
   },
 
@@ -640,6 +684,12 @@ export const DeadLetter: MessageFns<DeadLetter> = {
     if (message.rejection !== false) {
       obj.rejection = message.rejection;
     }
+    if (message.replayedOffset !== undefined) {
+      obj.replayedOffset = Math.round(message.replayedOffset);
+    }
+    if (message.notReplayable !== "") {
+      obj.notReplayable = message.notReplayable;
+    }
     return obj;
   },
 
@@ -665,6 +715,8 @@ export const DeadLetter: MessageFns<DeadLetter> = {
     message.settledBy = object.settledBy ?? "";
     message.settledReason = object.settledReason ?? "";
     message.rejection = object.rejection ?? false;
+    message.replayedOffset = object.replayedOffset ?? undefined;
+    message.notReplayable = object.notReplayable ?? "";
     return message;
   },
 };
@@ -1851,7 +1903,7 @@ export const ReplayDeadLettersResponse: MessageFns<ReplayDeadLettersResponse> = 
 };
 
 function createBaseReplayResult(): ReplayResult {
-  return { replayed: 0, beyondMaxAttempts: 0, recordsGone: 0 };
+  return { replayed: 0, beyondMaxAttempts: 0, recordsGone: 0, waiting: 0, notReplayable: 0 };
 }
 
 export const ReplayResult: MessageFns<ReplayResult> = {
@@ -1864,6 +1916,12 @@ export const ReplayResult: MessageFns<ReplayResult> = {
     }
     if (message.recordsGone !== 0) {
       writer.uint32(24).int64(message.recordsGone);
+    }
+    if (message.waiting !== 0) {
+      writer.uint32(32).int64(message.waiting);
+    }
+    if (message.notReplayable !== 0) {
+      writer.uint32(40).int64(message.notReplayable);
     }
     return writer;
   },
@@ -1905,6 +1963,22 @@ export const ReplayResult: MessageFns<ReplayResult> = {
             message.recordsGone = longToNumber(reader.int64());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.waiting = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.notReplayable = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1930,6 +2004,12 @@ export const ReplayResult: MessageFns<ReplayResult> = {
         : isSet(object.records_gone)
         ? globalThis.Number(object.records_gone)
         : 0,
+      waiting: isSet(object.waiting) ? globalThis.Number(object.waiting) : 0,
+      notReplayable: isSet(object.notReplayable)
+        ? globalThis.Number(object.notReplayable)
+        : isSet(object.not_replayable)
+        ? globalThis.Number(object.not_replayable)
+        : 0,
     };
   },
 
@@ -1944,6 +2024,12 @@ export const ReplayResult: MessageFns<ReplayResult> = {
     if (message.recordsGone !== 0) {
       obj.recordsGone = Math.round(message.recordsGone);
     }
+    if (message.waiting !== 0) {
+      obj.waiting = Math.round(message.waiting);
+    }
+    if (message.notReplayable !== 0) {
+      obj.notReplayable = Math.round(message.notReplayable);
+    }
     return obj;
   },
 
@@ -1955,6 +2041,8 @@ export const ReplayResult: MessageFns<ReplayResult> = {
     message.replayed = object.replayed ?? 0;
     message.beyondMaxAttempts = object.beyondMaxAttempts ?? 0;
     message.recordsGone = object.recordsGone ?? 0;
+    message.waiting = object.waiting ?? 0;
+    message.notReplayable = object.notReplayable ?? 0;
     return message;
   },
 };

@@ -167,6 +167,8 @@ export const ErrorReason = {
   ERROR_REASON_SHUTTING_DOWN: "ERROR_REASON_SHUTTING_DOWN",
   /** ERROR_REASON_UNIMPLEMENTED - The call is not served here. */
   ERROR_REASON_UNIMPLEMENTED: "ERROR_REASON_UNIMPLEMENTED",
+  /** ERROR_REASON_DEAD_LETTER_NOT_REPLAYABLE - The dead letter is of something that cannot be sent again: the message tells why, and what to do instead. */
+  ERROR_REASON_DEAD_LETTER_NOT_REPLAYABLE: "ERROR_REASON_DEAD_LETTER_NOT_REPLAYABLE",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -249,6 +251,7 @@ export namespace ErrorReason {
   export type ERROR_REASON_DEADLINE_EXCEEDED = typeof ErrorReason.ERROR_REASON_DEADLINE_EXCEEDED;
   export type ERROR_REASON_SHUTTING_DOWN = typeof ErrorReason.ERROR_REASON_SHUTTING_DOWN;
   export type ERROR_REASON_UNIMPLEMENTED = typeof ErrorReason.ERROR_REASON_UNIMPLEMENTED;
+  export type ERROR_REASON_DEAD_LETTER_NOT_REPLAYABLE = typeof ErrorReason.ERROR_REASON_DEAD_LETTER_NOT_REPLAYABLE;
   export type UNRECOGNIZED = typeof ErrorReason.UNRECOGNIZED;
 }
 
@@ -482,6 +485,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 1029:
     case "ERROR_REASON_UNIMPLEMENTED":
       return ErrorReason.ERROR_REASON_UNIMPLEMENTED;
+    case 1030:
+    case "ERROR_REASON_DEAD_LETTER_NOT_REPLAYABLE":
+      return ErrorReason.ERROR_REASON_DEAD_LETTER_NOT_REPLAYABLE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -643,6 +649,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_SHUTTING_DOWN";
     case ErrorReason.ERROR_REASON_UNIMPLEMENTED:
       return "ERROR_REASON_UNIMPLEMENTED";
+    case ErrorReason.ERROR_REASON_DEAD_LETTER_NOT_REPLAYABLE:
+      return "ERROR_REASON_DEAD_LETTER_NOT_REPLAYABLE";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -803,6 +811,8 @@ export function errorReasonToNumber(object: ErrorReason): number {
       return 1028;
     case ErrorReason.ERROR_REASON_UNIMPLEMENTED:
       return 1029;
+    case ErrorReason.ERROR_REASON_DEAD_LETTER_NOT_REPLAYABLE:
+      return 1030;
     case ErrorReason.UNRECOGNIZED:
     default:
       return -1;
