@@ -3,7 +3,7 @@
  *
  * Invariants:
  * 1. A watermark is written behind everything that belongs before it: in the transaction that has it, or a later one, and not
- *    while somebody in the task has still to be woken by that time.
+ *    while somebody in the task has still to be woken by that time. If that somebody is held, only that the task is not idle.
  * 2. Every partition gets it: a task behind waits for the earliest of all the tasks in front of it.
  */
 import { noTime } from '../time/input-time.ts'
@@ -39,7 +39,7 @@ export class WatermarkAnnouncer {
     if (!atOnce && nowMs - this.announcedAtMs < this.intervalMs) return false
     if (announced === undefined) return time.watermarkMs > noTime || time.isIdle || time.hasEnded
     return (
-      announced.watermarkMs !== time.watermarkMs ||
+      announced.watermarkMs !== this.tellableMs ||
       announced.isIdle !== time.isIdle ||
       announced.hasEnded !== time.hasEnded
     )
@@ -48,7 +48,7 @@ export class WatermarkAnnouncer {
   /** Writes it behind what was collected. Answers how many records that took. */
   write(outputs: OutputCollector, nowMs: number): number {
     const { time, taskId: task } = this
-    this.announced = { task, watermarkMs: time.watermarkMs, isIdle: time.isIdle, hasEnded: time.hasEnded }
+    this.announced = { task, watermarkMs: this.tellableMs, isIdle: time.isIdle, hasEnded: time.hasEnded }
     this.announcedAtMs = nowMs
     const headers = watermarkHeaders(this.announced)
     let written = 0
@@ -59,5 +59,9 @@ export class WatermarkAnnouncer {
       }
     }
     return written
+  }
+
+  private get tellableMs(): number {
+    return this.time.isHeldDue ? (this.announced?.watermarkMs ?? noTime) : this.time.watermarkMs
   }
 }

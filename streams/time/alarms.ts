@@ -5,24 +5,30 @@ interface Sleeper extends Alarm {
   readonly nodeId: number
   readonly wake: Wake
   dueMs: number
+  isHeld: boolean
 }
 
 /** Nobody wants to be woken. */
 export const never = Number.POSITIVE_INFINITY
 
+/** Operators that are not to be woken, by their nodes. */
+export type HeldNodes = ReadonlySet<number> | 'all'
+
 export class Alarms {
-  /** The earliest time that somebody wants to be woken at. */
+  /** The earliest time that somebody wants to be woken at who may be. */
   dueMs = never
   private readonly sleepers: Sleeper[] = []
+  private held: HeldNodes = new Set()
 
   add(nodeId: number, wake: Wake): Alarm {
     const sleeper: Sleeper = {
       nodeId,
       wake,
       dueMs: never,
+      isHeld: isAmong(this.held, nodeId),
       at: (timeMs) => {
         if (timeMs < sleeper.dueMs) sleeper.dueMs = timeMs
-        if (timeMs < this.dueMs) this.dueMs = timeMs
+        if (timeMs < this.dueMs && !sleeper.isHeld) this.dueMs = timeMs
       },
     }
     this.sleepers.push(sleeper)
@@ -39,14 +45,35 @@ export class Alarms {
     return this.dueMs <= reachedMs && this.dueMs < never
   }
 
+  /** Whether somebody would be woken at a time who is held. */
+  isHeldDue(reachedMs: number): boolean {
+    return this.sleepers.some(({ isHeld, dueMs }) => isHeld && dueMs <= reachedMs && dueMs < never)
+  }
+
+  /** Those sleep on, whatever time it is, until others are held instead. */
+  hold(held: HeldNodes): void {
+    this.held = held
+    for (const sleeper of this.sleepers) sleeper.isHeld = isAmong(held, sleeper.nodeId)
+    this.lookForEarliest()
+  }
+
   /** Wakes the first that is due, in the order of the operators. */
   wakeNext(reachedMs: number, maxRows: number): void {
-    const due = this.sleepers.find(({ dueMs }) => dueMs <= reachedMs && dueMs < never)
+    const due = this.sleepers.find(({ isHeld, dueMs }) => !isHeld && dueMs <= reachedMs && dueMs < never)
     if (due !== undefined) {
       due.dueMs = never
       const nextMs = due.wake(reachedMs, maxRows)
       if (nextMs < due.dueMs) due.dueMs = nextMs
     }
-    this.dueMs = this.sleepers.reduce((earliest, { dueMs }) => Math.min(earliest, dueMs), never)
+    this.lookForEarliest()
   }
+
+  private lookForEarliest(): void {
+    this.dueMs = never
+    for (const { isHeld, dueMs } of this.sleepers) if (!isHeld && dueMs < this.dueMs) this.dueMs = dueMs
+  }
+}
+
+function isAmong(held: HeldNodes, nodeId: number): boolean {
+  return held === 'all' || held.has(nodeId)
 }

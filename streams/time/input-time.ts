@@ -35,6 +35,8 @@ export interface InputTime {
   hear(upstream: UpstreamWatermark): void
   /** Whoever runs the application says that nothing comes any more. */
   end(): void
+  /** While it is held it is neither idle nor ended, whatever is left to read: others must not become late by it. */
+  hold(isHeld: boolean): void
 }
 
 /** The time of a partition of a source: by its own records. */
@@ -46,6 +48,7 @@ export class SourceTime implements InputTime {
   hasEnded = false
   private readonly timing: SourceTiming
   private readonly disorderMs: number
+  private isHeld = false
 
   constructor(timing: SourceTiming, watermarkMs = noTime) {
     this.timing = timing
@@ -62,7 +65,7 @@ export class SourceTime implements InputTime {
   }
 
   look(nowMs: number, atEndSinceMs: number | undefined): void {
-    if (atEndSinceMs === undefined) {
+    if (atEndSinceMs === undefined || this.isHeld) {
       this.isIdle = false
       return
     }
@@ -74,7 +77,14 @@ export class SourceTime implements InputTime {
   hear(): void {}
 
   end(): void {
-    this.hasEnded = true
+    this.hasEnded = !this.isHeld
+  }
+
+  hold(isHeld: boolean): void {
+    this.isHeld = isHeld
+    if (!isHeld) return
+    this.isIdle = false
+    this.hasEnded = false
   }
 }
 
@@ -88,6 +98,7 @@ export class UpstreamTime implements InputTime {
   hasEnded = false
   private readonly expected: ReadonlySet<string>
   private readonly heard = new Map<string, UpstreamWatermark>()
+  private isHeld = false
 
   /** @param expected the tasks that write here: none of them is overtaken, and no other waited for */
   constructor(expected: ReadonlySet<string>, heard: Iterable<UpstreamWatermark> = [], watermarkMs = noTime) {
@@ -109,15 +120,7 @@ export class UpstreamTime implements InputTime {
     if (!this.expected.has(task)) return
     const before = this.heard.get(task)?.watermarkMs ?? noTime
     this.heard.set(task, { ...said, watermarkMs: Math.max(before, said.watermarkMs) })
-    if (this.heard.size < this.expected.size) return
-    const all = [...this.heard.values()]
-    this.hasEnded = all.every((one) => one.hasEnded)
-    const active = all.filter(({ isIdle }) => !isIdle)
-    this.isIdle = active.length === 0
-    const reached = this.isIdle
-      ? Math.max(...all.map(({ watermarkMs }) => watermarkMs))
-      : Math.min(...active.map(({ watermarkMs }) => watermarkMs))
-    this.watermarkMs = Math.max(this.watermarkMs, reached)
+    this.conclude()
   }
 
   /** What was not behind its own time upstream brings none along, and is not late. */
@@ -131,6 +134,25 @@ export class UpstreamTime implements InputTime {
 
   /** Whoever writes here says when it has ended. */
   end(): void {}
+
+  hold(isHeld: boolean): void {
+    if (isHeld === this.isHeld) return
+    this.isHeld = isHeld
+    this.conclude()
+  }
+
+  private conclude(): void {
+    if (this.heard.size < this.expected.size) return
+    const all = [...this.heard.values()]
+    const active = all.filter(({ isIdle }) => !isIdle)
+    const reached =
+      active.length === 0
+        ? Math.max(...all.map(({ watermarkMs }) => watermarkMs))
+        : Math.min(...active.map(({ watermarkMs }) => watermarkMs))
+    this.watermarkMs = Math.max(this.watermarkMs, reached)
+    this.isIdle = active.length === 0 && !this.isHeld
+    this.hasEnded = all.every(({ hasEnded }) => hasEnded) && !this.isHeld
+  }
 
   /** All had ended, and there is something after all: the application has been given more. */
   private beginAnew(): void {

@@ -7,7 +7,7 @@
  * 2. Nobody is woken for the end of input, unless whoever ends it says that the clock is not to be waited for either.
  */
 import type { Alarm, Wake, WallClock } from '../topology/task-context.ts'
-import { Alarms, never } from './alarms.ts'
+import { Alarms, type HeldNodes, never } from './alarms.ts'
 
 export class TaskClock implements WallClock {
   nowMs: number
@@ -35,6 +35,11 @@ export class TaskClock implements WallClock {
 
   alarm(nodeId: number, wake: Wake): Alarm {
     return this.alarms.add(nodeId, wake)
+  }
+
+  /** Those are not woken. */
+  hold(held: HeldNodes): void {
+    this.alarms.hold(held)
   }
 
   isDue(isEnding: boolean): boolean {

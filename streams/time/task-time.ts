@@ -12,7 +12,7 @@
  *    "at once": the task may commit and yield in between.
  */
 import type { Alarm, EventTime, Wake } from '../topology/task-context.ts'
-import { Alarms, never } from './alarms.ts'
+import { Alarms, type HeldNodes, never } from './alarms.ts'
 import { type InputTime, noTime } from './input-time.ts'
 import { TaskClock } from './task-clock.ts'
 
@@ -83,6 +83,16 @@ export class TaskTime implements EventTime {
 
   alarm(nodeId: number, wake: Wake): Alarm {
     return this.alarms.add(nodeId, wake)
+  }
+
+  /** Whether somebody who is held has still to be woken for the time that was reached. */
+  get isHeldDue(): boolean {
+    return this.alarms.isHeldDue(this.reachedMs)
+  }
+
+  /** Those are not woken by event time. */
+  hold(held: HeldNodes): void {
+    this.alarms.hold(held)
   }
 
   get isDue(): boolean {
