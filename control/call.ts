@@ -17,12 +17,15 @@ export interface Call {
   readonly deadlineMs: number | undefined
   /** Another instance has passed it on: answer it here, whatever is known of the owner meanwhile. */
   readonly isForwarded: boolean
+  /** Credentials as they came, which are passed on with a call that is forwarded. */
+  readonly authorization?: string
 }
 
-interface Method {
+export interface Method {
   readonly path: string
   readonly requestStream: boolean
   readonly responseStream: boolean
+  requestSerialize(request: never): Buffer
 }
 
 type RequestOf<M> = M extends { requestDeserialize(bytes: Buffer): infer Q } ? Q : never
@@ -35,15 +38,18 @@ type Handler<M> = M extends { readonly responseStream: true }
 /** The handlers of a service, by its generated definition. They throw ControlError and StreamsError. */
 export type Handlers<D> = { readonly [M in keyof D]: Handler<D[M]> }
 
-/** A service with its handlers, as the server takes it. */
-export interface Service<D = Readonly<Record<string, Method>>> {
-  readonly definition: D
-  readonly handlers: Handlers<D>
+/** A service with its handlers, as the server takes it. Only `service` makes one: it checks that the two fit. */
+export interface Service {
+  readonly definition: Readonly<Record<string, Method>>
+  readonly handlers: Readonly<Record<string, AnyHandler>>
 }
+
+/** A handler of which is no longer known what it takes. */
+export type AnyHandler = (request: never, call: Call) => Promise<unknown> | AsyncIterable<unknown>
 
 export function service<D extends Readonly<Record<string, Method>>>(
   definition: D,
   handlers: Handlers<D>,
-): Service<D> {
+): Service {
   return { definition, handlers }
 }

@@ -1,0 +1,241 @@
+/**
+ * Handlers of services as grpc-js calls them.
+ *
+ * Invariants:
+ * 1. A handler runs only for a caller whom the guard has let in.
+ * 2. Its signal is aborted, with a ControlError that says why, when the caller has gone, the deadline has passed, or the server is
+ *    closed. What it does after that reaches nobody.
+ * 3. Of a stream no more is taken from the handler than the caller's connection takes in.
+ */
+import { once } from 'node:events'
+import type {
+  Metadata,
+  ServerUnaryCall,
+  ServerWritableStream,
+  sendUnaryData,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js'
+import type { Clock, Logger } from '../../streams/index.ts'
+import type { Call, Caller, Method, Service } from '../call.ts'
+import { ControlError } from '../errors.ts'
+import { type CallOrigin, forwardedKey, type Guard, isChanging, isHealth } from './guard.ts'
+import { type RequestIds, requestIdOf } from './request-ids.ts'
+import { errorToTell, knownError, serviceErrorOf, toldInFull } from './status.ts'
+
+export interface Serving {
+  readonly guard: Guard
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly requestIds: RequestIds
+  /** Calls that are under way, for the server to end them. */
+  readonly calls: Set<RunningCall>
+}
+
+export interface RunningCall {
+  readonly isStream: boolean
+  abort(reason: ControlError): void
+}
+
+type IncomingCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>
+
+/** What grpc-js takes for a service. */
+export function implementationOf(service: Service, serving: Serving): UntypedServiceImplementation {
+  const implementation: UntypedServiceImplementation = {}
+  for (const [name, method] of Object.entries(service.definition)) {
+    // What goes in and comes out fits the definition: that was checked where the service was made.
+    const handler = service.handlers[name]
+    if (handler === undefined) continue
+    implementation[name] = method.responseStream
+      ? (call: ServerWritableStream<unknown, unknown>) =>
+          void serveStream(method, handler as StreamHandler, call, serving)
+      : (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) =>
+          void serveUnary(method, handler as UnaryHandler, call, callback, serving)
+  }
+  return implementation
+}
+
+type UnaryHandler = (request: never, call: Call) => Promise<unknown>
+type StreamHandler = (request: never, call: Call) => AsyncIterable<unknown>
+
+async function serveUnary(
+  method: Method,
+  handler: UnaryHandler,
+  incoming: ServerUnaryCall<unknown, unknown>,
+  callback: sendUnaryData<unknown>,
+  serving: Serving,
+): Promise<void> {
+  // Decoded by the definition that the handler was made for.
+  const request = incoming.request as never
+  const open = openCall(incoming, method.path, false, serving)
+  try {
+    const caller = await admit(incoming, method.path, serving.guard)
+    const call = open.callOf(caller)
+    const answer = await audited(method.path, incoming, call, serving, () =>
+      serving.requestIds.once(method, request, call, () => handler(request, call)),
+    )
+    callback(null, answer)
+  } catch (thrown) {
+    callback(serviceErrorOf(errorOf(thrown, open.signal, method.path, serving.logger)))
+  } finally {
+    open.end()
+  }
+}
+
+async function serveStream(
+  method: Method,
+  handler: StreamHandler,
+  incoming: ServerWritableStream<unknown, unknown>,
+  serving: Serving,
+): Promise<void> {
+  // Decoded by the definition that the handler was made for.
+  const request = incoming.request as never
+  const open = openCall(incoming, method.path, true, serving)
+  const { signal } = open
+  try {
+    const caller = await admit(incoming, method.path, serving.guard)
+    const call = open.callOf(caller)
+    await audited(method.path, incoming, call, serving, async () => {
+      for await (const answer of until(handler(request, call), signal)) {
+        if (!incoming.write(answer)) await once(incoming, 'drain', { signal })
+      }
+    })
+    incoming.end()
+  } catch (thrown) {
+    incoming.emit('error', serviceErrorOf(errorOf(thrown, signal, method.path, serving.logger)))
+  } finally {
+    open.end()
+  }
+}
+
+/** Answers until the signal is aborted: a handler that waits for something is not waited for then. */
+async function* until<T>(answers: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const iterator = answers[Symbol.asyncIterator]()
+  const aborted = rejectionOf(signal)
+  let isWaiting = false
+  try {
+    for (;;) {
+      isWaiting = true
+      const next = await Promise.race([iterator.next(), aborted.promise])
+      isWaiting = false
+      if (next.done === true) return
+      yield next.value
+    }
+  } finally {
+    aborted.dispose()
+    const returned = iterator.return?.()
+    // A generator that waits takes up `return` only when its wait is over.
+    if (isWaiting) returned?.catch(() => {})
+    else await returned
+  }
+}
+
+function rejectionOf(signal: AbortSignal): { promise: Promise<never>; dispose(): void } {
+  let reject: (reason: unknown) => void = () => {}
+  const promise = new Promise<never>((_resolve, rejectPromise) => {
+    reject = rejectPromise
+  })
+  promise.catch(() => {})
+  const onAbort = (): void => reject(signal.reason)
+  if (signal.aborted) onAbort()
+  else signal.addEventListener('abort', onAbort)
+  return { promise, dispose: () => signal.removeEventListener('abort', onAbort) }
+}
+
+interface OpenCall {
+  readonly signal: AbortSignal
+  callOf(caller: Caller): Call
+  end(): void
+}
+
+function openCall(incoming: IncomingCall, path: string, isStream: boolean, serving: Serving): OpenCall {
+  const { clock, calls } = serving
+  const abort = new AbortController()
+  const deadline = incoming.getDeadline()
+  const deadlineMs = deadline instanceof Date ? deadline.getTime() : deadline
+  const hasDeadline = Number.isFinite(deadlineMs)
+  const onCancelled = (): void => {
+    const isLate = hasDeadline && clock.now() >= deadlineMs
+    abort.abort(
+      isLate
+        ? new ControlError('DEADLINE_EXCEEDED', `${path} was not answered before the deadline of the call`)
+        : new ControlError('CALL_CANCELLED', `the caller has cancelled ${path}`),
+    )
+  }
+  incoming.once('cancelled', onCancelled)
+  if (incoming.cancelled) onCancelled()
+  const running: RunningCall = { isStream, abort: (reason) => abort.abort(reason) }
+  calls.add(running)
+  return {
+    signal: abort.signal,
+    callOf: (caller) => ({
+      caller,
+      signal: abort.signal,
+      deadlineMs: hasDeadline ? deadlineMs : undefined,
+      isForwarded: incoming.metadata.get(forwardedKey).length > 0,
+      ...authorizationOf(incoming.metadata),
+    }),
+    end: () => {
+      calls.delete(running)
+      incoming.removeListener('cancelled', onCancelled)
+    },
+  }
+}
+
+function authorizationOf(metadata: Metadata): { readonly authorization?: string } {
+  const [authorization] = metadata.get('authorization')
+  return typeof authorization === 'string' ? { authorization } : {}
+}
+
+/** @throws ControlError UNAUTHENTICATED, PERMISSION_DENIED, RATE_LIMITED */
+export async function admit(
+  incoming: Pick<IncomingCall, 'metadata' | 'getPeer' | 'getAuthContext'>,
+  path: string,
+  guard: Guard,
+): Promise<Caller> {
+  if (isHealth(path)) return { name: 'anonymous', role: 'viewer' }
+  const origin: CallOrigin = {
+    path,
+    metadata: incoming.metadata,
+    peer: incoming.getPeer(),
+    certificate: incoming.getAuthContext().sslPeerCertificate,
+  }
+  const caller = await guard.authenticate(origin)
+  guard.authorize(caller, path)
+  return caller
+}
+
+async function audited<A>(
+  path: string,
+  incoming: IncomingCall,
+  call: Call,
+  { guard }: Serving,
+  work: () => Promise<A>,
+): Promise<A> {
+  if (!isChanging(path)) return work()
+  const record = {
+    caller: call.caller,
+    path,
+    peer: incoming.getPeer(),
+    requestId: requestIdOf(incoming.request),
+    request: incoming.request,
+    isForwarded: call.isForwarded,
+  }
+  try {
+    const answer = await work()
+    guard.audit({ ...record, error: undefined })
+    return answer
+  } catch (error) {
+    guard.audit({ ...record, error: errorToTell(error) })
+    throw error
+  }
+}
+
+/** What a call ends with; what is not known is logged, and told to nobody. */
+function errorOf(thrown: unknown, signal: AbortSignal, path: string, logger: Logger): ControlError {
+  const known = knownError(thrown)
+  if (known !== undefined) return known
+  // Whatever breaks because the call was ended, ends it for that reason.
+  if (signal.aborted && signal.reason instanceof ControlError) return signal.reason
+  logger.error({ path, error: toldInFull(thrown) }, 'a control call failed for an unknown reason')
+  return errorToTell(thrown)
+}
