@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { addApiCommand } from './commands/api.ts'
 import type { CommandContext } from './commands/command-context.ts'
 import { addConfigCommand } from './commands/config.ts'
+import { addCtlCommand } from './commands/ctl/ctl.ts'
 import { addDashboardCommand } from './commands/dashboard.ts'
 import { addDeadLettersCommand } from './commands/dead-letters.ts'
 import { addFeedCommand } from './commands/feed.ts'
@@ -50,6 +51,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 stopped at onc
   addStateCommand(program, context)
   addDeadLettersCommand(program, context)
   addRulesCommand(program, context)
+  addCtlCommand(program, context)
   addConfigCommand(program, context)
   return program
 }
