@@ -14,6 +14,7 @@ import { ByteWriter } from '../records/byte-writer.ts'
 import type { RecordBatchBuilder } from '../records/record-batch.ts'
 import { type Codec, SchemaNotLoaded } from '../serde/serde.ts'
 import type { LiveEntry, StoreSpec, TableReceiver, TableStore, Timestamped } from '../topology/store-spec.ts'
+import type { CommittableStore, FlushFailure, RowChange } from './committable-store.ts'
 import { ExpiryIndex } from './expiry.ts'
 import { LiveCache, LiveRow, type RowCache } from './live-cache.ts'
 import { rowTimestamp, rowValue, writeRow } from './row-codec.ts'
@@ -37,32 +38,6 @@ export interface TableStoreOptions<K, V> {
   readonly isGone?: (key: K) => boolean
   /** The time of the record being processed, and the highest time seen. */
   readonly time: { readonly timestampMs: number; readonly streamTimeMs: number }
-}
-
-export interface FlushFailure {
-  readonly store: string
-  readonly timestampMs: number
-  readonly key: Buffer
-  /** As it would lie in the changelog; null for a deletion. */
-  readonly row: Buffer | null
-}
-
-/** A store with its types hidden, as the task holds it. */
-export interface CommittableStore {
-  readonly name: string
-  readonly dirtyCount: number
-  readonly cachedBytes: number
-  readonly cachedRows: number
-  /** Passes the changes since the last commit on, each once however often it is called; false when there was none. */
-  flush(): boolean
-  /** Encodes changed rows into the changelog and the batch. */
-  encode(changelog: RecordBatchBuilder, batch: StoreBatch): void
-  /** The commit took place: what was encoded is in the log and in the database. */
-  committed(): void
-  /** Loads what of these keys is not in the cache; undefined when nothing has to be read. */
-  readAhead(keys: readonly unknown[]): Promise<void> | undefined
-  /** Forgets up to `limit` rows that have outlived their time. */
-  expire(limit: number): void
 }
 
 interface ChangedRow<K, V> {
@@ -307,6 +282,30 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
     }
   }
 
+  shows(_key: Buffer, row: Buffer): boolean {
+    return !this.hasExpired(rowTimestamp(row))
+  }
+
+  changeOf(key: Buffer): RowChange | undefined {
+    const row = this.cache.peek(this.options.keyCodec.decode(key, 0, key.length))
+    return row?.dirty === true ? { key, row: this.asBytes(row).row } : undefined
+  }
+
+  *changesBetween(from: Buffer, to: Buffer): Iterable<RowChange> {
+    const { length } = this.prefix
+    const [first, end] = [from, to].map((key) => Buffer.concat([this.prefix, key])) as [Buffer, Buffer]
+    const changed = this.sortChanges()
+    for (let index = indexOfKey(changed, first); index < changed.length; index++) {
+      const { key, row } = changed[index]!
+      if (key.compare(end) >= 0) return
+      yield { key: key.subarray(length), row: this.asBytes(row).row }
+    }
+  }
+
+  get keptFromMs(): number {
+    return 0
+  }
+
   private isEmpty(store: Store): boolean {
     for (const _ of store.range({ from: this.prefix, to: this.end, limit: 1 })) return false
     return true
@@ -398,6 +397,11 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
   }
 
   private changedRows(first: Buffer, end: Buffer): ChangedRow<K, V>[] {
+    const sorted = this.sortChanges()
+    return sorted.slice(indexOfKey(sorted, first), indexOfKey(sorted, end))
+  }
+
+  private sortChanges(): readonly ChangedRow<K, V>[] {
     const { sorted } = this
     const known = sorted.length
     for (let index = known; index < this.dirty.length; index++) {
@@ -408,7 +412,7 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
       else sorted.push(changed)
     }
     if (sorted.length - known >= 16) sorted.sort((a, b) => a.key.compare(b.key))
-    return sorted.slice(indexOfKey(sorted, first), indexOfKey(sorted, end))
+    return sorted
   }
 
   /** Prefix and key. The bytes are valid until the next call. */

@@ -20,7 +20,7 @@ import type {
 } from '../topology/store-spec.ts'
 import type { EventTime } from '../topology/task-context.ts'
 import type { LiveRow } from './live-cache.ts'
-import { type CommittableStore, RowStore, type TableStoreOptions } from './table-store.ts'
+import { type CommittableStore, type RowChange, RowStore, type TableStoreOptions } from './table-store.ts'
 import { section } from './task-database.ts'
 import { WindowCache } from './window-cache.ts'
 import { WindowClosing } from './window-closing.ts'
@@ -172,8 +172,19 @@ export class WindowStore<K, V> implements WindowTable<K, V>, CommittableStore {
   /** By time, once a commit has come so far. */
   expire(): void {}
 
-  /** Windows that begin before this are gone. */
-  private get keptFromMs(): number {
+  shows(key: Buffer): boolean {
+    return key.compare(behindWindows) >= 0 || startOfKey(key) >= this.keptFromMs
+  }
+
+  changeOf(key: Buffer): RowChange | undefined {
+    return this.rows.changeOf(key)
+  }
+
+  changesBetween(from: Buffer, to: Buffer): Iterable<RowChange> {
+    return this.rows.changesBetween(from, to)
+  }
+
+  get keptFromMs(): number {
     const { windows, eventTime } = this.options
     const byTime = Math.max(0, eventTime.watermarkMs - windows.sizeMs - windows.retentionMs + 1)
     return windows.closes ? Math.min(byTime, this.closing.closedBeforeMs) : byTime
