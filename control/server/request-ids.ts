@@ -11,6 +11,7 @@ import type { Clock } from '../../streams/index.ts'
 import type { Call, Method } from '../call.ts'
 import { ControlError, invalidField } from '../errors.ts'
 import { isRetryable, knownError } from './status.ts'
+import { orAborted } from './waiting.ts'
 
 interface Execution {
   readonly digest: string
@@ -111,17 +112,3 @@ function counts(error: unknown): boolean {
 
 /** The call ended, and not the work; or the caller is let in later. */
 const passing = new Set<ControlError['reason']>(['CALL_CANCELLED', 'DEADLINE_EXCEEDED', 'RATE_LIMITED'])
-
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  let onAbort: () => void = () => {}
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort)
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}
