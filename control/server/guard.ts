@@ -15,33 +15,36 @@ export interface CallOrigin {
   readonly certificate: PeerCertificate | undefined
 }
 
-/** What happened in a changing call. */
-export interface AuditRecord {
-  readonly caller: Caller
+/** A call that changes something, for the records that are kept of such calls. */
+export interface ChangingCall {
   readonly path: string
   readonly peer: string
   readonly requestId: string
   readonly request: unknown
   /** Another instance has passed it on, and keeps a record of its own. */
   readonly isForwarded: boolean
-  /** What it failed with; undefined when it succeeded. */
-  readonly error: ControlError | undefined
 }
+
+/** Told how a changing call has ended: with what it failed, or undefined when it succeeded. It must not throw. */
+export type AuditEnd = (error: ControlError | undefined) => void
 
 export interface Guard {
   /** @throws ControlError UNAUTHENTICATED, RATE_LIMITED */
   authenticate(origin: CallOrigin): Caller | Promise<Caller>
   /** @throws ControlError PERMISSION_DENIED */
   authorize(caller: Caller, path: string): void
-  /** Told of each changing call when it has ended; it must not throw. */
-  audit(record: AuditRecord): void
+  /** Told of each changing call before anything is done. What it throws ends the call, so that nothing changes unrecorded. */
+  audit(call: ChangingCall, caller: Caller): Promise<AuditEnd>
+  /** Told of a changing call that was not let in; `caller` is undefined when that is not known. It must not throw. */
+  refused(call: ChangingCall, caller: Caller | undefined, error: ControlError): void
 }
 
 /** Whoever reaches the server may do everything: for a server that only this machine reaches. */
 export const openGuard: Guard = {
   authenticate: () => ({ name: 'anonymous', role: 'operator' }),
   authorize: () => {},
-  audit: () => {},
+  audit: async () => () => {},
+  refused: () => {},
 }
 
 const readingVerb = /^(Get|List|Stream|Watch|Fetch|Batch|Explain|Diff|Check|Wait|ServerReflection)/

@@ -18,7 +18,14 @@ import type {
 import type { Clock, Logger } from '../../streams/index.ts'
 import type { Call, Caller, Method, Service } from '../call.ts'
 import { ControlError } from '../errors.ts'
-import { type CallOrigin, forwardedKey, type Guard, isChanging, isHealth } from './guard.ts'
+import {
+  type CallOrigin,
+  type ChangingCall,
+  forwardedKey,
+  type Guard,
+  isChanging,
+  isHealth,
+} from './guard.ts'
 import { type RequestIds, requestIdOf } from './request-ids.ts'
 import { errorToTell, knownError, serviceErrorOf, toldInFull } from './status.ts'
 
@@ -171,7 +178,7 @@ function openCall(incoming: IncomingCall, path: string, isStream: boolean, servi
       caller,
       signal: abort.signal,
       deadlineMs: hasDeadline ? deadlineMs : undefined,
-      isForwarded: incoming.metadata.get(forwardedKey).length > 0,
+      isForwarded: isForwarded(incoming.metadata),
       ...authorizationOf(incoming.metadata),
     }),
     end: () => {
@@ -186,12 +193,13 @@ function authorizationOf(metadata: Metadata): { readonly authorization?: string 
   return typeof authorization === 'string' ? { authorization } : {}
 }
 
+/** What is known of a call before its handler runs. */
+type AdmittedCall = Pick<IncomingCall, 'metadata' | 'getPeer' | 'getAuthContext'> & {
+  readonly request?: unknown
+}
+
 /** @throws ControlError UNAUTHENTICATED, PERMISSION_DENIED, RATE_LIMITED */
-export async function admit(
-  incoming: Pick<IncomingCall, 'metadata' | 'getPeer' | 'getAuthContext'>,
-  path: string,
-  guard: Guard,
-): Promise<Caller> {
+export async function admit(incoming: AdmittedCall, path: string, guard: Guard): Promise<Caller> {
   if (isHealth(path)) return { name: 'anonymous', role: 'viewer' }
   const origin: CallOrigin = {
     path,
@@ -199,9 +207,15 @@ export async function admit(
     peer: incoming.getPeer(),
     certificate: incoming.getAuthContext().sslPeerCertificate,
   }
-  const caller = await guard.authenticate(origin)
-  guard.authorize(caller, path)
-  return caller
+  let caller: Caller | undefined
+  try {
+    caller = await guard.authenticate(origin)
+    guard.authorize(caller, path)
+    return caller
+  } catch (error) {
+    if (isChanging(path)) guard.refused(changingCallOf(incoming, path), caller, errorToTell(error))
+    throw error
+  }
 }
 
 async function audited<A>(
@@ -212,22 +226,30 @@ async function audited<A>(
   work: () => Promise<A>,
 ): Promise<A> {
   if (!isChanging(path)) return work()
-  const record = {
-    caller: call.caller,
-    path,
-    peer: incoming.getPeer(),
-    requestId: requestIdOf(incoming.request),
-    request: incoming.request,
-    isForwarded: call.isForwarded,
-  }
+  const end = await guard.audit(changingCallOf(incoming, path), call.caller)
   try {
     const answer = await work()
-    guard.audit({ ...record, error: undefined })
+    end(undefined)
     return answer
   } catch (error) {
-    guard.audit({ ...record, error: errorToTell(error) })
+    end(errorToTell(error))
     throw error
   }
+}
+
+function changingCallOf(incoming: AdmittedCall, path: string): ChangingCall {
+  const { request } = incoming
+  return {
+    path,
+    peer: incoming.getPeer(),
+    requestId: requestIdOf(request),
+    request,
+    isForwarded: isForwarded(incoming.metadata),
+  }
+}
+
+function isForwarded(metadata: Metadata): boolean {
+  return metadata.get(forwardedKey).length > 0
 }
 
 /** What a call ends with; what is not known is logged, and told to nobody. */

@@ -47,7 +47,10 @@ export class WatchedFiles<T> {
       this.value = this.read()
       logger.info({ name }, 'files have changed and were read anew')
     } catch (error) {
-      logger.error({ name, reason: messageOf(error) }, 'changed files cannot be used; the ones before hold on')
+      logger.error(
+        { name, reason: messageOf(error) },
+        'changed files cannot be used; the ones before hold on',
+      )
     }
     return this.value
   }
