@@ -34,6 +34,8 @@ export interface NfaState<E> {
   readonly steps: readonly Step<E>[]
   /** A run that is here when its window closes is a match, and not a time-out. */
   readonly isPending: boolean
+  /** The stage that takes here, or whose absence is watched. */
+  readonly stage: string
   readonly withinPreviousMs: number | undefined
 }
 
@@ -78,6 +80,7 @@ export function compilePattern<E, S extends Stages>({ definition }: PatternOf<E,
     states.push({
       steps: Object.freeze(stepsOf(state)),
       isPending: state.kind === 'pending',
+      stage: state.stage,
       withinPreviousMs: state.withinPreviousMs,
     })
   }

@@ -10,6 +10,7 @@
 import type { Serde } from '../serde/serde.ts'
 import type { GraphNode } from '../topology/graph.ts'
 import type { LiveEntry, StoreSpec } from '../topology/store-spec.ts'
+import { byKey } from '../topology/store-view.ts'
 import type { StreamNode, StreamPlace } from '../topology/stream-node.ts'
 import type { Receiver, TaskContext } from '../topology/task-context.ts'
 import type { BuildContext } from './build-context.ts'
@@ -64,10 +65,13 @@ export function aggregateStore<K, A>(
   { store, ttlMs }: Pick<TableOptions<A>, 'store' | 'ttlMs'>,
 ): StoreSpec<K, A> {
   const where = `store "${store}"`
+  const key = build.serde(keySerde, where, 'pass { key: … } to groupByKey, or a serde to groupBy')
+  const valueSerde = build.serde(value, where, 'pass { value: … } beside the store name')
   return {
     name: store,
-    key: build.serde(keySerde, where, 'pass { key: … } to groupByKey, or a serde to groupBy'),
-    value: build.serde(value, where, 'pass { value: … } beside the store name'),
+    key,
+    value: valueSerde,
+    ...byKey('plain', key, valueSerde),
     ...(ttlMs === undefined ? {} : { ttlMs }),
   }
 }

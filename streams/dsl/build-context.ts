@@ -140,7 +140,12 @@ export class BuildContext {
   ): void {
     const node = this.graph.add({
       name: options.repartition ? `${topic.name}-sink` : this.graph.nameFor(`${topic.name}-sink`),
-      role: { kind: 'sink', topic, repartition: options.repartition ?? false },
+      role: {
+        kind: 'sink',
+        topic,
+        repartition: options.repartition ?? false,
+        ...(options.partitioner === undefined ? {} : { partitionedOtherwise: true }),
+      },
       parents: [parent.node],
     })
     parent.attach((task) => {

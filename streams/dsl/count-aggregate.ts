@@ -12,6 +12,7 @@ import { type CountedWindow, type CountedWindows, countedWindowsSerde } from '..
 import type { CountWindows } from '../time/count-windows.ts'
 import { type GraphNode, meeting } from '../topology/graph.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
+import { byKey } from '../topology/store-view.ts'
 import { StreamNode } from '../topology/stream-node.ts'
 import type { Receiver, TaskContext } from '../topology/task-context.ts'
 import { aggregateStore, type Folding, type Grouping, repartitioned, type TableOptions } from './aggregate.ts'
@@ -54,7 +55,11 @@ export class CountPlan<K, A> {
     this.build = build
     this.windows = windows
     this.keySerde = store.key
-    this.store = { ...store, value: countedWindowsSerde(store.value) }
+    this.store = {
+      ...store,
+      value: countedWindowsSerde(store.value),
+      ...byKey('counted', store.key, store.value),
+    }
   }
 
   /** @param topicName names the repartition topic, if one is needed */

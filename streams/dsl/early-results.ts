@@ -17,6 +17,7 @@ import { type EarlyRow, earlyRowSerde, type ReplacedWindow, untouched } from '..
 import { never } from '../time/alarms.ts'
 import type { TimerKind } from '../time/timer-key.ts'
 import type { LiveEntry, StoreSpec, TableStore, Timestamped, Windowed } from '../topology/store-spec.ts'
+import { internal } from '../topology/store-view.ts'
 import type { Alarm, TaskContext } from '../topology/task-context.ts'
 import type { TableOutlet } from './table-sources.ts'
 
@@ -54,7 +55,7 @@ export function earlyTarget<K, A>(
   return {
     everyMs,
     by,
-    rows: { name, key: keys, value: earlyRowSerde(aggregates) },
+    rows: { name, key: keys, value: earlyRowSerde(aggregates), ...internal(keys, aggregates) },
     due: dueKeysSpec(`${name}-due`, keys),
   }
 }

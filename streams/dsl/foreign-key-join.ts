@@ -17,6 +17,7 @@ import { topic as declareTopic, type Topic } from '../serde/topic.ts'
 import type { GraphNode } from '../topology/graph.ts'
 import type { SourceTiming } from '../topology/source.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
+import { byKey, internal } from '../topology/store-view.ts'
 import { StreamNode } from '../topology/stream-node.ts'
 import type { Receiver, TaskContext } from '../topology/task-context.ts'
 import { internalTopics } from '../topology/topology.ts'
@@ -84,7 +85,12 @@ export function joinByForeignKey<K, V, KR, VR, R>(
   }
   subscribe(build, join, options, topics.subscriptions)
   respond(build, right, store, topics, referenceSerde(otherKey, key))
-  return results(build, join, { name: store, key, value: options.value }, topics)
+  return results(
+    build,
+    join,
+    { name: store, key, value: options.value, ...byKey('plain', key, options.value) },
+    topics,
+  )
 }
 
 interface Topics<K, KR, VR> {
@@ -141,6 +147,7 @@ function respond<K, KR, VR>(
     name: `${store}-references`,
     key: referenceKeys,
     value: serdes.long,
+    ...internal(referenceKeys, serdes.long),
   }
   const asked = build.source(subscriptions, { repartition: true, timing: asTheyCome })
   const node = build.graph.add({

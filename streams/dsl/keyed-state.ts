@@ -11,6 +11,7 @@ import type { Serde } from '../serde/serde.ts'
 import { type ListKey, ListRows, listKeySerde } from '../state/list-rows.ts'
 import { type MapKey, MapRows, mapKeySerde } from '../state/map-rows.ts'
 import type { KeyValueStore, StoreSpec } from '../topology/store-spec.ts'
+import { byKey } from '../topology/store-view.ts'
 import type { TaskContext } from '../topology/task-context.ts'
 
 /** One value a key. */
@@ -111,7 +112,13 @@ export class ValueHandle<V>
   }
 
   specFor(store: string, keys: Serde<unknown>): StoreSpec<unknown, V> {
-    return { name: store, key: keys, value: this.serde, ...this.options }
+    return {
+      name: store,
+      key: keys,
+      value: this.serde,
+      ...byKey('plain', keys, this.serde),
+      ...this.options,
+    }
   }
 
   bind(task: TaskContext, store: string, keys: Serde<unknown>, current: CurrentKey): void {
@@ -143,7 +150,13 @@ export class ListHandle<V> extends Handle<ListRows<unknown, V>> implements ListS
   }
 
   specFor(store: string, keys: Serde<unknown>): StoreSpec<ListKey<unknown>, V> {
-    return { name: store, key: listKeySerde(keys), value: this.serde, ...this.options }
+    return {
+      name: store,
+      key: listKeySerde(keys),
+      value: this.serde,
+      ...byKey('list', keys, this.serde),
+      ...this.options,
+    }
   }
 
   bind(task: TaskContext, store: string, keys: Serde<unknown>, current: CurrentKey): void {
@@ -191,7 +204,13 @@ export class MapHandle<F, V> extends Handle<MapRows<unknown, F, V>> implements M
   }
 
   specFor(store: string, keys: Serde<unknown>): StoreSpec<MapKey<unknown, F>, V> {
-    return { name: store, key: mapKeySerde(keys, this.fields), value: this.serde, ...this.options }
+    return {
+      name: store,
+      key: mapKeySerde(keys, this.fields),
+      value: this.serde,
+      ...byKey('map', keys, this.serde, { field: this.fields }),
+      ...this.options,
+    }
   }
 
   bind(task: TaskContext, store: string, keys: Serde<unknown>, current: CurrentKey): void {

@@ -1,6 +1,7 @@
 /** Tables: the latest value of each key, and the changes of it. */
 import { nullable, type Serde } from '../serde/serde.ts'
 import type { StoreSpec, Timestamped } from '../topology/store-spec.ts'
+import { byKey } from '../topology/store-view.ts'
 import { StreamNode, TableNode, type TablePlace } from '../topology/stream-node.ts'
 import type { BuildContext } from './build-context.ts'
 import { type ForeignKeyJoinOptions, joinByForeignKey } from './foreign-key-join.ts'
@@ -226,10 +227,13 @@ export class KTable<out K, out V> {
     if (options.store === undefined) return table
     table.traits.requireOldValues()
     const where = `store "${options.store}"`
+    const key = this.build.serde(options.key ?? this.traits.keySerde, where, 'pass { key: … }')
+    const value = this.build.serde(options.value ?? table.traits.valueSerde, where, 'pass { value: … }')
     const spec: StoreSpec<K, V2> = {
       name: options.store,
-      key: this.build.serde(options.key ?? this.traits.keySerde, where, 'pass { key: … }'),
-      value: this.build.serde(options.value ?? table.traits.valueSerde, where, 'pass { value: … }'),
+      key,
+      value,
+      ...byKey('plain', key, value),
       ...(options.ttlMs === undefined ? {} : { ttlMs: options.ttlMs }),
     }
     const node = this.build.graph.add({

@@ -9,6 +9,7 @@ import { SessionWindows } from '../time/session-windows.ts'
 import type { SlidingWindows } from '../time/sliding-windows.ts'
 import { type GraphNode, meeting, sourcesBehind } from '../topology/graph.ts'
 import type { Windowed } from '../topology/store-spec.ts'
+import { byKey } from '../topology/store-view.ts'
 import { StreamNode, TableNode, type TableRows } from '../topology/stream-node.ts'
 import type { Receiver, TaskContext } from '../topology/task-context.ts'
 import { internalTopics } from '../topology/topology.ts'
@@ -58,16 +59,21 @@ export class ListedPlan<K, A> implements WindowedPlan<K, A> {
   constructor(build: BuildContext, windows: ListedKind, options: ListedOptions<K, A>) {
     const { name, key, value, retentionMs, closes, early } = options
     const keptMs = Math.max(retentionMs, windows.neededMs)
+    const forgetMs = (endMs: number): number => endMs + keptMs + 1
     this.build = build
     this.windows = windows
     this.options = options
     this.target = {
-      store: { name, key, value: windowListSerde(value) },
-      due: dueKeysSpec(`${name}-due`, key),
-      rules: {
-        closeMs: (endMs) => windows.closeMs(endMs),
-        forgetMs: (endMs) => endMs + keptMs + 1,
+      store: {
+        name,
+        key,
+        value: windowListSerde(value),
+        ...byKey('window-list', key, value, {
+          listed: { kind: windows instanceof SessionWindows ? 'session' : 'window', forgetMs },
+        }),
       },
+      due: dueKeysSpec(`${name}-due`, key),
+      rules: { closeMs: (endMs) => windows.closeMs(endMs), forgetMs },
       closes,
       early,
     }

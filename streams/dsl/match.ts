@@ -1,10 +1,14 @@
 /** Finding patterns in streams: `match` as an operator, with its stores and its ways out. */
+
+import type { MatchState } from '../cep/match-state.ts'
 import { matchStateSerde } from '../cep/match-state-codec.ts'
 import { defaultLimits, Matcher, type MatchLimits } from '../cep/matcher.ts'
 import { compilePattern, type Nfa } from '../cep/nfa.ts'
+import { openRuns } from '../cep/open-runs.ts'
 import type { Match, PartialMatch, PatternOf, Stages } from '../cep/pattern-types.ts'
 import type { Serde } from '../serde/serde.ts'
 import { dueKeysSpec } from '../state/due-keys.ts'
+import { byKey } from '../topology/store-view.ts'
 import type { Grouping } from './aggregate.ts'
 import type { BuildContext } from './build-context.ts'
 import { keyedInput } from './keyed-process.ts'
@@ -124,7 +128,13 @@ function specsOf<K, E, S extends Stages>(
   events: Serde<E>,
 ): MatchStores<K, E> {
   return {
-    states: { name, key: keys, value: matchStateSerde(name, nfa, events) },
+    states: {
+      name,
+      key: keys,
+      value: matchStateSerde(name, nfa, events),
+      // What is stored in it are states of this pattern.
+      ...byKey('pattern', keys, events, { runs: (state) => openRuns(nfa, state as MatchState<E>) }),
+    },
     due: dueKeysSpec(`${name}-due`, keys),
   }
 }

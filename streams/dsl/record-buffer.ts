@@ -20,6 +20,7 @@ import {
 } from '../state/held-records.ts'
 import { windowedSerde } from '../state/windowed-serde.ts'
 import type { LiveEntry, StoreSpec, Windowed, WindowTable } from '../topology/store-spec.ts'
+import { internal } from '../topology/store-view.ts'
 import type { TaskContext } from '../topology/task-context.ts'
 
 export interface BufferOptions<K, V> {
@@ -44,6 +45,7 @@ export function recordBuffer<K, V>(options: BufferOptions<K, V>): BufferSpec<K, 
     key: windowedSerde(keysOrFront(key), bucketMs),
     value: heldRecordsSerde(value),
     windows: { sizeMs: bucketMs, retentionMs: keptMs, closes: waits },
+    ...internal(key, value),
     bucketMs,
   }
 }

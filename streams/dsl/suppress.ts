@@ -11,6 +11,7 @@ import type { Codec, Serde } from '../serde/serde.ts'
 import { type DueKey, DueKeys, type DueStore, dueKeysSpec } from '../state/due-keys.ts'
 import type { GraphNode } from '../topology/graph.ts'
 import type { StoreSpec, TableReceiver } from '../topology/store-spec.ts'
+import { byKey, internal } from '../topology/store-view.ts'
 import { TableNode } from '../topology/stream-node.ts'
 import type { TaskContext } from '../topology/task-context.ts'
 import type { BuildContext } from './build-context.ts'
@@ -55,7 +56,7 @@ export function suppressed<K, V>(
   const key = build.serde(options.key ?? table.traits.keySerde, where, 'pass { key: … }')
   const value = build.serde(options.value ?? table.traits.valueSerde, where, 'pass { value: … }')
   const stores: Stores<K, V> = {
-    held: { name, key, value: heldSerde(value) },
+    held: { name, key, value: heldSerde(value), ...internal(key, heldSerde(value)) },
     due: dueKeysSpec(`${name}-due`, key),
   }
   const node = build.graph.add({
@@ -68,7 +69,7 @@ export function suppressed<K, V>(
   let rows: StoreSpec<K, V> | undefined
   const requireRows = (): StoreSpec<K, V> => {
     if (rows === undefined) {
-      rows = { name: `${name}-rows`, key, value }
+      rows = { name: `${name}-rows`, key, value, ...byKey('plain', key, value) }
       build.graph.addStore(node, rows)
     }
     return rows

@@ -4,6 +4,7 @@ import type { Serde } from '../serde/serde.ts'
 import type { Topic } from '../serde/topic.ts'
 import { type GraphNode, meeting } from '../topology/graph.ts'
 import type { StoreSpec, TableReceiver } from '../topology/store-spec.ts'
+import { byKey } from '../topology/store-view.ts'
 import { type StreamPlace, TableNode } from '../topology/stream-node.ts'
 import type { TaskContext } from '../topology/task-context.ts'
 import { asTableTopic, type BuildContext } from './build-context.ts'
@@ -129,10 +130,13 @@ function latestValues<KIn, VIn, K extends KIn & {}, V extends VIn & {}>(
   const materialize = (): StoreSpec<K, V> => {
     if (spec === undefined) {
       const where = `the store of "${nodeName}"`
+      const key = build.serde(options.key, where, 'pass { key: … }')
+      const value = build.serde(options.value, where, 'pass { value: … }')
       spec = {
         name: build.name(name, where, 'pass { store: … } to toTable'),
-        key: build.serde(options.key, where, 'pass { key: … }'),
-        value: build.serde(options.value, where, 'pass { value: … }'),
+        key,
+        value,
+        ...byKey('plain', key, value),
         ...(options.ttlMs === undefined ? {} : { ttlMs: options.ttlMs }),
       }
       graph.addStore(node, spec)

@@ -8,6 +8,7 @@ import type { Serde } from '../serde/serde.ts'
 import { serdes } from '../serde/serdes.ts'
 import { VersionedRows, versionedStore } from '../state/versioned-rows.ts'
 import { type GraphNode, meeting } from '../topology/graph.ts'
+import { byKey } from '../topology/store-view.ts'
 import { type StreamPlace, TableNode } from '../topology/stream-node.ts'
 import type { TaskContext } from '../topology/task-context.ts'
 import type { BuildContext } from './build-context.ts'
@@ -33,7 +34,10 @@ export function versionedTable<KIn, VIn, K extends KIn & {}, V extends VIn & {}>
   options: VersionedTableOptions<K, V>,
 ): KTable<K, V> {
   const { store, key, value, historyMs, readsAhead } = options
-  const spec = versionedStore({ name: store, key, value, historyMs })
+  const spec = {
+    ...versionedStore({ name: store, key, value, historyMs }),
+    ...byKey('versions', key, value),
+  }
   const deletions = recordBuffer({
     store: `${store}-deleted`,
     key,

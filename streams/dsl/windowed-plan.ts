@@ -6,6 +6,7 @@ import { SessionWindows } from '../time/session-windows.ts'
 import { SlidingWindows } from '../time/sliding-windows.ts'
 import type { TimeWindows } from '../time/windows.ts'
 import type { Windowed } from '../topology/store-spec.ts'
+import { byKey } from '../topology/store-view.ts'
 import type { Grouping } from './aggregate.ts'
 import type { BuildContext } from './build-context.ts'
 import { earlyTarget } from './early-results.ts'
@@ -62,6 +63,7 @@ export function planWindows<K, A>(
     key: windowKey,
     value,
     windows: { sizeMs: windows.sizeMs, retentionMs, closes },
+    ...byKey('windows', key, value),
   }
   return new AlignedPlan(build, { store, windows, closes, early })
 }

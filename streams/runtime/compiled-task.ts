@@ -6,12 +6,8 @@ import { StreamsError } from '../errors.ts'
 import type { Sink } from '../ports/sink.ts'
 import { ByteWriter } from '../records/byte-writer.ts'
 import type { Topic } from '../serde/topic.ts'
-import {
-  type CommittableStore,
-  type FlushFailure,
-  RowStore,
-  type TableStoreOptions,
-} from '../state/table-store.ts'
+import type { CommittableStore, FlushFailure } from '../state/committable-store.ts'
+import { RowStore, type TableStoreOptions } from '../state/table-store.ts'
 import type { TaskDatabase } from '../state/task-database.ts'
 import { WindowStore } from '../state/window-store.ts'
 import { noTime } from '../time/input-time.ts'

@@ -37,6 +37,7 @@ export class StandbyDriver {
   private readonly signal: Signal
   private stopping = false
   private failures = 0
+  private database: TaskDatabase | undefined
 
   /** @param onLag told how many records the copy lacks, whenever it has read something */
   constructor(environment: TaskEnvironment, place: TaskPlace, onLag: (lag: number) => void) {
@@ -50,6 +51,11 @@ export class StandbyDriver {
 
   get lag(): number | null {
     return this.state.kind === 'following' ? this.state.lag : null
+  }
+
+  /** The copy while it is kept up to date, for whoever looks in from outside: only to read, and only until the next wait. */
+  get copy(): TaskDatabase | undefined {
+    return this.state.kind === 'following' ? this.database : undefined
   }
 
   async stop(): Promise<void> {
@@ -77,6 +83,7 @@ export class StandbyDriver {
     const name = databaseName(topology.name, this.taskId)
     const database = await TaskDatabase.open(stores, name, subTopology.stores)
     let reader: LogReader | undefined
+    this.database = database
     try {
       const replay = new ChangelogReplay({
         ...environment,
@@ -99,6 +106,7 @@ export class StandbyDriver {
       for (const position of positions) reader.follow(position, position.offset)
       await this.follow(replay, reader, positions, () => failure)
     } finally {
+      this.database = undefined
       await closeAll([async () => reader?.close(), () => database.close()])
     }
   }

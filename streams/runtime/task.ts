@@ -10,8 +10,8 @@
 import type { StreamsError } from '../errors.ts'
 import type { LogReader, PartitionOffset, TransactionalProducer } from '../ports/log.ts'
 import type { Checkpoint } from '../schemas/generated/records.ts'
+import type { FlushFailure } from '../state/committable-store.ts'
 import { DatabaseSnapshot } from '../state/database-snapshot.ts'
-import type { FlushFailure } from '../state/table-store.ts'
 import type { TaskDatabase } from '../state/task-database.ts'
 import { internalTopics, repartitions, type SubTopology } from '../topology/topology.ts'
 import { closeAll } from './close-all.ts'
@@ -65,6 +65,7 @@ export class Task {
   private readonly usesTime: boolean
   private readonly hasAlarms: boolean
   private commitNumber: number
+  private checkpoint: Checkpoint | undefined
   private lastCommitMs: number
   private readerFailure: StreamsError | undefined
   /** Those that somebody may still read; few, and let go with the task. */
@@ -83,6 +84,7 @@ export class Task {
       parts.id,
       environment.clock.now(),
     )
+    this.checkpoint = parts.checkpoint
     this.commitNumber = Math.max(
       parts.checkpoint?.commit_number ?? 0,
       parts.database?.position.commitNumber ?? 0,
@@ -182,6 +184,7 @@ export class Task {
       expiryMaxRows: this.environment.settings.expiryMaxRowsPerCommit,
     })
     this.commitNumber = checkpoint.commit_number
+    this.checkpoint = checkpoint
     this.inputs.markCommitted(inputOffsets)
     this.lastCommitMs = this.environment.clock.now()
     this.meters.committed({
@@ -213,6 +216,17 @@ export class Task {
       stateDiskBytes: size.diskBytes,
       stateMemoryBytes: size.memoryBytes + liveBytes,
     }
+  }
+
+  /**
+   * Its committed rows, and the time as of the last commit, for whoever looks in from outside between two of its turns; undefined
+   * when it keeps none.
+   */
+  get committed():
+    | { readonly database: TaskDatabase; readonly checkpoint: Checkpoint | undefined }
+    | undefined {
+    const { database, checkpoint } = this
+    return database === undefined ? undefined : { database, checkpoint }
   }
 
   /** Where its last commit stands: with an external sink, what the sink holds. */

@@ -33,6 +33,7 @@ export function avro<T>(schema: AvroSchema<T>): Serde<T> {
   return {
     name: `avro(${describeType(type)})`,
     nullable: false,
+    schema,
     async open(context: SerdeContext) {
       const id = await context.registry.register(context.subject, text)
       const codec = new AvroCodec<Exclude<T, null>>(compiled, id, text, context)

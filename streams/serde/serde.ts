@@ -4,6 +4,7 @@
  */
 import type { SchemaRegistry } from '../ports/registry.ts'
 import type { ByteWriter } from '../records/byte-writer.ts'
+import type { AvroJson } from './avro-schema.ts'
 
 export interface Codec<T> {
   /** Appends the encoded value. @throws any error when the value does not fit: the record is at fault. */
@@ -28,6 +29,8 @@ export interface Serde<T> {
   readonly name: string
   /** Whether null is a value of the type. It is never given to the codec: null has no bytes. */
   readonly nullable: boolean
+  /** What its values look like, for whoever shows them or is given them as JSON; undefined when no schema says that. */
+  readonly schema?: AvroJson
   /** @throws SCHEMA_INCOMPATIBLE, REGISTRY_UNAVAILABLE */
   open(context: SerdeContext): Promise<Codec<Exclude<T, null>>>
 }

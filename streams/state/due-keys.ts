@@ -8,6 +8,7 @@ import type { Serde } from '../serde/serde.ts'
 import { TimerFront } from '../time/timer-front.ts'
 import { type Timer, type TimerKey, type TimerRow, timerStore } from '../time/timer-key.ts'
 import type { StoreSpec, TableStore } from '../topology/store-spec.ts'
+import { internal } from '../topology/store-view.ts'
 
 export type DueStore<K> = StoreSpec<TimerKey<K>, TimerRow>
 
@@ -17,7 +18,8 @@ export interface DueKey<K> {
 }
 
 export function dueKeysSpec<K>(name: string, keys: Serde<K>): DueStore<K> {
-  return timerStore(name, keys)
+  const store = timerStore(name, keys)
+  return { ...store, ...internal(store.key, store.value) }
 }
 
 const never = Number.POSITIVE_INFINITY

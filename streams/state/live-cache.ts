@@ -42,6 +42,8 @@ export const overheadBytes = 160
 export interface RowCache<K, V> {
   get(key: K): LiveRow<K, V> | undefined
   has(key: K): boolean
+  /** As `get`, for who only looks: it does not count as use. */
+  peek(key: K): LiveRow<K, V> | undefined
   add(row: LiveRow<K, V>): void
   /** Whether a row that is not here is nowhere: the database need not be asked. */
   holdsAll(key: K): boolean
@@ -76,6 +78,11 @@ export class LiveCache<K, V> implements RowCache<K, V> {
     const id = this.identity(key)
     const row = this.young.get(id)
     return row === undefined && this.old.size > 0 ? this.promote(id) : row
+  }
+
+  peek(key: K): LiveRow<K, V> | undefined {
+    const id = this.identity(key)
+    return this.young.get(id) ?? this.old.get(id)
   }
 
   has(key: K): boolean {

@@ -8,6 +8,7 @@
  */
 import type { Serde } from '../serde/serde.ts'
 import type { LiveEntry, StoreSpec, TableStore, Timestamped } from '../topology/store-spec.ts'
+import type { StoreView } from '../topology/store-view.ts'
 import type { TaskContext } from '../topology/task-context.ts'
 import { type Version, type Versions, versionAt, versionsSerde, withVersion } from './versions.ts'
 
@@ -23,7 +24,8 @@ export function versionedStore<K, V>(options: {
   readonly historyMs: number
 }): VersionedStoreSpec<K, V> {
   const { name, key, value, historyMs } = options
-  return { name, key, value: versionsSerde(value), historyMs }
+  const view: StoreView = { layout: 'versions', key, value, isByKey: false }
+  return { name, key, value: versionsSerde(value), historyMs, view }
 }
 
 /** Where a write lies among the versions of its row. */

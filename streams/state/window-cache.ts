@@ -64,6 +64,10 @@ export class WindowCache<K, V> implements RowCache<Windowed<K>, V> {
     return this.find(key, startMs)
   }
 
+  peek({ key, startMs }: Windowed<K>): Row<K, V> | undefined {
+    return this.segments.get(startMs)?.rows.get(this.identity(key))
+  }
+
   has({ key, startMs }: Windowed<K>): boolean {
     return this.segmentAt(startMs)?.rows.has(this.identity(key)) ?? false
   }

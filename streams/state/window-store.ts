@@ -19,8 +19,9 @@ import type {
   WindowTable,
 } from '../topology/store-spec.ts'
 import type { EventTime } from '../topology/task-context.ts'
+import type { CommittableStore, RowChange } from './committable-store.ts'
 import type { LiveRow } from './live-cache.ts'
-import { type CommittableStore, type RowChange, RowStore, type TableStoreOptions } from './table-store.ts'
+import { RowStore, type TableStoreOptions } from './table-store.ts'
 import { section } from './task-database.ts'
 import { WindowCache } from './window-cache.ts'
 import { WindowClosing } from './window-closing.ts'

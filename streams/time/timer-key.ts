@@ -5,6 +5,7 @@
 import { RecordError } from '../errors.ts'
 import type { Codec, Serde } from '../serde/serde.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
+import { byKey } from '../topology/store-view.ts'
 
 /** What a timer goes by: the times of the records, or the clock on the wall. */
 export type TimerKind = 'event-time' | 'wall-clock'
@@ -33,7 +34,7 @@ const keyStart = 9
 const nameMaxBytes = 255
 
 export function timerStore<K>(name: string, keys: Serde<K>): StoreSpec<TimerKey<K>, TimerRow> {
-  return { name, key: timerKeySerde(keys), value: timerRowSerde }
+  return { name, key: timerKeySerde(keys), value: timerRowSerde, ...byKey('timers', keys, timerRowSerde) }
 }
 
 function timerKeySerde<K>(keys: Serde<K>): Serde<TimerKey<K>> {

@@ -20,7 +20,13 @@ export type NodeRole =
       /** It needs to know the time: watermarks come with what is repartitioned in front of it. */
       readonly usesTime?: true
     }
-  | { readonly kind: 'sink'; readonly topic: AnyTopic; readonly repartition: boolean }
+  | {
+      readonly kind: 'sink'
+      readonly topic: AnyTopic
+      readonly repartition: boolean
+      /** Not by the hash of the key. */
+      readonly partitionedOtherwise?: true
+    }
   | { readonly kind: 'external-sink'; readonly sink: string }
 
 export interface GraphNode {

@@ -1,5 +1,6 @@
 /** What a topology says of a store: its name, its types, how long it remembers. The task makes the store from it. */
 import type { Serde } from '../serde/serde.ts'
+import type { StoreView } from './store-view.ts'
 
 /** A key in a window of time: the end of one that has a size is the first millisecond behind it. */
 export interface Windowed<out K> {
@@ -24,6 +25,8 @@ export interface StoreSpec<K = unknown, V = unknown> {
   /** An entry is forgotten this long after its timestamp, by the task's stream time. Undefined: never. */
   readonly ttlMs?: number
   readonly windows?: WindowSpec
+  /** For whoever looks in from outside. Undefined: plain keys and values. */
+  readonly view?: StoreView
 }
 
 /** A value with the time it is from. */
