@@ -11,7 +11,12 @@ import type { Clock, Logger } from '../../streams/index.ts'
 import { type Call, type Service, service } from '../call.ts'
 import type { Operations, PeerInstance, Peers, WorkReport } from '../context.ts'
 import { ControlError } from '../errors.ts'
-import { type Operation, OperationsService } from '../generated/google/longrunning/operations.ts'
+import {
+  type ListOperationsRequest,
+  type ListOperationsResponse,
+  type Operation,
+  OperationsService,
+} from '../generated/google/longrunning/operations.ts'
 import { WorkProgress } from '../generated/orderstreams/control/v1/checkpoint_service.ts'
 import { cursorOf, nextPageToken, pageSizeOf } from '../pages.ts'
 import { errorToTell, knownError, packed, rpcStatusOf, toldInFull } from './status.ts'

@@ -13,9 +13,11 @@ import { ControlError } from '../errors.ts'
 import {
   type Instance,
   InstanceServiceService,
+  InstanceTopology,
 } from '../generated/orderstreams/control/v1/instance_service.ts'
 import { forwardedKey } from './guard.ts'
 import { callStream, callUnary, type OutgoingOptions } from './outgoing.ts'
+import { passOnCaller } from './security/caller-metadata.ts'
 import { knownError } from './status.ts'
 import { pause } from './waiting.ts'
 
@@ -133,12 +135,19 @@ export function openPeers(options: PeersOptions): OpenPeers {
       return silentInstance(peer, 'it said nothing of itself')
     } catch (error) {
       call.signal.throwIfAborted()
-      return silentInstance(peer, knownError(error)?.message ?? 'it could not be asked')
+      const known = await Promise.all(
+        (topology === '' ? topologies : [topology]).map(async (name) => ({
+          topology: name,
+          peer: (await peersOf(name, call)).find(({ instanceId: id }) => id === peer.instanceId),
+        })),
+      )
+      return silentInstance(peer, knownError(error)?.message ?? 'it could not be asked', known)
     }
   }
 
   return {
     members,
+    assigned: peersOf,
     forward,
     forwardStream,
     async ownersOf(topology, task, call): Promise<TaskOwners> {
@@ -167,6 +176,7 @@ export function openPeers(options: PeersOptions): OpenPeers {
 function outgoing(call: Call): OutgoingOptions {
   const metadata = new Metadata()
   metadata.set(forwardedKey, '1')
+  passOnCaller(call.caller, metadata)
   if (call.authorization !== undefined) metadata.set('authorization', call.authorization)
   return { metadata, deadlineMs: call.deadlineMs, signal: call.signal }
 }
@@ -222,14 +232,28 @@ function unreachable(peer: PeerInstance, reason: string, cause?: unknown): Contr
   )
 }
 
-function silentInstance({ instanceId, zone, endpoint }: PeerInstance, reason: string): Instance {
+/** An instance by what its groups know of it. */
+function silentInstance(
+  { instanceId, zone, endpoint }: PeerInstance,
+  reason: string,
+  known: readonly { readonly topology: string; readonly peer: Peer | undefined }[] = [],
+): Instance {
+  const topologies = known.flatMap(({ topology, peer }) =>
+    peer === undefined
+      ? []
+      : InstanceTopology.fromPartial({
+          topology,
+          tasks: peer.active.map((task) => ({ task })),
+          standbys: peer.standby.map((task) => ({ task })),
+        }),
+  )
   return {
     instanceId,
     zone: zone ?? '',
     endpoint: endpoint ?? '',
     version: '',
     startTime: undefined,
-    topologies: [],
+    topologies,
     unreachableReason: reason,
   }
 }
