@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { TypeOf } from '../streams/index.ts'
 import type {
+  ControlAudit,
   DetectionRule,
   OrderAnomaly,
   OrderInputProgress,
@@ -46,11 +47,12 @@ const valueTypes: [
   Equal<ValueOf<'orderStatusHistory'>, OrderStatusChange>,
   Equal<ValueOf<'userBehavior'>, UserBehavior>,
   Equal<ValueOf<'detectionRules'>, DetectionRule>,
+  Equal<ValueOf<'controlAudit'>, ControlAudit>,
   Equal<OrderProcessed['status'], OrderStatus>,
   Equal<OrderProcessed['store_id'], string | null>,
   Equal<OrderParsed['order_time'], number | null>,
   Equal<ValueOf<'orderLine'>, OrderProcessed>,
-] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, false]
+] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, false]
 
 describe('topics', () => {
   it('should be typed by their schemas', () => {
@@ -75,6 +77,7 @@ describe('topics', () => {
       'user-behavior: string, avro(UserBehavior), compact',
       'detection-rules: string, avro(DetectionRule), compact',
       'order-input: string, avro(OrderInputProgress), compact',
+      'order-streams-control-audit: string, avro(ControlAudit), delete',
     ])
   })
 })

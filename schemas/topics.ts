@@ -1,6 +1,7 @@
 /** The topics of the order topologies, typed by what they hold. Keys are user ids unless said otherwise. */
-import { avro, serdes, topic } from '../streams/index.ts'
+import { avro, days, serdes, topic } from '../streams/index.ts'
 import {
+  controlAuditSchema,
   detectionRuleSchema,
   orderAnomalySchema,
   orderInputProgressSchema,
@@ -76,5 +77,12 @@ export const topics = {
     'order-input',
     { key: serdes.string, value: avro(orderInputProgressSchema) },
     { cleanup: 'compact', partitions: 1 },
+  ),
+
+  /** What was changed by control calls, by whom; the key is the id of the call. Kept for 400 days. */
+  controlAudit: topic(
+    'order-streams-control-audit',
+    { key: serdes.string, value: avro(controlAuditSchema) },
+    { partitions: 1, retentionMs: days(400), timestampType: 'append' },
   ),
 }

@@ -228,6 +228,7 @@ async function audited<A>(
   if (!isChanging(path)) return work()
   const end = await guard.audit(changingCallOf(incoming, path), call.caller)
   try {
+    call.signal.throwIfAborted()
     const answer = await work()
     end(undefined)
     return answer

@@ -79,6 +79,161 @@ export const burstOrderSchema: AvroSchema<BurstOrder> = {
   ]
 }
 
+/** The symbols of {@link AuditOutcome}, in the order of the schema. */
+export const auditOutcomeSymbols = [
+  'STARTED',
+  'DONE',
+  'FAILED',
+  'REFUSED',
+] as const
+
+/** STARTED before anything is done, DONE or FAILED at the end, REFUSED when the caller was not let in. */
+export type AuditOutcome = (typeof auditOutcomeSymbols)[number]
+
+/** A step of a call that changes something: one record before it is executed and one when it has ended, or one when it was refused. The key is the id of the call. */
+export interface ControlAudit {
+  /** The same in both records of a call. */
+  readonly call_id: string
+  /** How far the call has come. */
+  readonly outcome: AuditOutcome
+  /** When, by the clock of the instance, epoch milliseconds UTC. */
+  readonly time: number
+  /** The instance that was called. */
+  readonly instance: string
+  /** Name of the caller; empty when it is not known. */
+  readonly caller: string
+  /** Role of the caller; empty when it is not known. */
+  readonly role: string
+  /** Where the call came from, as address:port. */
+  readonly peer: string
+  /** What was called, such as orderstreams.control.v1.StageService/PauseStage. */
+  readonly method: string
+  /** What it was for, such as a topology, a stage, or a savepoint; empty when the request names none. */
+  readonly target: string
+  /** The request as JSON. */
+  readonly request: string
+  /** The request_id that the caller has given; empty without one. */
+  readonly request_id: string
+  /** Another instance passed the call on, and has records of its own. */
+  readonly forwarded: boolean
+  /** Why it failed or was refused, as errors have it: PERMISSION_DENIED. */
+  readonly reason: string | null
+  /** The same for people. */
+  readonly message: string | null
+  /** How long it took; null before its end. */
+  readonly duration_ms: number | null
+}
+
+/** The Avro schema of {@link ControlAudit}. */
+export const controlAuditSchema: AvroSchema<ControlAudit> = {
+  "type": "record",
+  "name": "ControlAudit",
+  "namespace": "orderstreams",
+  "doc": "A step of a call that changes something: one record before it is executed and one when it has ended, or one when it was refused. The key is the id of the call.",
+  "fields": [
+    {
+      "name": "call_id",
+      "type": "string",
+      "doc": "The same in both records of a call."
+    },
+    {
+      "name": "outcome",
+      "type": {
+        "type": "enum",
+        "name": "AuditOutcome",
+        "doc": "STARTED before anything is done, DONE or FAILED at the end, REFUSED when the caller was not let in.",
+        "symbols": [
+          "STARTED",
+          "DONE",
+          "FAILED",
+          "REFUSED"
+        ]
+      },
+      "doc": "How far the call has come."
+    },
+    {
+      "name": "time",
+      "type": {
+        "type": "long",
+        "logicalType": "timestamp-millis"
+      },
+      "doc": "When, by the clock of the instance, epoch milliseconds UTC."
+    },
+    {
+      "name": "instance",
+      "type": "string",
+      "doc": "The instance that was called."
+    },
+    {
+      "name": "caller",
+      "type": "string",
+      "doc": "Name of the caller; empty when it is not known."
+    },
+    {
+      "name": "role",
+      "type": "string",
+      "doc": "Role of the caller; empty when it is not known."
+    },
+    {
+      "name": "peer",
+      "type": "string",
+      "doc": "Where the call came from, as address:port."
+    },
+    {
+      "name": "method",
+      "type": "string",
+      "doc": "What was called, such as orderstreams.control.v1.StageService/PauseStage."
+    },
+    {
+      "name": "target",
+      "type": "string",
+      "doc": "What it was for, such as a topology, a stage, or a savepoint; empty when the request names none."
+    },
+    {
+      "name": "request",
+      "type": "string",
+      "doc": "The request as JSON."
+    },
+    {
+      "name": "request_id",
+      "type": "string",
+      "doc": "The request_id that the caller has given; empty without one."
+    },
+    {
+      "name": "forwarded",
+      "type": "boolean",
+      "doc": "Another instance passed the call on, and has records of its own."
+    },
+    {
+      "name": "reason",
+      "type": [
+        "null",
+        "string"
+      ],
+      "default": null,
+      "doc": "Why it failed or was refused, as errors have it: PERMISSION_DENIED."
+    },
+    {
+      "name": "message",
+      "type": [
+        "null",
+        "string"
+      ],
+      "default": null,
+      "doc": "The same for people."
+    },
+    {
+      "name": "duration_ms",
+      "type": [
+        "null",
+        "long"
+      ],
+      "default": null,
+      "doc": "How long it took; null before its end."
+    }
+  ]
+}
+
 /** A rule of detection as it is from now on; the key names it. Thresholds that are null, or that the rule does not have, are those of the configuration. */
 export interface DetectionRule {
   /** Counts what the rule has been, from 1; alerts carry it. 0 is the configuration. */

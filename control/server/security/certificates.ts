@@ -7,7 +7,7 @@ import {
   experimental,
   type ServerCredentials,
 } from '@grpc/grpc-js'
-import { type Clock, type Logger, messageOf, StreamsError } from '../../../streams/index.ts'
+import { type Clock, type Logger, messageOf, StreamsError, type Timer } from '../../../streams/index.ts'
 import { WatchedFiles } from './watched-files.ts'
 
 export interface CertificateFiles {
@@ -42,21 +42,16 @@ type CaListener = Parameters<Provider['addCaCertificateListener']>[0]
 
 const defaultCheckIntervalMs = 5000
 
-/** Gives grpc-js what the files have, again whenever they change: connections from then on see the new ones. */
-export class ServerCertificates implements Provider {
+/** What the files have, read again when they change: connections from then on see the new ones. */
+export class Certificates {
   private readonly options: CertificateOptions
   private readonly files: WatchedFiles<Contents>
-  private readonly identityListeners = new Set<IdentityListener>()
-  private readonly caListeners = new Set<CaListener>()
-  private given: Contents
-  private timer: { cancel(): void } | undefined
 
-  /** @throws CONFIGURATION_INVALID naming the file that is not right */
+  /** @throws CONFIGURATION_INVALID naming the files that are not right */
   constructor(options: CertificateOptions) {
     this.options = options
-    const { files, clock, logger } = options
+    const { files, clock, logger, checkIntervalMs = defaultCheckIntervalMs } = options
     const { cert, key, clientCa, peerCa } = files
-    const checkIntervalMs = options.checkIntervalMs ?? defaultCheckIntervalMs
     const optional = [clientCa, peerCa].filter((path) => path !== undefined)
     try {
       this.files = new WatchedFiles({
@@ -79,79 +74,121 @@ export class ServerCertificates implements Provider {
     } catch (error) {
       throw new StreamsError(
         'CONFIGURATION_INVALID',
-        `the control server cannot use its certificate ${cert} with the key ${key}: ${messageOf(error)}`,
+        `the control server cannot use the certificate ${cert} with the key ${key}` +
+          `${optional.length === 0 ? '' : ` and the authorities in ${optional.join(' and ')}`}: ${messageOf(error)}`,
         { details: { cert, key }, cause: error },
       )
     }
-    this.given = this.files.current
   }
 
   /** For the server. */
   serverCredentials(): ServerCredentials {
     const { files, isClientCertificateRequired } = this.options
+    const provider = this.provider(({ clientCa }) => clientCa)
     // The package names the parameters the wrong way round: the first is for the certificate, the second for the authorities.
     return experimental.createCertificateProviderServerCredentials(
-      this,
-      files.clientCa === undefined ? null : this,
+      provider,
+      files.clientCa === undefined ? null : provider,
       isClientCertificateRequired,
     )
   }
 
-  /** For calls of other instances, to whom this one shows its certificate. */
+  /** For calls of other instances, to whom this one shows its certificate if they may ask for it. */
   channelCredentials(): ChannelCredentials {
-    const { cert, key, clientCa, peerCa } = this.files.current
-    return channel.createSsl(peerCa ?? clientCa ?? null, key, cert)
+    const { clientCa, peerCa } = this.options.files
+    if (clientCa === undefined && peerCa === undefined) return channel.createSsl()
+    const provider = this.provider((contents) => contents.peerCa ?? contents.clientCa)
+    return experimental.createCertificateProviderChannelCredentials(provider, provider)
+  }
+
+  /** The names that the certificate of this instance proves to others. */
+  get names(): string[] {
+    const { subjectAltName, subject } = new X509Certificate(this.files.current.cert)
+    const commonNames = [...subject.matchAll(/^CN=(.*)$/gm)].map(([, name]) => `CN:${name}`)
+    return [...alternativeNames(subjectAltName ?? ''), ...commonNames]
+  }
+
+  private provider(caOf: (contents: Contents) => Buffer | undefined): Provider {
+    const { clock, checkIntervalMs = defaultCheckIntervalMs } = this.options
+    return new FileProvider(() => this.files.current, caOf, clock, checkIntervalMs)
+  }
+}
+
+/** Tells grpc-js of the contents, and again when they are others, as long as it listens. */
+class FileProvider implements Provider {
+  private readonly look: () => Contents
+  private readonly caOf: (contents: Contents) => Buffer | undefined
+  private readonly clock: Clock
+  private readonly checkIntervalMs: number
+  private readonly identityListeners = new Set<IdentityListener>()
+  private readonly caListeners = new Set<CaListener>()
+  private told: Contents | undefined
+  private timer: Timer | undefined
+
+  constructor(
+    look: () => Contents,
+    caOf: (contents: Contents) => Buffer | undefined,
+    clock: Clock,
+    checkIntervalMs: number,
+  ) {
+    this.look = look
+    this.caOf = caOf
+    this.clock = clock
+    this.checkIntervalMs = checkIntervalMs
   }
 
   addIdentityCertificateListener(listener: IdentityListener): void {
     this.identityListeners.add(listener)
-    this.follow()
+    this.begin()
   }
 
   removeIdentityCertificateListener(listener: IdentityListener): void {
     this.identityListeners.delete(listener)
-    this.rest()
+    this.end()
   }
 
   addCaCertificateListener(listener: CaListener): void {
     this.caListeners.add(listener)
-    this.follow()
+    this.begin()
   }
 
   removeCaCertificateListener(listener: CaListener): void {
     this.caListeners.delete(listener)
-    this.rest()
+    this.end()
   }
 
-  private follow(): void {
-    // The server looks at what it is told only once the listener is in place.
+  private begin(): void {
+    this.told = undefined
+    // Whoever listens looks at what it is told only after this call.
     process.nextTick(() => this.tell())
-    if (this.timer === undefined) this.check()
+    if (this.timer === undefined) this.wait()
   }
 
-  private rest(): void {
+  private end(): void {
     if (this.identityListeners.size + this.caListeners.size > 0) return
     this.timer?.cancel()
     this.timer = undefined
   }
 
-  private check(): void {
-    const { clock, checkIntervalMs = defaultCheckIntervalMs } = this.options
-    this.timer = clock.setTimer(checkIntervalMs, () => {
-      const { current } = this.files
-      if (current !== this.given) {
-        this.given = current
+  private wait(): void {
+    this.timer = this.clock.setTimer(
+      this.checkIntervalMs,
+      () => {
         this.tell()
-      }
-      this.check()
-    })
+        this.wait()
+      },
+      { background: true },
+    )
   }
 
   private tell(): void {
-    const { cert: certificate, key: privateKey, clientCa } = this.given
+    const contents = this.look()
+    if (contents === this.told) return
+    this.told = contents
+    const { cert: certificate, key: privateKey } = contents
+    const caCertificate = this.caOf(contents)
     for (const listener of this.identityListeners) listener({ certificate, privateKey })
-    if (clientCa === undefined) return
-    for (const listener of this.caListeners) listener({ caCertificate: clientCa })
+    if (caCertificate !== undefined) for (const listener of this.caListeners) listener({ caCertificate })
   }
 }
 
