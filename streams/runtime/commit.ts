@@ -62,6 +62,8 @@ export interface CommitRequest {
   /** The same for the consumer group, but never below what it committed before. */
   readonly groupOffsets: readonly PartitionOffset[]
   readonly inputWatermarks: Checkpoint['input_watermarks']
+  /** How the task stands with the stage commands that hold it. */
+  readonly holds: Checkpoint['holds']
   readonly expiryMaxRows: number
   /** Whether somebody waits for this commit, and for the watermark that may come with it. */
   readonly requested: boolean
@@ -216,7 +218,7 @@ function describe(
     kept_times: [...keptTimes].flatMap(([name, { timeMs }]) =>
       timeMs === undefined ? [] : [{ name, time: timeMs }],
     ),
-    holds: [],
+    holds: request.holds,
     restoring: null,
   }
 }

@@ -27,6 +27,8 @@ export interface PartitionInputParts {
   readonly isRepartition: boolean
   /** The sub-topology that reads here, as replayed records name whom they are for. */
   readonly recipient: string
+  /** Records below were committed before, and are read anew for a sink that has lost them. */
+  readonly repeatsTo?: number
 }
 
 export class PartitionInput {
@@ -36,6 +38,7 @@ export class PartitionInput {
   head = 0
   count = 0
   nextOffset: number
+  readonly repeatsTo: number
   /** The schema that has to be fetched before decoding can go on. */
   missingSchema: number | undefined
   private readonly reader: LogReader
@@ -56,8 +59,10 @@ export class PartitionInput {
     time,
     isRepartition,
     recipient,
+    repeatsTo = startOffset,
   }: PartitionInputParts) {
     this.partition = partition
+    this.repeatsTo = repeatsTo
     this.processor = processor
     this.reader = reader
     this.nextOffset = startOffset
@@ -76,6 +81,31 @@ export class PartitionInput {
     if (!this.isEmpty || this.current !== null) return true
     const end = this.reader.end(this.partition)
     return end === undefined || this.reader.position(this.partition) < end
+  }
+
+  get topic(): string {
+    return this.partition.topic
+  }
+
+  get isRepeating(): boolean {
+    return !this.hasReached(this.repeatsTo)
+  }
+
+  /** Whether nothing below an offset is left to process. */
+  hasReached(offset: number): boolean {
+    if (this.nextOffset >= offset) return true
+    // There need not be records at all offsets.
+    return !this.isEmpty && this.batchOf(this.head).offsets[this.indexOf(this.head)]! >= offset
+  }
+
+  /** How many of the decoded records lie below an offset; Infinity when all of them do. */
+  recordsBefore(offset: number): number {
+    let records = 0
+    for (let slot = this.head; slot < this.count; slot++) {
+      if (this.batchOf(slot).offsets[this.indexOf(slot)]! >= offset) return records
+      if (this.watermarkAt(slot) === undefined) records++
+    }
+    return Number.POSITIVE_INFINITY
   }
 
   /** Records known to wait behind the position. */

@@ -18,6 +18,11 @@ export interface StartingPoint {
    * the log's commit and the sink's; at-least-once also before it. Dead letters are published up to here.
    */
   readonly committed: readonly PartitionOffset[]
+  /**
+   * For each input partition, the offset below which records were committed before, and are read anew: a sink has lost them in a
+   * crash. That is not so of one that is new.
+   */
+  readonly repeatsTo: readonly number[]
 }
 
 /** @throws OFFSET_OUT_OF_RANGE, SINK_UNAVAILABLE */
@@ -52,6 +57,10 @@ export async function startingPoint(
       ...input,
       offset: committed[index] ?? ranges[index]!.start,
     })),
+    repeatsTo: offsets.map(({ offset }, index) => {
+      const isLost = sinkWriter.isUsed && typeof held[index] === 'number'
+      return isLost ? Math.max(offset, committed[index] ?? offset) : offset
+    }),
   }
 }
 

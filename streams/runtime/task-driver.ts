@@ -15,6 +15,8 @@ import { openTask } from './open-task.ts'
 import type { RestoreProgress } from './restore.ts'
 import { retryPauseMs } from './retry-pause.ts'
 import { Signal } from './signal.ts'
+import { flowOfClosed } from './stages/decide-flow.ts'
+import type { TaskFlowView } from './stages/stage.ts'
 import type { Task } from './task.ts'
 import { databaseName, type TaskEnvironment, type TaskObserver, taskIdOf } from './task-environment.ts'
 import type { TaskPlace } from './task-place.ts'
@@ -112,6 +114,19 @@ export class TaskDriver {
     this.stopping = true
     this.signal.notify()
     await this.finished
+  }
+
+  /** Something may have changed that it goes by: stage commands. */
+  wake(): void {
+    this.signal.notify()
+  }
+
+  /** Whether and how stage commands hold the task; while it is not open, what they say. */
+  get flow(): TaskFlowView {
+    if (this.task !== undefined) return this.task.flow.view()
+    const { topology, partitionCounts, stages, clock } = this.environment
+    const { subTopology, partition, taskId } = this
+    return flowOfClosed({ taskId, topology, subTopology, partition, partitionCounts }, stages, clock.now())
   }
 
   /** Somebody waits for the next commit: it need not wait for its interval once there is nothing more to put into it. */

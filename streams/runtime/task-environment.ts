@@ -10,6 +10,7 @@ import type { OpenCodecs } from './codecs.ts'
 import type { CommitStep } from './commit.ts'
 import type { CompileEnvironment } from './compiled-task.ts'
 import type { RuntimeSettings } from './settings.ts'
+import type { StageCommands } from './stages/command-follower.ts'
 
 /** Told what tasks do; for tests, progress and the control plane. May throw or wait: the task then fails or waits. */
 export interface TaskObserver {
@@ -29,6 +30,7 @@ export interface TaskEnvironment {
   readonly settings: RuntimeSettings
   readonly codecs: OpenCodecs
   readonly checkpoints: CheckpointView
+  readonly stages: StageCommands
   readonly partitionCounts: ReadonlyMap<string, number>
   readonly timedTopics: ReadonlySet<string>
   readonly globalRows: CompileEnvironment['globalRows']

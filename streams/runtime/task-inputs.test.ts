@@ -16,6 +16,7 @@ function open(start: { offsets: number[]; committed?: number[] } = { offsets: [0
   const startingPoint = {
     offsets: topics.map((topic, index) => place(topic, start.offsets[index])),
     committed: topics.map((topic, index) => place(topic, (start.committed ?? start.offsets)[index])),
+    repeatsTo: start.offsets,
   }
   const inputs = new TaskInputs({ processors, readAheadStores: new Map() }, reader, startingPoint, () => ({
     time: new SourceTime(defaultTiming),

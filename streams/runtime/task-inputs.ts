@@ -2,7 +2,8 @@
  * The inputs of a task, and which record comes next.
  *
  * Records are taken in timestamp order over the partitions. A partition that has nothing at hand but may have more is
- * waited for, so that a slow fetch changes no result; one that is known to be at its end is not.
+ * waited for, so that a slow fetch changes no result; one that is known to be at its end is not, nor is one that stage commands
+ * hold: the others go on without it.
  */
 import { StreamsError } from '../errors.ts'
 import type { LogReader, PartitionOffset } from '../ports/log.ts'
@@ -27,6 +28,9 @@ export interface TimedInput {
 
 export class TaskInputs {
   private readonly inputs: readonly PartitionInput[]
+  /** Those that are read on. */
+  private open: readonly PartitionInput[]
+  private held: ReadonlySet<string> = new Set()
   private readonly compiled: Compiled
   private readonly start: StartingPoint
   /** Where the last commit stands; before the first one, where the task began: with an external sink, what the sink holds. */
@@ -46,7 +50,7 @@ export class TaskInputs {
     this.start = start
     this.committedOffsets = start.offsets
     this.groupIsBehind = start.offsets.some(({ offset }, index) => start.committed[index]!.offset < offset)
-    this.inputs = start.offsets.map(({ topic, partition, offset }) => {
+    this.inputs = start.offsets.map(({ topic, partition, offset }, index) => {
       const processor = compiled.processors.get(topic)
       if (processor === undefined)
         throw new StreamsError('INVARIANT_VIOLATED', `no source reads topic ${topic}`)
@@ -56,8 +60,32 @@ export class TaskInputs {
         reader,
         startOffset: offset,
         ...timed(topic),
+        repeatsTo: start.repeatsTo[index]!,
       })
     })
+    this.open = this.inputs
+  }
+
+  get all(): readonly PartitionInput[] {
+    return this.inputs
+  }
+
+  /** Which topics stage commands stop for now, and for which of them no time passes. */
+  hold({
+    stopped,
+    held,
+  }: {
+    readonly stopped: ReadonlySet<string>
+    readonly held: ReadonlySet<string>
+  }): void {
+    this.open = stopped.size === 0 ? this.inputs : this.inputs.filter(({ topic }) => !stopped.has(topic))
+    this.held = held
+    for (const { topic, time } of this.inputs) time.hold(held.has(topic))
+  }
+
+  /** Whether nothing is left to process of some topics, as far as they are read on. */
+  isAtRest(topics: ReadonlySet<string>): boolean {
+    return !this.open.some((input) => topics.has(input.topic) && input.mayHaveMore)
   }
 
   get times(): readonly InputTime[] {
@@ -77,14 +105,15 @@ export class TaskInputs {
   look(nowMs: number): void {
     for (let index = 0; index < this.inputs.length; index++) {
       const input = this.inputs[index]!
-      this.atEndSinceMs[index] = input.mayHaveMore ? undefined : (this.atEndSinceMs[index] ?? nowMs)
+      const isAtEnd = !input.mayHaveMore && !(this.held.size > 0 && this.held.has(input.topic))
+      this.atEndSinceMs[index] = isAtEnd ? (this.atEndSinceMs[index] ?? nowMs) : undefined
       input.time.look(nowMs, this.atEndSinceMs[index])
     }
   }
 
   /** Decodes what was fetched, wherever nothing is at hand, and reads the state ahead that it will touch. */
   async fill(maxRecords: number): Promise<void> {
-    for (const input of this.inputs) {
+    for (const input of this.open) {
       if (!input.isEmpty) continue
       if (input.missingSchema !== undefined) await fetchSchema(input, input.missingSchema)
       if (input.refill(maxRecords)) await this.readAhead(input)
@@ -93,12 +122,12 @@ export class TaskInputs {
 
   /** The input whose head is the earliest; undefined when one that may have more records has none at hand. */
   next(): PartitionInput | undefined {
-    if (this.inputs.length === 1) {
-      const only = this.inputs[0]!
+    if (this.open.length === 1) {
+      const only = this.open[0]!
       return only.isEmpty ? undefined : only
     }
     let earliest: PartitionInput | undefined
-    for (const input of this.inputs) {
+    for (const input of this.open) {
       if (input.isEmpty) {
         if (input.mayHaveMore) return undefined
       } else if (earliest === undefined || input.timestampOfHead() < earliest.timestampOfHead()) {
@@ -108,14 +137,14 @@ export class TaskInputs {
     return earliest
   }
 
-  /** Whether everything that the log is known to have was taken: a fetch that is slow is not the end. */
+  /** Whether everything that the log is known to have was taken, and that may be: a fetch that is slow is not the end. */
   get isAtEnd(): boolean {
-    return !this.inputs.some((input) => input.mayHaveMore)
+    return !this.open.some((input) => input.mayHaveMore)
   }
 
   /** Whether decoding waits for a schema that is to be fetched. */
   get awaitsSchema(): boolean {
-    return this.inputs.some(({ missingSchema }) => missingSchema !== undefined)
+    return this.open.some(({ missingSchema }) => missingSchema !== undefined)
   }
 
   /** What a checkpoint keeps of the time of the inputs. */
@@ -160,7 +189,7 @@ export class TaskInputs {
       watermarkMs: knownMs(input.time.watermarkMs),
       isIdle: input.time.isIdle,
       hasEnded: input.time.hasEnded,
-      isHeld: false,
+      isHeld: this.held.has(input.topic),
       upstream: [...input.time.upstream].map(({ task, watermarkMs, isIdle }) => ({
         task,
         watermarkMs: knownMs(watermarkMs),

@@ -49,6 +49,9 @@ export class TaskManager {
     this.events = events
     this.localState = new LocalState(environment)
     const { clock, settings } = environment
+    environment.stages.onChange(() => {
+      for (const driver of this.drivers.values()) driver.wake()
+    })
     this.watch = new TaskWatch(
       clock,
       settings.taskDeadlineMs,

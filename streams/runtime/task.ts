@@ -22,6 +22,7 @@ import { type CommitDecision, decideCommit } from './decide-commit.ts'
 import { checkpointTopic, deadLetterTopic } from './internal-topics.ts'
 import type { PartitionInput } from './partition-input.ts'
 import type { ErrorPolicy } from './settings.ts'
+import { TaskFlow } from './stages/task-flow.ts'
 import type { StartingPoint } from './starting-point.ts'
 import type { TaskEnvironment } from './task-environment.ts'
 import { TaskInputs } from './task-inputs.ts'
@@ -57,6 +58,8 @@ export class Task {
   private readonly database: TaskDatabase | undefined
   private readonly reader: LogReader
   private readonly inputs: TaskInputs
+  /** Whether and how stage commands hold it. */
+  readonly flow: TaskFlow
   private readonly deadLetters: DeadLetters
   private readonly announcer: WatermarkAnnouncer
   private readonly meters: TaskMeters
@@ -104,19 +107,23 @@ export class Task {
       maxBufferedBytes: environment.settings.inputMaxBufferedBytes,
     })
     this.inputs = new TaskInputs(compiled, this.reader, parts.start, timedInputs(parts))
+    this.flow = flowOf(parts, this.inputs)
     compiled.time.follow(this.inputs.times)
   }
 
   /** Processes what is there, up to a slice of time. Answers whether there was anything. */
   async advance(): Promise<boolean> {
     if (this.readerFailure !== undefined) throw this.readerFailure
+    const { clock, settings } = this.environment
     const before = this.inputs.progress
-    await this.inputs.fill(this.environment.settings.batchMaxRecords)
-    const nowMs = this.environment.clock.now()
+    this.flow.look(clock.now())
+    await this.inputs.fill(settings.batchMaxRecords)
+    const nowMs = clock.now()
     this.inputs.look(nowMs)
     this.compiled.time.refresh()
     this.compiled.time.clock.look(nowMs)
-    const { records, woken } = this.processSlice()
+    const { records, woken, lastInput } = this.processSlice(this.flow.limit(settings.batchMaxRecords, nowMs))
+    this.flow.passed(records, lastInput)
     if (!this.usesTime) this.inputs.observeProcessed(this.compiled.time)
     if (records > 0) this.meters.processed(records, nowMs)
     return woken > 0 || this.inputs.progress !== before || this.inputs.awaitsSchema
@@ -143,7 +150,8 @@ export class Task {
 
   /** How long until something is due by the wall clock; Infinity when nothing is. */
   get clockDueInMs(): number {
-    return this.compiled.time.clock.dueMs - this.environment.clock.now()
+    const nowMs = this.environment.clock.now()
+    return Math.min(this.compiled.time.clock.dueMs - nowMs, this.flow.wakeInMs(nowMs))
   }
 
   /** Whether there was nothing more to process when the log was last heard of. */
@@ -153,6 +161,12 @@ export class Task {
 
   /** Whether to commit now, or in how long. */
   decideCommit(requested: boolean): CommitDecision {
+    const decision = this.decideByContent(requested || this.flow.wantsCommit)
+    if (decision.kind !== 'nothing' || this.flow.isFree) return decision
+    return this.flow.rested() ? { kind: 'commit', reason: 'requested' } : decision
+  }
+
+  private decideByContent(requested: boolean): CommitDecision {
     const { settings, clock } = this.environment
     const { outputs, sinkWriter, stores } = this.compiled
     let changedKeys = 0
@@ -175,17 +189,21 @@ export class Task {
   /** @param requested somebody waits for it, and for the watermark that may come with it */
   async commit(requested = false): Promise<void> {
     const inputOffsets = this.inputs.offsets()
+    const hasNews = !this.flow.isFree && this.decideByContent(true).kind !== 'nothing'
+    const atOnce = requested || this.flow.wantsCommit
     const { checkpoint, outputRecords } = await commitTask(this.commitTarget, {
       commitNumber: this.commitNumber + 1,
       inputOffsets,
       groupOffsets: this.inputs.groupOffsets(),
       inputWatermarks: this.inputs.watermarks(),
-      requested,
+      requested: atOnce,
+      holds: this.flow.checkpointHolds(hasNews),
       expiryMaxRows: this.environment.settings.expiryMaxRowsPerCommit,
     })
     this.commitNumber = checkpoint.commit_number
     this.checkpoint = checkpoint
     this.inputs.markCommitted(inputOffsets)
+    this.flow.committed(checkpoint.holds)
     this.lastCommitMs = this.environment.clock.now()
     this.meters.committed({
       checkpoint,
@@ -279,12 +297,13 @@ export class Task {
     this.deadLetters.addRow({ ...row, changelog, partition, operator, error }, clock.now())
   }
 
-  private processSlice(): { readonly records: number; readonly woken: number } {
+  private processSlice(maxRecords: number): SliceOutcome {
     const { clock, settings } = this.environment
     const { time } = this.compiled
     const endMs = clock.now() + settings.sliceMaxMs
     let records = 0
     let woken = 0
+    let lastInput: PartitionInput | undefined
     for (;;) {
       if (this.hasAlarms && time.isDue) {
         this.compiled.wake(settings.wakeMaxRows)
@@ -294,11 +313,14 @@ export class Task {
       }
       const input = this.inputs.next()
       if (input === undefined) break
-      if (this.processHead(input)) records++
-      if (records >= settings.batchMaxRecords || this.isFull()) break
+      if (this.processHead(input)) {
+        records++
+        lastInput = input
+      }
+      if (records >= maxRecords || this.isFull()) break
       if ((records & (recordsPerClockCheck - 1)) === 0 && clock.now() >= endMs) break
     }
-    return { records, woken }
+    return { records, woken, lastInput }
   }
 
   /** A transaction that has grown to its limits is committed before more is added. */
@@ -351,6 +373,23 @@ export class Task {
     if (disposal !== true) throw disposal
     this.deadLetters.add({ batch, index, operator, error }, this.environment.clock.now())
   }
+}
+
+interface SliceOutcome {
+  readonly records: number
+  readonly woken: number
+  /** Where the last record came from. */
+  readonly lastInput: PartitionInput | undefined
+}
+
+function flowOf(
+  { id: taskId, environment, subTopology, compiled, checkpoint }: TaskParts,
+  inputs: TaskInputs,
+): TaskFlow {
+  const { topology, partitionCounts, stages, clock } = environment
+  const task = { taskId, topology, subTopology, partition: compiled.partition, partitionCounts }
+  const { time } = compiled
+  return new TaskFlow({ task, commands: stages, inputs, time, checkpoint, nowMs: clock.now() })
 }
 
 function deadLettersOf({ environment, subTopology, compiled, start }: TaskParts): DeadLetters {

@@ -29,9 +29,11 @@ import { CheckpointView } from './checkpoint-view.ts'
 import { closeAll } from './close-all.ts'
 import { OpenCodecs } from './codecs.ts'
 import { GlobalTables } from './global-tables.ts'
-import { checkpointTopic, topicsOf } from './internal-topics.ts'
+import { checkpointTopic, controlTopic, topicsOf } from './internal-topics.ts'
 import { PartitionWatch } from './partition-watch.ts'
 import type { RuntimeSettings } from './settings.ts'
+import { CommandFollower } from './stages/command-follower.ts'
+import { DrainWatch } from './stages/drain-watch.ts'
 import type { StandbyDriver, StandbyState } from './standby-driver.ts'
 import type { DriverState, TaskDriver } from './task-driver.ts'
 import type { TaskEnvironment, TaskObserver } from './task-environment.ts'
@@ -88,7 +90,7 @@ export async function prepareTopology(
   instanceId: string,
   observer: TaskObserver,
   isCancelled: () => boolean = () => false,
-): Promise<{ environment: TaskEnvironment; globalTables: GlobalTables }> {
+): Promise<{ environment: TaskEnvironment; globalTables: GlobalTables; commands: CommandFollower }> {
   const existing = new Map((await ports.log.describeTopics()).map((topic) => [topic.name, topic]))
   const topics = topicsOf(topology, existing, settings.defaultPartitions)
   await ports.log.createTopics(topics)
@@ -98,6 +100,9 @@ export async function prepareTopology(
   const logger = ports.logger.child({ topology: topology.name })
   const globalTables = new GlobalTables({ ...ports, logger }, topology.globalTables, codecs, settings)
   await globalTables.start(partitionCounts, isCancelled)
+  const { value: codec } = codecs.of(controlTopic(topology.name))
+  const commands = new CommandFollower({ ...ports, topologyName: topology.name, codec, settings })
+  await commands.start(isCancelled)
   const environment: TaskEnvironment = {
     ...ports,
     logger,
@@ -107,12 +112,13 @@ export async function prepareTopology(
     settings,
     codecs,
     checkpoints: new CheckpointView(ports, checkpoints.name, codecs.of(checkpoints).value),
+    stages: commands,
     partitionCounts,
     timedTopics: timedTopics(topology),
     globalRows: (spec) => globalTables.rows(spec),
     observer,
   }
-  return { environment, globalTables }
+  return { environment, globalTables, commands }
 }
 
 /** Who runs the topology: what other instances learn of this one. */
@@ -143,6 +149,8 @@ export class TopologyRunner {
   private tasks: TaskManager | undefined
   private environment: TaskEnvironment | undefined
   private globalTables: GlobalTables | undefined
+  private commands: CommandFollower | undefined
+  private drainWatch: DrainWatch | undefined
   private partitionWatch: PartitionWatch | undefined
   private member: GroupMember | undefined
   private starting: Promise<void> = Promise.resolve()
@@ -181,7 +189,7 @@ export class TopologyRunner {
 
   private async open(): Promise<void> {
     const { topology, ports, settings, identity } = this
-    const { environment, globalTables } = await prepareTopology(
+    const { environment, globalTables, commands } = await prepareTopology(
       topology,
       ports,
       settings,
@@ -191,8 +199,11 @@ export class TopologyRunner {
     )
     this.environment = environment
     this.globalTables = globalTables
+    this.commands = commands
     globalTables.whenFailed((error) => this.fail(error))
+    commands.whenFailed((error) => this.fail(error))
     if (this.isEnding) return
+    this.drainWatch = new DrainWatch({ ...environment, commands })
     const topics = sourceTopicsOf(topology)
     this.partitionWatch = new PartitionWatch(ports, topics, environment.partitionCounts, (error) =>
       this.fail(error),
@@ -294,6 +305,8 @@ export class TopologyRunner {
       async () => tasksStopped ?? this.tasks?.stop(),
       async () => this.member?.leave(),
       async () => this.globalTables?.close(),
+      async () => this.drainWatch?.close(),
+      async () => this.commands?.close(),
     ])
   }
 

@@ -29,6 +29,7 @@ import type { GlobalTables } from '../runtime/global-tables.ts'
 import { deadLetterTopic, taskCount } from '../runtime/internal-topics.ts'
 import { openTask } from '../runtime/open-task.ts'
 import { type RuntimeSettings, resolveSettings } from '../runtime/settings.ts'
+import type { CommandFollower } from '../runtime/stages/command-follower.ts'
 import type { Task } from '../runtime/task.ts'
 import type { TaskEnvironment, TaskObserver } from '../runtime/task-environment.ts'
 import { prepareTopology } from '../runtime/topology-runner.ts'
@@ -77,6 +78,7 @@ export class TopologyTestDriver {
   private readonly topology: Topology
   private readonly environment: TaskEnvironment
   private readonly globalTables: GlobalTables
+  private readonly commands: CommandFollower
   private readonly tasks: readonly Task[]
   private readonly readOffsets = new Map<string, number>()
 
@@ -116,6 +118,7 @@ export class TopologyTestDriver {
     metrics: MemoryMetrics
     environment: TaskEnvironment
     globalTables: GlobalTables
+    commands: CommandFollower
     tasks: readonly Task[]
   }) {
     this.topology = parts.topology
@@ -124,6 +127,7 @@ export class TopologyTestDriver {
     this.metrics = parts.metrics
     this.environment = parts.environment
     this.globalTables = parts.globalTables
+    this.commands = parts.commands
     this.tasks = parts.tasks
   }
 
@@ -285,6 +289,7 @@ export class TopologyTestDriver {
   async close(): Promise<void> {
     for (const task of this.tasks) await task.close()
     await this.globalTables.close()
+    await this.commands.close()
     await this.log.close()
   }
 

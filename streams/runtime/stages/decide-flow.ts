@@ -14,7 +14,8 @@ import type { HeldNodes } from '../../time/alarms.ts'
 import { sourcesBehind } from '../../topology/graph.ts'
 import type { SubTopology, Topology } from '../../topology/topology.ts'
 import { taskCount } from '../internal-topics.ts'
-import type { Stage, StandingCommand } from './stage.ts'
+import type { StageCommands } from './command-follower.ts'
+import type { Stage, StandingCommand, TaskFlowView } from './stage.ts'
 
 /** A task, as commands are about it. */
 export interface StagedTask {
@@ -84,6 +85,20 @@ export function decideOrders(
     } else holds.push(holdOf(command, task, reached))
   }
   return { holds, recordsPerSecond, untilMs }
+}
+
+/** How a task stands that is not open. */
+export function flowOfClosed(task: StagedTask, commands: StageCommands, nowMs: number): TaskFlowView {
+  const { holds, recordsPerSecond } = decideOrders(commands.all(), task, nowMs)
+  const isDrain = holds.length > 0 && holds.every(({ kind }) => kind === 'drain')
+  return {
+    state: holds.length === 0 ? 'running' : isDrain ? 'draining' : 'pausing',
+    stepRemaining: 0,
+    recordsPerSecondMax: recordsPerSecond,
+    heldBy: holds.map(({ stage }) => stage),
+    heldTopics: new Set(holds.flatMap(({ topics }) => [...topics])),
+    revision: commands.revision,
+  }
 }
 
 /** The inputs of a sub-topology that a stage is about, and its nodes; undefined when it is about none of it. */
