@@ -1,25 +1,17 @@
 /**
- * What a client of the control services needs: the connection, credentials, deadlines, retries and errors. Methods are the ones of
- * the generated service definitions, so every call of every service is made in the same way.
+ * What a client of the control services needs: the connection, credentials, deadlines, retries and errors. Methods are those of the
+ * generated service definitions, so every call of every service is made in the same way.
  *
- * A call that the server did not take, or whose answer was lost (UNAVAILABLE), is made again with the same request: reading twice
- * does no harm, and a changing call carries a request_id by which the server knows the repeat.
+ * A unary call that the server did not take, or whose answer was lost (UNAVAILABLE), is made again with the same request: reading
+ * twice does no harm, and a changing call carries a request_id by which the server knows the repeat.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import {
-  type ChannelCredentials,
-  Client,
-  type ClientReadableStream,
-  type ClientUnaryCall,
-  credentials,
-  Metadata,
-  type ServiceError,
-  status,
-} from '@grpc/grpc-js'
+import { type ChannelCredentials, Client, credentials, Metadata, status } from '@grpc/grpc-js'
 import type { StreamMethod, UnaryMethod } from './context.ts'
-import type { ControlError } from './errors.ts'
+import { ControlError } from './errors.ts'
 import { Status } from './generated/google/rpc/status.ts'
-import { controlErrorOf } from './server/status.ts'
+import { callStream, callUnary } from './server/outgoing.ts'
+import { codeOfReason, controlErrorOf } from './server/status.ts'
 
 export interface ControlClientOptions {
   /** `host:port`, or any other name that gRPC resolves. */
@@ -42,9 +34,9 @@ export interface ClientTls {
 }
 
 export interface CallOptions {
-  /** Instead of the one of the client. */
+  /** Instead of the client's; of a stream, which has none else. */
   readonly timeoutMs?: number
-  /** Cancels the call. */
+  /** Cancels the call, which then ends with the reason of the signal. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -69,9 +61,9 @@ export class ControlCallFailed extends Error {
   readonly status: StatusName
   readonly error: ControlError
 
-  constructor(statusName: StatusName, error: ControlError) {
+  constructor(error: ControlError) {
     super(error.message, { cause: error })
-    this.status = statusName
+    this.status = statusNameOf(error)
     this.error = error
   }
 }
@@ -81,76 +73,46 @@ const maxAttempts = 5
 const firstPauseMs = 100
 
 export function openControlClient(options: ControlClientOptions): ControlClient {
-  const { address, token, timeoutMs } = options
+  const { address, token } = options
   const client = new Client(address, credentialsOf(options), {
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.initial_reconnect_backoff_ms': firstPauseMs,
-    'grpc.min_reconnect_backoff_ms': firstPauseMs,
   })
   const metadata = new Metadata()
   if (token !== undefined) metadata.set('authorization', `Bearer ${token}`)
-
-  const callOnce = <Q, A>(method: UnaryMethod<Q, A>, request: Q, deadline: Date, signal?: AbortSignal) =>
-    new Promise<A>((resolve, reject) => {
-      const call = client.makeUnaryRequest(
-        method.path,
-        method.requestSerialize,
-        method.responseDeserialize,
-        request,
-        metadata,
-        { deadline },
-        (error, answer) => {
-          signal?.removeEventListener('abort', cancel)
-          if (error !== null) reject(callFailed(error))
-          // There is an answer wherever there is no error.
-          else resolve(answer!)
-        },
-      )
-      const cancel = cancelOnAbort(call, signal)
-    })
-
   return {
     address,
     close: () => client.close(),
-    async call(method, request, { timeoutMs: ownTimeoutMs = timeoutMs, signal } = {}) {
-      const deadlineMs = Date.now() + ownTimeoutMs
+    async call(method, request, { timeoutMs = options.timeoutMs, signal } = {}) {
+      const deadlineMs = Date.now() + timeoutMs
       for (let attempt = 1; ; attempt++) {
         try {
-          return await callOnce(method, request, new Date(deadlineMs), signal)
+          return await callUnary(client, method, request, { metadata, deadlineMs, signal })
         } catch (error) {
-          const pauseMs = pauseBeforeRetry(error, attempt)
-          if (pauseMs === undefined || Date.now() + pauseMs >= deadlineMs) throw error
-          await delay(pauseMs, undefined, { signal }).catch(() => {})
-          if (signal?.aborted === true) throw error
+          const failed = failureOf(error)
+          const pauseMs = pauseBeforeRetry(failed, attempt)
+          if (pauseMs === undefined || Date.now() + pauseMs >= deadlineMs) throw failed
+          await delay(pauseMs, undefined, { signal })
         }
       }
     },
-    async *stream(method, request, { timeoutMs: ownTimeoutMs, signal } = {}) {
-      const call = client.makeServerStreamRequest(
-        method.path,
-        method.requestSerialize,
-        method.responseDeserialize,
-        request,
-        metadata,
-        ownTimeoutMs === undefined ? {} : { deadline: new Date(Date.now() + ownTimeoutMs) },
-      )
-      const cancel = cancelOnAbort(call, signal)
+    async *stream(method, request, { timeoutMs, signal } = {}) {
+      const deadlineMs = timeoutMs === undefined ? undefined : Date.now() + timeoutMs
       try {
-        yield* call
+        yield* callStream(client, method, request, { metadata, deadlineMs, signal })
       } catch (error) {
-        if (isServiceError(error)) throw callFailed(error)
-        throw error
-      } finally {
-        signal?.removeEventListener('abort', cancel)
-        // What is still under way ends with an error of its own, which nobody waits for.
-        call.on('error', () => {})
-        call.cancel()
+        throw failureOf(error)
       }
     },
   }
 }
 
-/** Items of a list, page after page, until so many have come. */
+const maxPageSize = 1000
+
+/**
+ * Items of a list, page after page, until so many have come.
+ * @throws ControlCallFailed
+ */
 export async function* listed<
   Q extends { readonly pageSize: number; readonly pageToken: string },
   A extends { readonly nextPageToken: string },
@@ -163,7 +125,7 @@ export async function* listed<
   { limit = Number.POSITIVE_INFINITY, ...options }: CallOptions & { readonly limit?: number } = {},
 ): AsyncGenerator<T> {
   let left = limit
-  let pageToken = request.pageToken
+  let { pageToken } = request
   do {
     const pageSize = Math.min(left, maxPageSize)
     const answer = await client.call(method, { ...request, pageSize, pageToken }, options)
@@ -175,44 +137,30 @@ export async function* listed<
   } while (pageToken !== '' && left > 0)
 }
 
-const maxPageSize = 1000
+/** What an operation came to, as if the call that began it had failed. */
+export function operationFailed(rpcStatus: Status): ControlCallFailed {
+  const metadata = new Metadata()
+  metadata.set('grpc-status-details-bin', Buffer.from(Status.encode(rpcStatus).finish()))
+  const { code, message } = rpcStatus
+  const error = Object.assign(new Error(message), { code, details: message, metadata })
+  return new ControlCallFailed(controlErrorOf(error))
+}
 
 function credentialsOf({ tls }: ControlClientOptions): ChannelCredentials {
   if (tls === undefined) return credentials.createInsecure()
   return credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null)
 }
 
-function cancelOnAbort(
-  call: ClientUnaryCall | ClientReadableStream<unknown>,
-  signal: AbortSignal | undefined,
-): () => void {
-  const cancel = (): void => call.cancel()
-  if (signal?.aborted === true) cancel()
-  else signal?.addEventListener('abort', cancel)
-  return cancel
+/** What is no error of a call is thrown as it is. */
+function failureOf(error: unknown): unknown {
+  return error instanceof ControlError ? new ControlCallFailed(error) : error
 }
 
 /** Undefined when the call is not made again. */
-function pauseBeforeRetry(error: unknown, attempt: number): number | undefined {
-  if (!(error instanceof ControlCallFailed) || error.status !== 'UNAVAILABLE' || attempt >= maxAttempts)
-    return undefined
-  return error.error.details.retryInMs ?? firstPauseMs * 2 ** (attempt - 1)
-}
-
-function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error
-}
-
-function callFailed(error: ServiceError): ControlCallFailed {
-  return new ControlCallFailed(statusNameOf(error.code), controlErrorOf(error))
-}
-
-/** What an operation came to, as if the call itself had failed. */
-export function operationFailed(rpcStatus: Status): ControlCallFailed {
-  const metadata = new Metadata()
-  metadata.set('grpc-status-details-bin', Buffer.from(Status.encode(rpcStatus).finish()))
-  const { code, message } = rpcStatus
-  return callFailed(Object.assign(new Error(message), { code, details: message, metadata }))
+function pauseBeforeRetry(failed: unknown, attempt: number): number | undefined {
+  const isWorthIt =
+    failed instanceof ControlCallFailed && failed.status === 'UNAVAILABLE' && attempt < maxAttempts
+  return isWorthIt ? (failed.error.details.retryInMs ?? firstPauseMs * 2 ** (attempt - 1)) : undefined
 }
 
 const statusNames = new Map(
@@ -221,7 +169,9 @@ const statusNames = new Map(
   ),
 )
 
-/** A code that gRPC does not have counts as UNKNOWN. */
-function statusNameOf(code: number): StatusName {
+/** As it came over the wire: an error that is not one of ours has a reason that is only near it. */
+function statusNameOf({ reason, details }: ControlError): StatusName {
+  const { cause } = details
+  const code = cause instanceof Error && 'code' in cause ? Number(cause.code) : codeOfReason[reason]
   return statusNames.get(code) ?? 'UNKNOWN'
 }

@@ -212,13 +212,16 @@ function recordText({ topic, partition, offset }: DeadLetter): string {
   return `${topic}-${partition} ${offset}`
 }
 
-function printReplay({ replayed, beyondMaxAttempts, recordsGone }: ReplayResult): void {
+function printReplay(result: ReplayResult): void {
+  const { replayed, beyondMaxAttempts, recordsGone, waiting, notReplayable } = result
   out(`${counted(replayed, 'dead letter')} replayed`)
   if (beyondMaxAttempts > 0)
     tell(
       `${count(beyondMaxAttempts)} left: attempted as often as is allowed; --beyond-max-attempts replays them`,
     )
   if (recordsGone > 0) tell(`${count(recordsGone)} left: the log no longer has their records`)
+  if (waiting > 0) tell(`${count(waiting)} left: an earlier one with the same key was left`)
+  if (notReplayable > 0) tell(`${count(notReplayable)} left: what cannot be sent again`)
 }
 
 function printLetter(letter: DeadLetter, record: OriginalRecord | undefined): void {
@@ -238,6 +241,7 @@ function printLetter(letter: DeadLetter, record: OriginalRecord | undefined): vo
       settledTime === undefined ? '' : `${timeText(settledTime)} by ${orNothing(letter.settledBy)}`,
     ],
     ['because', letter.settledReason],
+    ['not replayable', letter.notReplayable],
     ['key', record === undefined ? 'the log no longer has the record' : plain(record.key)],
     ...(record?.headers ?? []).map(
       ({ key, value }) => [`header ${key}`, Buffer.from(value).toString()] as const,

@@ -40,15 +40,16 @@ export function timeAgo(flag: string): (text: string) => Date {
   return (text) => time(flag, text, -1)
 }
 
-const isoTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?)?(Z|[+-]\d\d:?\d\d)?$/
+const isoTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?)?(?<zone>Z|[+-]\d\d:?\d\d)?$/
 
 function time(flag: string, text: string, direction: 1 | -1): Date {
   const distanceMs = durationMsOf(text)
   if (distanceMs !== undefined) return new Date(Date.now() + direction * distanceMs)
-  const [, , , , , zone] = isoTime.exec(text) ?? []
-  // Times are those of the log, so without a zone they are meant in UTC, too.
-  const parsed = new Date(zone === undefined && text.includes('T') ? `${text}Z` : text)
-  if (isoTime.test(text) && !Number.isNaN(parsed.getTime())) return parsed
+  const iso = isoTime.exec(text)
+  // Times are printed in UTC, so they are read so, too, where they name no zone; a day without a time is in UTC anyway.
+  const hasNoZone = iso?.groups?.['zone'] === undefined && text.includes('T')
+  const parsed = new Date(hasNoZone ? `${text}Z` : text)
+  if (iso !== null && !Number.isNaN(parsed.getTime())) return parsed
   const relative = direction === 1 ? '10m for in ten minutes' : '10m for ten minutes ago'
   throw new UsageError(
     `${flag} is "${text}"; it must be a time such as 2017-01-01T10:00Z, or a duration such as ${relative}`,
