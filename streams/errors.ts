@@ -159,6 +159,18 @@ export const errorCatalogue = {
   STORAGE_FULL: { recovery: 'stop', summary: 'No space is left on the device.' },
   SINK_FAILED: { recovery: 'stop', summary: 'The sink refuses the work for a reason that no retry mends.' },
   PROCESSING_STOPPED: { recovery: 'stop', summary: 'A record failed and the policy is to stop.' },
+  STAGE_NOT_FOUND: {
+    recovery: 'stop',
+    summary: 'A command is for a sub-topology, an operator or a task that the topology does not have.',
+  },
+  STAGE_NOT_PAUSED: {
+    recovery: 'stop',
+    summary: 'Records were to be let through a stage that is not paused.',
+  },
+  STAGE_HELD: {
+    recovery: 'stop',
+    summary: 'What is left to process is held by stage commands.',
+  },
   SAVEPOINT_NOT_FOUND: { recovery: 'stop', summary: 'There is no savepoint of this name.' },
   SAVEPOINT_EXISTS: { recovery: 'stop', summary: 'There is a savepoint of this name already.' },
   SAVEPOINT_CORRUPT: {

@@ -3,6 +3,11 @@
 export type { MatchLimits } from './cep/matcher.ts'
 export { type Gap, Pattern, type PatternStart, type StageTest } from './cep/pattern.ts'
 export type { Match, PartialMatch, PatternOf, Stages } from './cep/pattern-types.ts'
+export * from './control/dead-letters/index.ts'
+export { overlaps, resolveStage } from './control/stage-names.ts'
+export { type StageOrder, stagesOf, type TopologyStages } from './control/stages.ts'
+export * from './control/state/index.ts'
+export { partitionsOf, taskNamesOf } from './control/topology-parts.ts'
 export { type StandbyView, type TaskStatusView, type TopologyView, viewOf } from './control/views.ts'
 export type { TableOptions } from './dsl/aggregate.ts'
 export { type Aggregator, type BuiltInAggregator, counting, summing } from './dsl/aggregators.ts'
@@ -92,6 +97,7 @@ export {
   valueAt,
 } from './records/record-batch.ts'
 export type { Peer } from './runtime/assignment/peers.ts'
+export { OpenCodecs } from './runtime/codecs.ts'
 export { type CommitStep, commitSteps } from './runtime/commit.ts'
 export { contentOmittedHeader } from './runtime/dead-letters.ts'
 export { followToEnd } from './runtime/follow-to-end.ts'
@@ -105,6 +111,14 @@ export {
   type ProcessingGuarantee,
   type RuntimeSettings,
 } from './runtime/settings.ts'
+export { isInForce, stageOf } from './runtime/stages/decide-flow.ts'
+export {
+  type FlowState,
+  type Stage,
+  type StandingCommand,
+  stageName,
+  type TaskFlowView,
+} from './runtime/stages/stage.ts'
 export type { StandbyState } from './runtime/standby-driver.ts'
 export { StreamsApp, type StreamsAppOptions } from './runtime/streams-app.ts'
 export type { DriverState } from './runtime/task-driver.ts'
@@ -126,7 +140,8 @@ export type {
 } from './schemas/generated/records.ts'
 export { avro } from './serde/avro.ts'
 export { generateRecordTypes, type SchemaFile } from './serde/avro-codegen.ts'
-export type { AvroSchema } from './serde/avro-schema.ts'
+export { parseAvroSchema } from './serde/avro-parser.ts'
+export { type AvroJson, type AvroSchema, type AvroType, describeType } from './serde/avro-schema.ts'
 export {
   type Codec,
   nullable,
@@ -155,5 +170,6 @@ export {
   type Windowed,
   type WindowSpec,
 } from './topology/store-spec.ts'
+export type { StoreKind, StoreView } from './topology/store-view.ts'
 export type { Partitioner, Receiver, RecordContext } from './topology/task-context.ts'
 export { internalTopics, type SubTopology, type Topology } from './topology/topology.ts'

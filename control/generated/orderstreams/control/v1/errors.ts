@@ -109,6 +109,8 @@ export const ErrorReason = {
   ERROR_REASON_INVARIANT_VIOLATED: "ERROR_REASON_INVARIANT_VIOLATED",
   /** ERROR_REASON_RESTORE_UNFINISHED - A savepoint was being put back and has not been to the end: state and positions do not belong together. */
   ERROR_REASON_RESTORE_UNFINISHED: "ERROR_REASON_RESTORE_UNFINISHED",
+  /** ERROR_REASON_STAGE_HELD - What is left to process is held by stage commands. */
+  ERROR_REASON_STAGE_HELD: "ERROR_REASON_STAGE_HELD",
   /** ERROR_REASON_REQUEST_INVALID - A field of the request has a value that it may not have. */
   ERROR_REASON_REQUEST_INVALID: "ERROR_REASON_REQUEST_INVALID",
   /** ERROR_REASON_TOPOLOGY_NOT_FOUND - No instance runs a topology of this name. */
@@ -222,6 +224,7 @@ export namespace ErrorReason {
   export type ERROR_REASON_CLOSED = typeof ErrorReason.ERROR_REASON_CLOSED;
   export type ERROR_REASON_INVARIANT_VIOLATED = typeof ErrorReason.ERROR_REASON_INVARIANT_VIOLATED;
   export type ERROR_REASON_RESTORE_UNFINISHED = typeof ErrorReason.ERROR_REASON_RESTORE_UNFINISHED;
+  export type ERROR_REASON_STAGE_HELD = typeof ErrorReason.ERROR_REASON_STAGE_HELD;
   export type ERROR_REASON_REQUEST_INVALID = typeof ErrorReason.ERROR_REASON_REQUEST_INVALID;
   export type ERROR_REASON_TOPOLOGY_NOT_FOUND = typeof ErrorReason.ERROR_REASON_TOPOLOGY_NOT_FOUND;
   export type ERROR_REASON_STAGE_NOT_FOUND = typeof ErrorReason.ERROR_REASON_STAGE_NOT_FOUND;
@@ -398,6 +401,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 46:
     case "ERROR_REASON_RESTORE_UNFINISHED":
       return ErrorReason.ERROR_REASON_RESTORE_UNFINISHED;
+    case 47:
+    case "ERROR_REASON_STAGE_HELD":
+      return ErrorReason.ERROR_REASON_STAGE_HELD;
     case 1001:
     case "ERROR_REASON_REQUEST_INVALID":
       return ErrorReason.ERROR_REASON_REQUEST_INVALID;
@@ -591,6 +597,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_INVARIANT_VIOLATED";
     case ErrorReason.ERROR_REASON_RESTORE_UNFINISHED:
       return "ERROR_REASON_RESTORE_UNFINISHED";
+    case ErrorReason.ERROR_REASON_STAGE_HELD:
+      return "ERROR_REASON_STAGE_HELD";
     case ErrorReason.ERROR_REASON_REQUEST_INVALID:
       return "ERROR_REASON_REQUEST_INVALID";
     case ErrorReason.ERROR_REASON_TOPOLOGY_NOT_FOUND:
@@ -753,6 +761,8 @@ export function errorReasonToNumber(object: ErrorReason): number {
       return 45;
     case ErrorReason.ERROR_REASON_RESTORE_UNFINISHED:
       return 46;
+    case ErrorReason.ERROR_REASON_STAGE_HELD:
+      return 47;
     case ErrorReason.ERROR_REASON_REQUEST_INVALID:
       return 1001;
     case ErrorReason.ERROR_REASON_TOPOLOGY_NOT_FOUND:
