@@ -2,7 +2,7 @@
  * Bytes of keys and values, for people: by what this program knows of a topic, else by what the bytes say of themselves.
  * Avro is read with the schema that wrote it, so nothing that was written is left out. Nothing is ever registered.
  */
-import { isUtf8 } from 'node:buffer'
+import { bytesAsText, toJson } from '../control/json-values.ts'
 import { topics } from '../schemas/topics.ts'
 import {
   type AvroSchema,
@@ -49,14 +49,14 @@ export class RecordDecoder {
     const data = bytes.subarray(known?.skipBytes ?? 0)
     try {
       const plain = known !== undefined && !known.serde.name.includes('avro(') ? known.serde : undefined
-      if (plain !== undefined) return showable(await this.decodePlain(plain, data))
+      if (plain !== undefined) return toJson(await this.decodePlain(plain, data))
       const codec = data[0] === 0 && data.length >= avroHeaderBytes ? await this.avroCodec(data) : null
-      if (codec !== null) return showable(codec.decode(data, 0, data.length))
+      if (codec !== null) return toJson(codec.decode(data, 0, data.length))
       // Of a topic that nobody knows the bytes may be anything.
-      if (known === undefined) return bytesForPeople(data)
+      if (known === undefined) return bytesAsText(data)
       throw new TypeError('it does not begin with a zero byte and the id of a schema that the registry has')
     } catch (error) {
-      return { undecodable: messageOf(error), bytes: bytesForPeople(data) }
+      return { undecodable: messageOf(error), bytes: bytesAsText(data) }
     }
   }
 
@@ -122,18 +122,4 @@ function knownTopics(topologies: readonly Topology[]): Map<string, KnownTopic> {
     }
   }
   return known
-}
-
-/** The same value with its bytes made readable, at any depth. */
-export function showable(value: unknown): unknown {
-  if (value instanceof Uint8Array) return bytesForPeople(value)
-  if (Array.isArray(value)) return value.map(showable)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, showable(field)]))
-}
-
-/** Text where the bytes are that, else Base64. */
-function bytesForPeople(bytes: Uint8Array): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return isUtf8(buffer) ? buffer.toString('utf8') : `base64:${buffer.toString('base64')}`
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
+import { toJson } from '../../control/json-values.ts'
 import { type DeadLetter, deadLetterTopic } from '../../streams/index.ts'
-import { showable } from '../decode-record.ts'
 import { suggestion } from '../did-you-mean.ts'
 import { exitCodes, UsageError } from '../failure.ts'
 import { topologyNames } from '../order-topologies.ts'
@@ -61,7 +61,7 @@ async function listLetters(topology: string | undefined, options: ListOptions): 
     .filter((letter) => topology === undefined || letter.topology === topology)
   const listed = letters.slice(0, options.limit)
   if (options.json === true) {
-    for (const letter of listed) out(JSON.stringify(showable(letter)))
+    for (const letter of listed) out(JSON.stringify(toJson(letter)))
     return
   }
   if (letters.length === 0) return tell('there are no dead letters')
@@ -93,7 +93,7 @@ async function showLetter(
     const range = letters.length === 0 ? 'there are none' : `they have the numbers 1 to ${letters.length}`
     throw new UsageError(`there is no dead letter ${number}: ${range}`)
   }
-  if (options.json === true) return out(JSON.stringify(showable(letter), null, 2))
+  if (options.json === true) return out(JSON.stringify(toJson(letter), null, 2))
   const { topology, sub_topology, operator, topic, partition, offset, code, message } = letter
   out(
     columns(
@@ -102,9 +102,9 @@ async function showLetter(
         ['where', `operator ${operator} of sub-topology ${sub_topology} in ${topology}`],
         ['record', `${topic}-${partition} offset ${offset}, ${timeOf(letter.timestamp)}`],
         ['failed', `${timeOf(letter.failed_time)}, attempt ${letter.attempt}`],
-        ['key', String(showable(letter.key))],
-        ...letter.headers.map(({ key, value }) => [`header ${key}`, String(showable(value))]),
-        ['value', String(showable(letter.value))],
+        ['key', String(toJson(letter.key))],
+        ...letter.headers.map(({ key, value }) => [`header ${key}`, String(toJson(value))]),
+        ['value', String(toJson(letter.value))],
       ],
       [],
     ),

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
+import { toJson } from '../../control/json-values.ts'
 import { databaseName, StoredRows, type StoreSpec, type Topology } from '../../streams/index.ts'
-import { showable } from '../decode-record.ts'
 import { suggestion } from '../did-you-mean.ts'
 import { CommandFailed, exitCodes, UsageError } from '../failure.ts'
 import { orderTopologies, topologyNames } from '../order-topologies.ts'
@@ -162,7 +162,7 @@ function show(
   }: { partition: number; key: unknown; value: unknown; timestampMs: number },
   options: StateOptions,
 ): void {
-  const row = { partition, key: showable(key), time: timeOf(timestampMs), value: showable(value) }
+  const row = { partition, key: toJson(key), time: timeOf(timestampMs), value: toJson(value) }
   if (options.json === true) {
     out(JSON.stringify(row))
   } else {

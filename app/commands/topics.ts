@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { toJson } from '../../control/json-values.ts'
 import { topics } from '../../schemas/topics.ts'
 import {
   headersAt,
@@ -8,7 +9,7 @@ import {
   type TopicSettings,
   valueAt,
 } from '../../streams/index.ts'
-import { noRegistry, RecordDecoder, showable } from '../decode-record.ts'
+import { noRegistry, RecordDecoder } from '../decode-record.ts'
 import { suggestion } from '../did-you-mean.ts'
 import { exitCodes, UsageError } from '../failure.ts'
 import { orderTopologies, topologyNames } from '../order-topologies.ts'
@@ -154,7 +155,7 @@ async function recordOf(decoder: RecordDecoder, batch: RecordBatch, index: numbe
     offset: batch.offsets[index]!,
     time: timeOf(batch.timestampsMs[index]!),
     key: await decoder.decode(batch.topic, 'key', keyAt(batch, index)),
-    headers: headersAt(batch, index).map(({ key, value }) => ({ key, value: showable(value) })),
+    headers: headersAt(batch, index).map(({ key, value }) => ({ key, value: toJson(value) })),
     value: await decoder.decode(batch.topic, 'value', valueAt(batch, index)),
   }
 }

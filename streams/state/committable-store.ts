@@ -25,8 +25,8 @@ export interface RowChange {
 export interface UncommittedRows {
   /** Undefined: it is as in the database. @param key encoded */
   changeOf(key: Buffer): RowChange | undefined
-  /** In the order of their keys, `to` exclusive. To be gone through before the task works on. */
-  changesBetween(from: Buffer, to: Buffer): Iterable<RowChange>
+  /** In the order of their keys, `to` exclusive; undefined: to the last. To be gone through before the task works on. */
+  changesBetween(from: Buffer, to: Buffer | undefined): Iterable<RowChange>
   /** Windows that begin before this are gone; 0 where there are none. */
   readonly keptFromMs: number
 }

@@ -291,9 +291,10 @@ export class RowStore<K, V> implements TableStore<K, V>, CommittableStore {
     return row?.dirty === true ? { key, row: this.asBytes(row).row } : undefined
   }
 
-  *changesBetween(from: Buffer, to: Buffer): Iterable<RowChange> {
+  *changesBetween(from: Buffer, to: Buffer | undefined): Iterable<RowChange> {
     const { length } = this.prefix
-    const [first, end] = [from, to].map((key) => Buffer.concat([this.prefix, key])) as [Buffer, Buffer]
+    const first = Buffer.concat([this.prefix, from])
+    const end = to === undefined ? this.end : Buffer.concat([this.prefix, to])
     const changed = this.sortChanges()
     for (let index = indexOfKey(changed, first); index < changed.length; index++) {
       const { key, row } = changed[index]!

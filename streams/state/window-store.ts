@@ -22,7 +22,7 @@ import type { EventTime } from '../topology/task-context.ts'
 import type { CommittableStore, RowChange } from './committable-store.ts'
 import type { LiveRow } from './live-cache.ts'
 import { RowStore, type TableStoreOptions } from './table-store.ts'
-import { section } from './task-database.ts'
+import { section, type TaskDatabase } from './task-database.ts'
 import { WindowCache } from './window-cache.ts'
 import { WindowClosing } from './window-closing.ts'
 import { behindWindows, startKey, startOfKey } from './windowed-serde.ts'
@@ -181,14 +181,13 @@ export class WindowStore<K, V> implements WindowTable<K, V>, CommittableStore {
     return this.rows.changeOf(key)
   }
 
-  changesBetween(from: Buffer, to: Buffer): Iterable<RowChange> {
+  changesBetween(from: Buffer, to: Buffer | undefined): Iterable<RowChange> {
     return this.rows.changesBetween(from, to)
   }
 
   get keptFromMs(): number {
     const { windows, eventTime } = this.options
-    const byTime = Math.max(0, eventTime.watermarkMs - windows.sizeMs - windows.retentionMs + 1)
-    return windows.closes ? Math.min(byTime, this.closing.closedBeforeMs) : byTime
+    return keptFrom(windows, eventTime.watermarkMs, this.closing.closedBeforeMs)
   }
 
   private deleteExpired(): void {
@@ -236,3 +235,20 @@ export class WindowStore<K, V> implements WindowTable<K, V>, CommittableStore {
 }
 
 const cursorOffset = 8
+
+function keptFrom(windows: WindowSpec, watermarkMs: number, closedBeforeMs: number): number {
+  const byTime = Math.max(0, watermarkMs - windows.sizeMs - windows.retentionMs + 1)
+  return windows.closes ? Math.min(byTime, closedBeforeMs) : byTime
+}
+
+/** Of the rows in a database: windows that begin before this are gone by a watermark, whether or not their rows are still there. */
+export function storedKeptFromMs(
+  database: TaskDatabase,
+  store: string,
+  windows: WindowSpec,
+  watermarkMs: number,
+): number {
+  const cursor = database.store.get(Buffer.concat([database.prefix(store, section.rows), behindWindows]))
+  const closedBeforeMs = cursor === undefined ? 0 : startOfKey(cursor.subarray(cursorOffset))
+  return keptFrom(windows, watermarkMs, closedBeforeMs)
+}
