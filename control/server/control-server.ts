@@ -12,6 +12,7 @@ import { ControlError } from '../errors.ts'
 import { type Guard, openGuard } from './guard.ts'
 import { implementationOf, type RunningCall, type Serving } from './handlers.ts'
 import { RequestIds } from './request-ids.ts'
+import { limitConnections } from './security/connection-limit.ts'
 
 export interface ControlServerOptions {
   readonly host: string
@@ -31,6 +32,8 @@ export interface ServerLimits {
   readonly sentMessageMaxBytes: number
   /** Calls at the same time on one connection. */
   readonly maxConcurrentStreams: number
+  /** At the same time; those beyond are closed at once. */
+  readonly maxConnections: number
   /** A connection that is silent for this long is asked whether it still lives. */
   readonly keepaliveTimeMs: number
   /** One that does not answer within this time is closed. */
@@ -45,6 +48,7 @@ const defaultLimits: ServerLimits = {
   receivedMessageMaxBytes: 4 * 1024 * 1024,
   sentMessageMaxBytes: 16 * 1024 * 1024,
   maxConcurrentStreams: 200,
+  maxConnections: 1000,
   keepaliveTimeMs: 60_000,
   keepaliveTimeoutMs: 20_000,
   connectionIdleMs: 30 * 60 * 1000,
@@ -91,6 +95,7 @@ export async function bindControlServer(options: ControlServerOptions): Promise<
   const calls = new Set<RunningCall>()
   const serving: Serving = { guard, clock, logger, requestIds: new RequestIds(clock), calls }
   const port = await listen(server, host, options.port, credentials)
+  const endLimit = limitConnections(port, limits.maxConnections, logger)
   let closing: Promise<void> | undefined
   return {
     host,
@@ -102,7 +107,7 @@ export async function bindControlServer(options: ControlServerOptions): Promise<
       }
     },
     close: () => {
-      closing ??= shutDown(server, calls, limits.closeGraceMs, clock)
+      closing ??= shutDown(server, calls, limits.closeGraceMs, clock).finally(endLimit)
       return closing
     },
   }
