@@ -67,8 +67,13 @@ export class Rebuild {
 
   /** With nothing in it yet. Close it, whatever happens. */
   static async begin(ports: RebuildPorts, target: RebuildTarget): Promise<Rebuild> {
+    await Rebuild.discard(ports, target)
+    return Rebuild.resume(ports, target)
+  }
+
+  /** With what it had when it was suspended. */
+  static async resume(ports: RebuildPorts, target: RebuildTarget): Promise<Rebuild> {
     const name = scratchName(target)
-    await ports.stores.destroy(name)
     const stores = target.stores.map((store) => ({ name: store }))
     return new Rebuild(ports, target, await TaskDatabase.open(ports.stores, name, stores))
   }
@@ -125,10 +130,19 @@ export class Rebuild {
     return this.database.store.get(Buffer.concat([this.database.prefix(store, section.rows), key]))
   }
 
+  /** Closes it, to be resumed or discarded. */
+  suspend(): Promise<void> {
+    return this.database.close()
+  }
+
+  static async discard(ports: RebuildPorts, target: RebuildTarget): Promise<void> {
+    await ports.stores.destroy(scratchName(target))
+  }
+
   /** Closes and destroys it. */
   async close(): Promise<void> {
     await this.database.close()
-    await this.ports.stores.destroy(scratchName(this.target))
+    await Rebuild.discard(this.ports, this.target)
   }
 }
 
