@@ -8,6 +8,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isAlias, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
+import { suggestion } from '../control/did-you-mean.ts'
 import { messageOf } from '../streams/index.ts'
 import {
   type Config,
@@ -19,7 +20,6 @@ import {
   shownValue,
   textOf,
 } from './config-schema.ts'
-import { suggestion } from './did-you-mean.ts'
 
 export interface ConfigSources {
   /** As given with `--config`; undefined: `order-streams.yaml` in the working directory, when it is there. */

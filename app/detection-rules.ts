@@ -1,4 +1,6 @@
 /** The rules of detection as they lie in their topic: read, and written anew with the next version. */
+
+import { suggestion } from '../control/did-you-mean.ts'
 import type { DetectionRule } from '../schemas/generated/records.ts'
 import { topics } from '../schemas/topics.ts'
 import { ByteWriter, keyAt, type Log, RecordBatchBuilder, type SchemaRegistry } from '../streams/index.ts'
@@ -11,7 +13,6 @@ import {
   type Thresholds,
   thresholdRanges,
 } from '../topologies/detection/rules.ts'
-import { suggestion } from './did-you-mean.ts'
 import { UsageError } from './failure.ts'
 import { decodeValue, readTopic } from './read-topic.ts'
 

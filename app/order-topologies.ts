@@ -1,4 +1,6 @@
 /** The topologies of the order ETL, connected to the tables that they fill. */
+
+import { suggestion } from '../control/did-you-mean.ts'
 import { defaultOrderLimits, type OrderLimits } from '../orders/rule.ts'
 import type { SqlRow } from '../sql/index.ts'
 import { type Sink, StreamsError, type Topology } from '../streams/index.ts'
@@ -10,7 +12,6 @@ import { ingest } from '../topologies/ingest/topology.ts'
 import { type StatisticsSettings, statistics } from '../topologies/statistics/topology.ts'
 import type { Config } from './config-schema.ts'
 import { anomalyRow, behaviorRow, historyRow } from './detection-rows.ts'
-import { suggestion } from './did-you-mean.ts'
 import { UsageError } from './failure.ts'
 import { eventRow, headerRow, lineRow, rejectionRow } from './order-rows.ts'
 import { statisticRows } from './statistics-rows.ts'

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
+import { suggestion } from '../../control/did-you-mean.ts'
 import { toJson } from '../../control/json-values.ts'
 import { type DeadLetter, deadLetterTopic } from '../../streams/index.ts'
-import { suggestion } from '../did-you-mean.ts'
 import { exitCodes, UsageError } from '../failure.ts'
 import { topologyNames } from '../order-topologies.ts'
 import { columns, counted, out, tell, timeOf } from '../output.ts'

@@ -8,8 +8,8 @@ import {
   type SimulationOptions,
   simulateOrders,
 } from '../../api/simulator/simulate-orders.ts'
+import { suggestion } from '../../control/did-you-mean.ts'
 import { messageOf } from '../../streams/index.ts'
-import { suggestion } from '../did-you-mean.ts'
 import { CommandFailed, UsageError } from '../failure.ts'
 
 export const scenarioHelp = `Scenarios, each with the alerts that must come of one, and nothing else:

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
+import { suggestion } from '../../control/did-you-mean.ts'
 import { toJson } from '../../control/json-values.ts'
 import { databaseName, StoredRows, type StoreSpec, type Topology } from '../../streams/index.ts'
-import { suggestion } from '../did-you-mean.ts'
 import { CommandFailed, exitCodes, UsageError } from '../failure.ts'
 import { orderTopologies, topologyNames } from '../order-topologies.ts'
 import { columns, out, timeOf } from '../output.ts'

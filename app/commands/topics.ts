@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { suggestion } from '../../control/did-you-mean.ts'
 import { toJson } from '../../control/json-values.ts'
 import { topics } from '../../schemas/topics.ts'
 import {
@@ -10,7 +11,6 @@ import {
   valueAt,
 } from '../../streams/index.ts'
 import { noRegistry, RecordDecoder } from '../decode-record.ts'
-import { suggestion } from '../did-you-mean.ts'
 import { exitCodes, UsageError } from '../failure.ts'
 import { orderTopologies, topologyNames } from '../order-topologies.ts'
 import { columns, count, out, tell, timeOf } from '../output.ts'

@@ -349,6 +349,8 @@ export interface StoreDescription {
   valueSchema: string;
   /** Partitions that it has. */
   partitionCount: number;
+  /** Topic whose keys decide in which partition a row lies. Empty: that cannot be told, and every partition is asked for a key. */
+  placedByTopic: string;
 }
 
 /** Asks for a row. */
@@ -388,12 +390,16 @@ export interface BatchGetRowsRequest {
   /** The keys, as JSON: 1000 at most. */
   keys: any[];
   /** How to read. */
-  options: ReadOptions | undefined;
+  options:
+    | ReadOptions
+    | undefined;
+  /** Partition to look in. Absent: where each key belongs, or all of them where that cannot be told from the key. */
+  partition?: number | undefined;
 }
 
 /** Answers with several rows. */
 export interface BatchGetRowsResponse {
-  /** In the order asked. */
+  /** In the order asked; a key that several partitions have a row of comes once for each. */
   rows: BatchRow[];
   /** Where they are from. */
   sources: ReadSource[];
@@ -498,15 +504,29 @@ export interface FetchWindowsRequest {
     | Date
     | undefined;
   /** How to read. */
-  options: ReadOptions | undefined;
+  options:
+    | ReadOptions
+    | undefined;
+  /** Partition to look in. Absent: where the key belongs, or all of them where that cannot be told from the key. */
+  partition?:
+    | number
+    | undefined;
+  /** At most so many are answered: 100 if it is 0, and never more than 1000. */
+  pageSize: number;
+  /** What the last answer gave as `next_page_token`; empty for the first page. */
+  pageToken: string;
 }
 
 /** Answers with windows. */
 export interface FetchWindowsResponse {
   /** In the order of their starts. */
   rows: Row[];
-  /** Where they are from. */
-  source: ReadSource | undefined;
+  /** Where the last of them are from. */
+  source:
+    | ReadSource
+    | undefined;
+  /** Asks for the next page; empty when this is the last. */
+  nextPageToken: string;
 }
 
 /** Asks for sessions of a key. */
@@ -528,15 +548,29 @@ export interface FetchSessionsRequest {
     | Date
     | undefined;
   /** How to read. */
-  options: ReadOptions | undefined;
+  options:
+    | ReadOptions
+    | undefined;
+  /** Partition to look in. Absent: where the key belongs, or all of them where that cannot be told from the key. */
+  partition?:
+    | number
+    | undefined;
+  /** At most so many are answered: 100 if it is 0, and never more than 1000. */
+  pageSize: number;
+  /** What the last answer gave as `next_page_token`; empty for the first page. */
+  pageToken: string;
 }
 
 /** Answers with sessions. */
 export interface FetchSessionsResponse {
   /** In the order of their starts. */
   rows: Row[];
-  /** Where they are from. */
-  source: ReadSource | undefined;
+  /** Where the last of them are from. */
+  source:
+    | ReadSource
+    | undefined;
+  /** Asks for the next page; empty when this is the last. */
+  nextPageToken: string;
 }
 
 /** Asks for timers. */
@@ -557,14 +591,18 @@ export interface ListTimersRequest {
   pageSize: number;
   /** What the last answer gave as `next_page_token`; empty for the first page. */
   pageToken: string;
+  /** How to read. */
+  options: ReadOptions | undefined;
 }
 
 /** Answers with a page of timers. */
 export interface ListTimersResponse {
-  /** The earliest first of each partition. */
+  /** By store and partition, the earliest first. */
   timers: Timer[];
   /** Asks for the next page; empty when this is the last. */
   nextPageToken: string;
+  /** Where they are from. */
+  sources: ReadSource[];
 }
 
 /** A timer that is pending. */
@@ -605,14 +643,18 @@ export interface ListPartialMatchesRequest {
   pageSize: number;
   /** What the last answer gave as `next_page_token`; empty for the first page. */
   pageToken: string;
+  /** How to read. */
+  options: ReadOptions | undefined;
 }
 
 /** Answers with a page of partial matches. */
 export interface ListPartialMatchesResponse {
-  /** By partition, in the order of their keys. */
+  /** By store and partition, in the order of their keys. */
   matches: PartialMatch[];
   /** Asks for the next page; empty when this is the last. */
   nextPageToken: string;
+  /** Where they are from. */
+  sources: ReadSource[];
 }
 
 /** A partial match of a pattern. */
@@ -623,7 +665,7 @@ export interface PartialMatch {
   key:
     | any
     | undefined;
-  /** The pattern that is waited for next. */
+  /** The stage of the pattern that is waited for next, several with " or " in between; empty when only time has to pass. */
   waitsFor: string;
   /** When its first event was. */
   start:
@@ -1252,6 +1294,7 @@ function createBaseStoreDescription(): StoreDescription {
     keySchema: "",
     valueSchema: "",
     partitionCount: 0,
+    placedByTopic: "",
   };
 }
 
@@ -1283,6 +1326,9 @@ export const StoreDescription: MessageFns<StoreDescription> = {
     }
     if (message.partitionCount !== 0) {
       writer.uint32(72).int32(message.partitionCount);
+    }
+    if (message.placedByTopic !== "") {
+      writer.uint32(82).string(message.placedByTopic);
     }
     return writer;
   },
@@ -1372,6 +1418,14 @@ export const StoreDescription: MessageFns<StoreDescription> = {
             message.partitionCount = reader.int32();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.placedByTopic = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1419,6 +1473,11 @@ export const StoreDescription: MessageFns<StoreDescription> = {
         : isSet(object.partition_count)
         ? globalThis.Number(object.partition_count)
         : 0,
+      placedByTopic: isSet(object.placedByTopic)
+        ? globalThis.String(object.placedByTopic)
+        : isSet(object.placed_by_topic)
+        ? globalThis.String(object.placed_by_topic)
+        : "",
     };
   },
 
@@ -1451,6 +1510,9 @@ export const StoreDescription: MessageFns<StoreDescription> = {
     if (message.partitionCount !== 0) {
       obj.partitionCount = Math.round(message.partitionCount);
     }
+    if (message.placedByTopic !== "") {
+      obj.placedByTopic = message.placedByTopic;
+    }
     return obj;
   },
 
@@ -1468,6 +1530,7 @@ export const StoreDescription: MessageFns<StoreDescription> = {
     message.keySchema = object.keySchema ?? "";
     message.valueSchema = object.valueSchema ?? "";
     message.partitionCount = object.partitionCount ?? 0;
+    message.placedByTopic = object.placedByTopic ?? "";
     return message;
   },
 };
@@ -1695,7 +1758,7 @@ export const GetRowResponse: MessageFns<GetRowResponse> = {
 };
 
 function createBaseBatchGetRowsRequest(): BatchGetRowsRequest {
-  return { topology: "", store: "", keys: [], options: undefined };
+  return { topology: "", store: "", keys: [], options: undefined, partition: undefined };
 }
 
 export const BatchGetRowsRequest: MessageFns<BatchGetRowsRequest> = {
@@ -1711,6 +1774,9 @@ export const BatchGetRowsRequest: MessageFns<BatchGetRowsRequest> = {
     }
     if (message.options !== undefined) {
       ReadOptions.encode(message.options, writer.uint32(34).fork()).join();
+    }
+    if (message.partition !== undefined) {
+      writer.uint32(40).int32(message.partition);
     }
     return writer;
   },
@@ -1760,6 +1826,14 @@ export const BatchGetRowsRequest: MessageFns<BatchGetRowsRequest> = {
             message.options = ReadOptions.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1778,6 +1852,7 @@ export const BatchGetRowsRequest: MessageFns<BatchGetRowsRequest> = {
       store: isSet(object.store) ? globalThis.String(object.store) : "",
       keys: globalThis.Array.isArray(object?.keys) ? [...object.keys] : [],
       options: isSet(object.options) ? ReadOptions.fromJSON(object.options) : undefined,
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : undefined,
     };
   },
 
@@ -1795,6 +1870,9 @@ export const BatchGetRowsRequest: MessageFns<BatchGetRowsRequest> = {
     if (message.options !== undefined) {
       obj.options = ReadOptions.toJSON(message.options);
     }
+    if (message.partition !== undefined) {
+      obj.partition = Math.round(message.partition);
+    }
     return obj;
   },
 
@@ -1809,6 +1887,7 @@ export const BatchGetRowsRequest: MessageFns<BatchGetRowsRequest> = {
     message.options = (object.options !== undefined && object.options !== null)
       ? ReadOptions.fromPartial(object.options)
       : undefined;
+    message.partition = object.partition ?? undefined;
     return message;
   },
 };
@@ -2559,7 +2638,17 @@ export const StreamRowsResponse: MessageFns<StreamRowsResponse> = {
 };
 
 function createBaseFetchWindowsRequest(): FetchWindowsRequest {
-  return { topology: "", store: "", key: undefined, from: undefined, to: undefined, options: undefined };
+  return {
+    topology: "",
+    store: "",
+    key: undefined,
+    from: undefined,
+    to: undefined,
+    options: undefined,
+    partition: undefined,
+    pageSize: 0,
+    pageToken: "",
+  };
 }
 
 export const FetchWindowsRequest: MessageFns<FetchWindowsRequest> = {
@@ -2581,6 +2670,15 @@ export const FetchWindowsRequest: MessageFns<FetchWindowsRequest> = {
     }
     if (message.options !== undefined) {
       ReadOptions.encode(message.options, writer.uint32(50).fork()).join();
+    }
+    if (message.partition !== undefined) {
+      writer.uint32(56).int32(message.partition);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(64).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(74).string(message.pageToken);
     }
     return writer;
   },
@@ -2646,6 +2744,30 @@ export const FetchWindowsRequest: MessageFns<FetchWindowsRequest> = {
             message.options = ReadOptions.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2666,6 +2788,17 @@ export const FetchWindowsRequest: MessageFns<FetchWindowsRequest> = {
       from: isSet(object.from) ? fromJsonTimestamp(object.from) : undefined,
       to: isSet(object.to) ? fromJsonTimestamp(object.to) : undefined,
       options: isSet(object.options) ? ReadOptions.fromJSON(object.options) : undefined,
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : undefined,
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
     };
   },
 
@@ -2689,6 +2822,15 @@ export const FetchWindowsRequest: MessageFns<FetchWindowsRequest> = {
     if (message.options !== undefined) {
       obj.options = ReadOptions.toJSON(message.options);
     }
+    if (message.partition !== undefined) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
     return obj;
   },
 
@@ -2705,12 +2847,15 @@ export const FetchWindowsRequest: MessageFns<FetchWindowsRequest> = {
     message.options = (object.options !== undefined && object.options !== null)
       ? ReadOptions.fromPartial(object.options)
       : undefined;
+    message.partition = object.partition ?? undefined;
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
     return message;
   },
 };
 
 function createBaseFetchWindowsResponse(): FetchWindowsResponse {
-  return { rows: [], source: undefined };
+  return { rows: [], source: undefined, nextPageToken: "" };
 }
 
 export const FetchWindowsResponse: MessageFns<FetchWindowsResponse> = {
@@ -2720,6 +2865,9 @@ export const FetchWindowsResponse: MessageFns<FetchWindowsResponse> = {
     }
     if (message.source !== undefined) {
       ReadSource.encode(message.source, writer.uint32(18).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(26).string(message.nextPageToken);
     }
     return writer;
   },
@@ -2753,6 +2901,14 @@ export const FetchWindowsResponse: MessageFns<FetchWindowsResponse> = {
             message.source = ReadSource.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2769,6 +2925,11 @@ export const FetchWindowsResponse: MessageFns<FetchWindowsResponse> = {
     return {
       rows: globalThis.Array.isArray(object?.rows) ? object.rows.map((e: any) => Row.fromJSON(e)) : [],
       source: isSet(object.source) ? ReadSource.fromJSON(object.source) : undefined,
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
     };
   },
 
@@ -2779,6 +2940,9 @@ export const FetchWindowsResponse: MessageFns<FetchWindowsResponse> = {
     }
     if (message.source !== undefined) {
       obj.source = ReadSource.toJSON(message.source);
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
     }
     return obj;
   },
@@ -2792,12 +2956,23 @@ export const FetchWindowsResponse: MessageFns<FetchWindowsResponse> = {
     message.source = (object.source !== undefined && object.source !== null)
       ? ReadSource.fromPartial(object.source)
       : undefined;
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };
 
 function createBaseFetchSessionsRequest(): FetchSessionsRequest {
-  return { topology: "", store: "", key: undefined, from: undefined, to: undefined, options: undefined };
+  return {
+    topology: "",
+    store: "",
+    key: undefined,
+    from: undefined,
+    to: undefined,
+    options: undefined,
+    partition: undefined,
+    pageSize: 0,
+    pageToken: "",
+  };
 }
 
 export const FetchSessionsRequest: MessageFns<FetchSessionsRequest> = {
@@ -2819,6 +2994,15 @@ export const FetchSessionsRequest: MessageFns<FetchSessionsRequest> = {
     }
     if (message.options !== undefined) {
       ReadOptions.encode(message.options, writer.uint32(50).fork()).join();
+    }
+    if (message.partition !== undefined) {
+      writer.uint32(56).int32(message.partition);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(64).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(74).string(message.pageToken);
     }
     return writer;
   },
@@ -2884,6 +3068,30 @@ export const FetchSessionsRequest: MessageFns<FetchSessionsRequest> = {
             message.options = ReadOptions.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2904,6 +3112,17 @@ export const FetchSessionsRequest: MessageFns<FetchSessionsRequest> = {
       from: isSet(object.from) ? fromJsonTimestamp(object.from) : undefined,
       to: isSet(object.to) ? fromJsonTimestamp(object.to) : undefined,
       options: isSet(object.options) ? ReadOptions.fromJSON(object.options) : undefined,
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : undefined,
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
     };
   },
 
@@ -2927,6 +3146,15 @@ export const FetchSessionsRequest: MessageFns<FetchSessionsRequest> = {
     if (message.options !== undefined) {
       obj.options = ReadOptions.toJSON(message.options);
     }
+    if (message.partition !== undefined) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
     return obj;
   },
 
@@ -2943,12 +3171,15 @@ export const FetchSessionsRequest: MessageFns<FetchSessionsRequest> = {
     message.options = (object.options !== undefined && object.options !== null)
       ? ReadOptions.fromPartial(object.options)
       : undefined;
+    message.partition = object.partition ?? undefined;
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
     return message;
   },
 };
 
 function createBaseFetchSessionsResponse(): FetchSessionsResponse {
-  return { rows: [], source: undefined };
+  return { rows: [], source: undefined, nextPageToken: "" };
 }
 
 export const FetchSessionsResponse: MessageFns<FetchSessionsResponse> = {
@@ -2958,6 +3189,9 @@ export const FetchSessionsResponse: MessageFns<FetchSessionsResponse> = {
     }
     if (message.source !== undefined) {
       ReadSource.encode(message.source, writer.uint32(18).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(26).string(message.nextPageToken);
     }
     return writer;
   },
@@ -2991,6 +3225,14 @@ export const FetchSessionsResponse: MessageFns<FetchSessionsResponse> = {
             message.source = ReadSource.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3007,6 +3249,11 @@ export const FetchSessionsResponse: MessageFns<FetchSessionsResponse> = {
     return {
       rows: globalThis.Array.isArray(object?.rows) ? object.rows.map((e: any) => Row.fromJSON(e)) : [],
       source: isSet(object.source) ? ReadSource.fromJSON(object.source) : undefined,
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
     };
   },
 
@@ -3017,6 +3264,9 @@ export const FetchSessionsResponse: MessageFns<FetchSessionsResponse> = {
     }
     if (message.source !== undefined) {
       obj.source = ReadSource.toJSON(message.source);
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
     }
     return obj;
   },
@@ -3030,12 +3280,21 @@ export const FetchSessionsResponse: MessageFns<FetchSessionsResponse> = {
     message.source = (object.source !== undefined && object.source !== null)
       ? ReadSource.fromPartial(object.source)
       : undefined;
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };
 
 function createBaseListTimersRequest(): ListTimersRequest {
-  return { topology: "", store: "", partition: undefined, key: undefined, pageSize: 0, pageToken: "" };
+  return {
+    topology: "",
+    store: "",
+    partition: undefined,
+    key: undefined,
+    pageSize: 0,
+    pageToken: "",
+    options: undefined,
+  };
 }
 
 export const ListTimersRequest: MessageFns<ListTimersRequest> = {
@@ -3057,6 +3316,9 @@ export const ListTimersRequest: MessageFns<ListTimersRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(50).string(message.pageToken);
+    }
+    if (message.options !== undefined) {
+      ReadOptions.encode(message.options, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -3122,6 +3384,14 @@ export const ListTimersRequest: MessageFns<ListTimersRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.options = ReadOptions.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3150,6 +3420,7 @@ export const ListTimersRequest: MessageFns<ListTimersRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      options: isSet(object.options) ? ReadOptions.fromJSON(object.options) : undefined,
     };
   },
 
@@ -3173,6 +3444,9 @@ export const ListTimersRequest: MessageFns<ListTimersRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.options !== undefined) {
+      obj.options = ReadOptions.toJSON(message.options);
+    }
     return obj;
   },
 
@@ -3187,12 +3461,15 @@ export const ListTimersRequest: MessageFns<ListTimersRequest> = {
     message.key = object.key === undefined ? undefined : object.key;
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.options = (object.options !== undefined && object.options !== null)
+      ? ReadOptions.fromPartial(object.options)
+      : undefined;
     return message;
   },
 };
 
 function createBaseListTimersResponse(): ListTimersResponse {
-  return { timers: [], nextPageToken: "" };
+  return { timers: [], nextPageToken: "", sources: [] };
 }
 
 export const ListTimersResponse: MessageFns<ListTimersResponse> = {
@@ -3202,6 +3479,9 @@ export const ListTimersResponse: MessageFns<ListTimersResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    for (const v of message.sources) {
+      ReadSource.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -3235,6 +3515,14 @@ export const ListTimersResponse: MessageFns<ListTimersResponse> = {
             message.nextPageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sources.push(ReadSource.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3255,6 +3543,7 @@ export const ListTimersResponse: MessageFns<ListTimersResponse> = {
         : isSet(object.next_page_token)
         ? globalThis.String(object.next_page_token)
         : "",
+      sources: globalThis.Array.isArray(object?.sources) ? object.sources.map((e: any) => ReadSource.fromJSON(e)) : [],
     };
   },
 
@@ -3266,6 +3555,9 @@ export const ListTimersResponse: MessageFns<ListTimersResponse> = {
     if (message.nextPageToken !== "") {
       obj.nextPageToken = message.nextPageToken;
     }
+    if (message.sources?.length) {
+      obj.sources = message.sources.map((e) => ReadSource.toJSON(e));
+    }
     return obj;
   },
 
@@ -3276,6 +3568,7 @@ export const ListTimersResponse: MessageFns<ListTimersResponse> = {
     const message = createBaseListTimersResponse();
     message.timers = object.timers?.map((e) => Timer.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
+    message.sources = object.sources?.map((e) => ReadSource.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3437,7 +3730,15 @@ export const Timer: MessageFns<Timer> = {
 };
 
 function createBaseListPartialMatchesRequest(): ListPartialMatchesRequest {
-  return { topology: "", store: "", key: undefined, partition: undefined, pageSize: 0, pageToken: "" };
+  return {
+    topology: "",
+    store: "",
+    key: undefined,
+    partition: undefined,
+    pageSize: 0,
+    pageToken: "",
+    options: undefined,
+  };
 }
 
 export const ListPartialMatchesRequest: MessageFns<ListPartialMatchesRequest> = {
@@ -3459,6 +3760,9 @@ export const ListPartialMatchesRequest: MessageFns<ListPartialMatchesRequest> = 
     }
     if (message.pageToken !== "") {
       writer.uint32(50).string(message.pageToken);
+    }
+    if (message.options !== undefined) {
+      ReadOptions.encode(message.options, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -3524,6 +3828,14 @@ export const ListPartialMatchesRequest: MessageFns<ListPartialMatchesRequest> = 
             message.pageToken = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.options = ReadOptions.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3552,6 +3864,7 @@ export const ListPartialMatchesRequest: MessageFns<ListPartialMatchesRequest> = 
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      options: isSet(object.options) ? ReadOptions.fromJSON(object.options) : undefined,
     };
   },
 
@@ -3575,6 +3888,9 @@ export const ListPartialMatchesRequest: MessageFns<ListPartialMatchesRequest> = 
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.options !== undefined) {
+      obj.options = ReadOptions.toJSON(message.options);
+    }
     return obj;
   },
 
@@ -3589,12 +3905,15 @@ export const ListPartialMatchesRequest: MessageFns<ListPartialMatchesRequest> = 
     message.partition = object.partition ?? undefined;
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.options = (object.options !== undefined && object.options !== null)
+      ? ReadOptions.fromPartial(object.options)
+      : undefined;
     return message;
   },
 };
 
 function createBaseListPartialMatchesResponse(): ListPartialMatchesResponse {
-  return { matches: [], nextPageToken: "" };
+  return { matches: [], nextPageToken: "", sources: [] };
 }
 
 export const ListPartialMatchesResponse: MessageFns<ListPartialMatchesResponse> = {
@@ -3604,6 +3923,9 @@ export const ListPartialMatchesResponse: MessageFns<ListPartialMatchesResponse> 
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    for (const v of message.sources) {
+      ReadSource.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -3637,6 +3959,14 @@ export const ListPartialMatchesResponse: MessageFns<ListPartialMatchesResponse> 
             message.nextPageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sources.push(ReadSource.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3659,6 +3989,7 @@ export const ListPartialMatchesResponse: MessageFns<ListPartialMatchesResponse> 
         : isSet(object.next_page_token)
         ? globalThis.String(object.next_page_token)
         : "",
+      sources: globalThis.Array.isArray(object?.sources) ? object.sources.map((e: any) => ReadSource.fromJSON(e)) : [],
     };
   },
 
@@ -3670,6 +4001,9 @@ export const ListPartialMatchesResponse: MessageFns<ListPartialMatchesResponse> 
     if (message.nextPageToken !== "") {
       obj.nextPageToken = message.nextPageToken;
     }
+    if (message.sources?.length) {
+      obj.sources = message.sources.map((e) => ReadSource.toJSON(e));
+    }
     return obj;
   },
 
@@ -3680,6 +4014,7 @@ export const ListPartialMatchesResponse: MessageFns<ListPartialMatchesResponse> 
     const message = createBaseListPartialMatchesResponse();
     message.matches = object.matches?.map((e) => PartialMatch.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
+    message.sources = object.sources?.map((e) => ReadSource.fromPartial(e)) || [];
     return message;
   },
 };
