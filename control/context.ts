@@ -3,6 +3,7 @@ import type {
   Clock,
   Log,
   Logger,
+  Peer,
   SchemaRegistry,
   StoreProvider,
   StreamsApp,
@@ -52,6 +53,8 @@ export interface PeerInstance {
 export interface Peers {
   /** Members of the group of a topology, or of all; waits, within the deadline, while a rebalance is under way. */
   members(call: Call, topology?: string): Promise<readonly PeerInstance[]>
+  /** Who runs what of a topology, in the order of their ids; waits like `members`. */
+  assigned(topology: string, call: Call): Promise<readonly Peer[]>
   /** @throws ControlError TOPOLOGY_NOT_FOUND, TASK_NOT_FOUND */
   ownersOf(topology: string, task: string, call: Call): Promise<TaskOwners>
   /**

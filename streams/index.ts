@@ -4,6 +4,15 @@ export type { MatchLimits } from './cep/matcher.ts'
 export { type Gap, Pattern, type PatternStart, type StageTest } from './cep/pattern.ts'
 export type { Match, PartialMatch, PatternOf, Stages } from './cep/pattern-types.ts'
 export * from './control/dead-letters/index.ts'
+export {
+  type ExplainFacts,
+  explainTask,
+  type HeldBack,
+  type HeldBackReason,
+  type TaskFacts,
+} from './control/explain.ts'
+export { explanationText } from './control/explain-text.ts'
+export { type WaitingView, waitingIn } from './control/explain-waiting.ts'
 export { overlaps, resolveStage } from './control/stage-names.ts'
 export { type StageOrder, stagesOf, type TopologyStages } from './control/stages.ts'
 export * from './control/state/index.ts'

@@ -75,6 +75,7 @@ function inputStatus(input: InputView): InputStatus {
       idle: isIdle,
     })),
     atEndSince: dateOf(input.atEndSinceMs),
+    ended: input.hasEnded,
   }
 }
 

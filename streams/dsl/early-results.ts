@@ -107,8 +107,11 @@ export class EarlyResults<K, A> {
     this.rows = task.store(target.rows)
     this.due = new DueKeys(task.store(target.due))
     const wake = (reachedMs: number, maxRows: number): number => this.wake(reachedMs, maxRows)
+    const what = (): string => 'the early results of windows that have changed are passed on'
     this.alarm =
-      target.by === 'event-time' ? task.alarm(outlet.node, wake) : task.clockAlarm(outlet.node, wake)
+      target.by === 'event-time'
+        ? task.alarm(outlet.node, wake, what)
+        : task.clockAlarm(outlet.node, wake, what)
     this.alarm.at(this.due.nextMs)
   }
 

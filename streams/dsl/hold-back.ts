@@ -52,14 +52,18 @@ function waiting<K, V>(
   /** The time that the stream is known to have reached. */
   let reachedMs = buffer.closedBeforeMs + graceMs - 1
   let firstMs = buffer.firstWaitingMs()
-  const alarm = task.alarm(node, (watermarkMs, maxRows) => {
-    const dueMs = Math.max(reachedMs, watermarkMs)
-    firstMs = buffer.release(dueMs - graceMs + 1, maxRows, (key, { value, timestampMs, judgedByMs }) => {
-      task.time.happenedAt(judgedByMs)
-      next(key, value, timestampMs)
-    })
-    return firstMs + graceMs
-  })
+  const alarm = task.alarm(
+    node,
+    (watermarkMs, maxRows) => {
+      const dueMs = Math.max(reachedMs, watermarkMs)
+      firstMs = buffer.release(dueMs - graceMs + 1, maxRows, (key, { value, timestampMs, judgedByMs }) => {
+        task.time.happenedAt(judgedByMs)
+        next(key, value, timestampMs)
+      })
+      return firstMs + graceMs
+    },
+    (dueMs, at) => `a record of ${at(dueMs - graceMs)} that earlier ones may still overtake is passed on`,
+  )
   alarm.at(firstMs + graceMs)
   return (key, value, timestampMs) => {
     const { recordWatermarkMs } = task.time

@@ -72,8 +72,15 @@ export class ListedOutlet<K, A> {
     this.due = new DueKeys(task.store(target.due))
     this.passOn = target.closes ? undefined : this.onChange()
     this.early = this.earlyResults()
-    this.alarm = task.alarm(outlet.node, (watermarkMs, maxRows) => this.wake(watermarkMs, maxRows))
+    const wake = (watermarkMs: number, maxRows: number): number => this.wake(watermarkMs, maxRows)
+    this.alarm = task.alarm(outlet.node, wake, (dueMs, at) => this.whatIsDue(dueMs, at))
     this.alarm.at(this.due.nextMs)
+  }
+
+  private whatIsDue(dueMs: number, at: (timeMs: number) => string): string {
+    const { closes, rules } = this.target
+    if (!closes) return 'windows that nobody needs any more are forgotten'
+    return `a window that ends at ${at(dueMs - rules.closeMs(0))}, unless records prolong it, closes`
   }
 
   row(key: K): Row<K, A> {

@@ -67,7 +67,12 @@ export class PatternMatching<K, E, S extends Stages> {
     this.behindMs = ties === undefined ? 0 : 1
     checkStored(this.states)
     this.due = new DueKeys(task.store(specs.due))
-    this.alarm = task.alarm(node, (watermarkMs, maxRows) => this.wake(watermarkMs, maxRows))
+    const wake = (watermarkMs: number, maxRows: number): number => this.wake(watermarkMs, maxRows)
+    this.alarm = task.alarm(
+      node,
+      wake,
+      () => 'events that earlier ones may still overtake are matched, or a partial match times out',
+    )
     this.alarm.at(this.due.nextMs)
   }
 

@@ -67,7 +67,11 @@ class ByEventTime implements Punctuation {
     this.task = task
     this.parts = parts
     this.next = task.keptTime(`${node.name}.${name}`)
-    this.alarm = task.alarm(node, (reachedMs) => this.wake(reachedMs))
+    this.alarm = task.alarm(
+      node,
+      (reachedMs) => this.wake(reachedMs),
+      () => `schedule "${name}" is called`,
+    )
     this.arm()
   }
 
@@ -102,7 +106,11 @@ class ByClock implements Punctuation {
     this.task = task
     this.parts = parts
     this.nextMs = task.clock.nowMs + parts.everyMs
-    this.alarm = task.clockAlarm(parts.node, (reachedMs) => this.wake(reachedMs))
+    this.alarm = task.clockAlarm(
+      parts.node,
+      (reachedMs) => this.wake(reachedMs),
+      () => `schedule "${parts.name}" is called`,
+    )
     this.arm()
   }
 

@@ -135,15 +135,19 @@ function suppressing<K, V>(
     due.move(key, timeMs, never, task.record.streamTimeMs)
     count--
   }
-  const alarm = task.alarm(node, (watermarkMs, maxRows) => {
-    for (let rows = 0; rows < maxRows; rows++) {
-      const oldest = due.take(watermarkMs)
-      if (oldest === undefined) break
-      task.time.happenedAt(oldest.timeMs - 1)
-      letGo(oldest)
-    }
-    return due.nextMs
-  })
+  const alarm = task.alarm(
+    node,
+    (watermarkMs, maxRows) => {
+      for (let rows = 0; rows < maxRows; rows++) {
+        const oldest = due.take(watermarkMs)
+        if (oldest === undefined) break
+        task.time.happenedAt(oldest.timeMs - 1)
+        letGo(oldest)
+      }
+      return due.nextMs
+    },
+    (dueMs, at) => `the change of a row of ${at(dueMs - untilMs)} is passed on`,
+  )
   alarm.at(due.nextMs)
   return (key, value, _oldValue, timestampMs) => {
     const row = store.entry(key)

@@ -128,17 +128,21 @@ function forgetDeleted<K, V>(
   rows: VersionedRows<K, V>,
 ): (key: K, timestampMs: number) => void {
   const deletions = new RecordBuffer<K, boolean>(task, spec, false)
-  const alarm = task.alarm(node, (watermarkMs, maxRows) => {
-    // The end of input makes nothing older than it is: what comes after all may still ask.
-    const dueMs = Math.min(watermarkMs, task.time.watermarkMs) - historyMs
-    const firstMs = deletions.release(dueMs, maxRows, (key, { timestampMs }) => {
-      const entry = rows.store.entry(key)
-      const latest = entry.value?.at(-1)
-      if (latest?.value === null && latest.timestampMs === timestampMs)
-        rows.store.update(entry, null, timestampMs)
-    })
-    return Number.isFinite(watermarkMs) || firstMs < dueMs ? firstMs + historyMs + 1 : never
-  })
+  const alarm = task.alarm(
+    node,
+    (watermarkMs, maxRows) => {
+      // The end of input makes nothing older than it is: what comes after all may still ask.
+      const dueMs = Math.min(watermarkMs, task.time.watermarkMs) - historyMs
+      const firstMs = deletions.release(dueMs, maxRows, (key, { timestampMs }) => {
+        const entry = rows.store.entry(key)
+        const latest = entry.value?.at(-1)
+        if (latest?.value === null && latest.timestampMs === timestampMs)
+          rows.store.update(entry, null, timestampMs)
+      })
+      return Number.isFinite(watermarkMs) || firstMs < dueMs ? firstMs + historyMs + 1 : never
+    },
+    (dueMs, at) => `a row that was deleted at ${at(dueMs - historyMs - 1)} is forgotten`,
+  )
   alarm.at(deletions.firstWaitingMs() + historyMs + 1)
   return (key, timestampMs) => {
     deletions.add(key, { timestampMs, value: true, judgedByMs: timestampMs, waits: true })

@@ -194,14 +194,18 @@ function openSide<K, V, V2, R>(
   const { openMs } = spec
   const buffer = new RecordBuffer<NonNullable<K>, NonNullable<V>>(task, spec.buffer, true)
   if (!spec.isOuter) return { spec, buffer, alarm: undefined }
-  const alarm = task.alarm(node, (watermarkMs, maxRows) => {
-    const first = buffer.release(watermarkMs - openMs, maxRows, (key, { value, timestampMs }) => {
-      task.enter(node)
-      task.time.happenedAt(timestampMs + openMs)
-      next(key, joiner(value, null, key), timestampMs)
-    })
-    return first + openMs + 1
-  })
+  const alarm = task.alarm(
+    node,
+    (watermarkMs, maxRows) => {
+      const first = buffer.release(watermarkMs - openMs, maxRows, (key, { value, timestampMs }) => {
+        task.enter(node)
+        task.time.happenedAt(timestampMs + openMs)
+        next(key, joiner(value, null, key), timestampMs)
+      })
+      return first + openMs + 1
+    },
+    (dueMs, at) => `a record of ${at(dueMs - openMs - 1)} for which no partner has come is passed on alone`,
+  )
   alarm.at(buffer.firstWaitingMs() + openMs + 1)
   return { spec, buffer, alarm }
 }

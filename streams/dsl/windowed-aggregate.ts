@@ -113,10 +113,17 @@ function closing<K, A>(
     }
   }
   const nextMs = (): number => windows.closeMs(table.firstUnclosedMs())
-  const alarm = task.alarm(node, (watermarkMs, maxRows) => {
-    table.close(windows.firstOpenMs(watermarkMs), maxRows, handOver)
-    return nextMs()
-  })
+  const alarm = task.alarm(
+    node,
+    (watermarkMs, maxRows) => {
+      table.close(windows.firstOpenMs(watermarkMs), maxRows, handOver)
+      return nextMs()
+    },
+    (dueMs, at) => {
+      const endMs = dueMs - windows.graceMs
+      return `the window from ${at(endMs - windows.sizeMs)} to ${at(endMs)} closes`
+    },
+  )
   alarm.at(nextMs())
   return (startMs) => alarm.at(windows.closeMs(startMs))
 }

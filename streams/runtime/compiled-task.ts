@@ -18,6 +18,7 @@ import type { StoreSpec, TableStore, Timestamped, Windowed, WindowTable } from '
 import type {
   Alarm,
   DropReason,
+  DueText,
   KeptTime,
   Partitioner,
   Receiver,
@@ -136,24 +137,26 @@ export class CompiledTask implements TaskContext {
     this.time.wakeNext(maxRows)
   }
 
-  alarm(node: GraphNode, wake: Wake): Alarm {
+  alarm(node: GraphNode, wake: Wake, what: DueText): Alarm {
     if (node.role.kind !== 'operator' || node.role.usesTime !== true)
       throw new StreamsError('INVARIANT_VIOLATED', `operator ${node.name} was added without usesTime`)
-    return this.time.alarm(node.id, (watermarkMs, maxRows) => {
+    const woken: Wake = (watermarkMs, maxRows) => {
       this.current = node
       return wake(watermarkMs, maxRows)
-    })
+    }
+    return this.time.alarm(node.id, woken, { operator: node.name, what })
   }
 
   get clock(): WallClock {
     return this.time.clock
   }
 
-  clockAlarm(node: GraphNode, wake: Wake): Alarm {
-    return this.time.clock.alarm(node.id, (nowMs, maxRows) => {
+  clockAlarm(node: GraphNode, wake: Wake, what: DueText): Alarm {
+    const woken: Wake = (nowMs, maxRows) => {
       this.current = node
       return wake(nowMs, maxRows)
-    })
+    }
+    return this.time.clock.alarm(node.id, woken, { operator: node.name, what })
   }
 
   keptTime(name: string): KeptTime {

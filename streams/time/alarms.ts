@@ -1,9 +1,23 @@
 /** Operators that want to be woken at a time, be it of events or of the wall clock. */
-import type { Alarm, Wake } from '../topology/task-context.ts'
+import type { Alarm, DueText, Wake } from '../topology/task-context.ts'
+
+/** Who wants to be woken, and what for. */
+export interface Sleeping {
+  readonly operator: string
+  readonly what: DueText
+}
+
+/** What waits for a time. */
+export interface Waiting extends Sleeping {
+  /** -Infinity is at once. */
+  readonly dueMs: number
+  readonly isHeld: boolean
+}
 
 interface Sleeper extends Alarm {
   readonly nodeId: number
   readonly wake: Wake
+  readonly sleeping: Sleeping | undefined
   dueMs: number
   isHeld: boolean
 }
@@ -20,10 +34,11 @@ export class Alarms {
   private readonly sleepers: Sleeper[] = []
   private held: HeldNodes = new Set()
 
-  add(nodeId: number, wake: Wake): Alarm {
+  add(nodeId: number, wake: Wake, sleeping?: Sleeping): Alarm {
     const sleeper: Sleeper = {
       nodeId,
       wake,
+      sleeping,
       dueMs: never,
       isHeld: isAmong(this.held, nodeId),
       at: (timeMs) => {
@@ -34,6 +49,13 @@ export class Alarms {
     this.sleepers.push(sleeper)
     this.sleepers.sort((a, b) => a.nodeId - b.nodeId)
     return sleeper
+  }
+
+  /** What waits, for whoever looks into it. */
+  waiting(): Waiting[] {
+    return this.sleepers.flatMap(({ sleeping, dueMs, isHeld }) =>
+      sleeping === undefined || dueMs === never ? [] : [{ ...sleeping, dueMs, isHeld }],
+    )
   }
 
   get isEmpty(): boolean {

@@ -7,7 +7,7 @@
  * 2. Nobody is woken for the end of input, unless whoever ends it says that the clock is not to be waited for either.
  */
 import type { Alarm, Wake, WallClock } from '../topology/task-context.ts'
-import { Alarms, type HeldNodes, never } from './alarms.ts'
+import { Alarms, type HeldNodes, never, type Sleeping, type Waiting } from './alarms.ts'
 
 export class TaskClock implements WallClock {
   nowMs: number
@@ -33,13 +33,18 @@ export class TaskClock implements WallClock {
     if (nowMs > this.nowMs) this.nowMs = nowMs
   }
 
-  alarm(nodeId: number, wake: Wake): Alarm {
-    return this.alarms.add(nodeId, wake)
+  alarm(nodeId: number, wake: Wake, sleeping?: Sleeping): Alarm {
+    return this.alarms.add(nodeId, wake, sleeping)
   }
 
   /** Those are not woken. */
   hold(held: HeldNodes): void {
     this.alarms.hold(held)
+  }
+
+  /** What waits for the clock, for whoever looks into it. */
+  waiting(): Waiting[] {
+    return this.alarms.waiting()
   }
 
   isDue(isEnding: boolean): boolean {

@@ -12,7 +12,7 @@
  *    "at once": the task may commit and yield in between.
  */
 import type { Alarm, EventTime, Wake } from '../topology/task-context.ts'
-import { Alarms, type HeldNodes, never } from './alarms.ts'
+import { Alarms, type HeldNodes, never, type Sleeping, type Waiting } from './alarms.ts'
 import { type InputTime, noTime } from './input-time.ts'
 import { TaskClock } from './task-clock.ts'
 
@@ -81,8 +81,8 @@ export class TaskTime implements EventTime {
     if (reached > this.watermarkMs) this.watermarkMs = reached
   }
 
-  alarm(nodeId: number, wake: Wake): Alarm {
-    return this.alarms.add(nodeId, wake)
+  alarm(nodeId: number, wake: Wake, sleeping?: Sleeping): Alarm {
+    return this.alarms.add(nodeId, wake, sleeping)
   }
 
   /** Whether somebody who is held has still to be woken for the time that was reached. */
@@ -93,6 +93,11 @@ export class TaskTime implements EventTime {
   /** Those are not woken by event time. */
   hold(held: HeldNodes): void {
     this.alarms.hold(held)
+  }
+
+  /** What waits for the watermark, for whoever looks into it. */
+  waiting(): Waiting[] {
+    return this.alarms.waiting()
   }
 
   get isDue(): boolean {

@@ -50,11 +50,19 @@ export class KeyedTimers<K> {
     this.waiting = {
       'event-time': this.wait(
         'event-time',
-        task.alarm(node, (reachedMs, maxRows) => this.wake('event-time', reachedMs, maxRows)),
+        task.alarm(
+          node,
+          (reachedMs, maxRows) => this.wake('event-time', reachedMs, maxRows),
+          (dueMs, at) => `a timer that is set for ${at(dueMs)} fires`,
+        ),
       ),
       'wall-clock': this.wait(
         'wall-clock',
-        task.clockAlarm(node, (reachedMs, maxRows) => this.wake('wall-clock', reachedMs, maxRows)),
+        task.clockAlarm(
+          node,
+          (reachedMs, maxRows) => this.wake('wall-clock', reachedMs, maxRows),
+          (dueMs, at) => `a timer that is set for ${at(dueMs)} fires`,
+        ),
       ),
     }
   }

@@ -54,6 +54,9 @@ export interface EventTime {
  */
 export type Wake = (watermarkMs: number, maxRows: number) => number
 
+/** Says what is due at a time, for people, as in "the window from 10:31 closes"; `at` writes a time. */
+export type DueText = (dueMs: number, at: (timeMs: number) => string) => string
+
 /** A wake-up by event time. */
 export interface Alarm {
   /** Asks to be woken once the watermark has reached a time, or earlier if that was asked for before. */
@@ -80,10 +83,10 @@ export interface TaskContext {
   readonly record: RecordContext
   readonly time: EventTime
   /** Between records; the node must have been added with `usesTime`. */
-  alarm(node: GraphNode, wake: Wake): Alarm
+  alarm(node: GraphNode, wake: Wake, what: DueText): Alarm
   readonly clock: WallClock
   /** The same by the wall clock: `wake` is given its time. No watermark is needed for it. */
-  clockAlarm(node: GraphNode, wake: Wake): Alarm
+  clockAlarm(node: GraphNode, wake: Wake, what: DueText): Alarm
   /** A time that the task's checkpoint keeps, by a name that is unique within the topology. */
   keptTime(name: string): KeptTime
   /** So many timers more are pending, or less. */

@@ -500,7 +500,11 @@ export interface InputStatus {
   /** For a repartition topic: what the tasks that write to it said of their time last. */
   upstream: UpstreamTime[];
   /** Since when it has had nothing to read; absent while it has. */
-  atEndSince: Date | undefined;
+  atEndSince:
+    | Date
+    | undefined;
+  /** Nothing comes any more, so nobody waits for it. */
+  ended: boolean;
 }
 
 /** What a task that writes to a repartition topic said of its time last. */
@@ -1719,6 +1723,7 @@ function createBaseInputStatus(): InputStatus {
     held: false,
     upstream: [],
     atEndSince: undefined,
+    ended: false,
   };
 }
 
@@ -1753,6 +1758,9 @@ export const InputStatus: MessageFns<InputStatus> = {
     }
     if (message.atEndSince !== undefined) {
       Timestamp.encode(toTimestamp(message.atEndSince), writer.uint32(82).fork()).join();
+    }
+    if (message.ended !== false) {
+      writer.uint32(88).bool(message.ended);
     }
     return writer;
   },
@@ -1850,6 +1858,14 @@ export const InputStatus: MessageFns<InputStatus> = {
             message.atEndSince = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.ended = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1880,6 +1896,7 @@ export const InputStatus: MessageFns<InputStatus> = {
         : isSet(object.at_end_since)
         ? fromJsonTimestamp(object.at_end_since)
         : undefined,
+      ended: isSet(object.ended) ? globalThis.Boolean(object.ended) : false,
     };
   },
 
@@ -1915,6 +1932,9 @@ export const InputStatus: MessageFns<InputStatus> = {
     if (message.atEndSince !== undefined) {
       obj.atEndSince = message.atEndSince.toISOString();
     }
+    if (message.ended !== false) {
+      obj.ended = message.ended;
+    }
     return obj;
   },
 
@@ -1933,6 +1953,7 @@ export const InputStatus: MessageFns<InputStatus> = {
     message.held = object.held ?? false;
     message.upstream = object.upstream?.map((e) => UpstreamTime.fromPartial(e)) || [];
     message.atEndSince = object.atEndSince ?? undefined;
+    message.ended = object.ended ?? false;
     return message;
   },
 };

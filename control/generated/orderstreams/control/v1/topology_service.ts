@@ -354,8 +354,12 @@ export interface TaskExplanation {
     | undefined;
   /** What waits for time to pass, the earliest first of each operator. */
   waiting: WaitingOperator[];
-  /** All of it in a few sentences for people. */
+  /** All of it in a few sentences for people, down to the cause that lies deepest. */
   text: string;
+  /** Where the chain of tasks that wait for one another begins: the task itself, or one in front of it. */
+  rootTask: string;
+  /** The input of that task that holds its time back; absent when none does, for example because that task does not run. */
+  rootCause: HeldBack | undefined;
 }
 
 /** An input that holds the time of a task back. */
@@ -382,12 +386,14 @@ export interface HeldBack {
 export interface WaitingOperator {
   /** Name of the operator. */
   operator: string;
-  /** Event time at which the next of it is due; absent when nothing waits. */
+  /** Time at which the next of it is due; absent when it is due at once. */
   due:
     | Date
     | undefined;
-  /** What waits, such as "the window from 10:31 closes at 10:32:30". */
+  /** What waits, such as "the window from 10:31:00 to 10:32:00 closes when the watermark passes 10:32:30, 45 s from now". */
   text: string;
+  /** It waits for the wall clock, not for event time. */
+  byClock: boolean;
 }
 
 function createBaseListTopologiesRequest(): ListTopologiesRequest {
@@ -2500,7 +2506,16 @@ export const ExplainTopologyResponse: MessageFns<ExplainTopologyResponse> = {
 };
 
 function createBaseTaskExplanation(): TaskExplanation {
-  return { task: "", instanceId: "", watermark: undefined, heldBackBy: undefined, waiting: [], text: "" };
+  return {
+    task: "",
+    instanceId: "",
+    watermark: undefined,
+    heldBackBy: undefined,
+    waiting: [],
+    text: "",
+    rootTask: "",
+    rootCause: undefined,
+  };
 }
 
 export const TaskExplanation: MessageFns<TaskExplanation> = {
@@ -2522,6 +2537,12 @@ export const TaskExplanation: MessageFns<TaskExplanation> = {
     }
     if (message.text !== "") {
       writer.uint32(50).string(message.text);
+    }
+    if (message.rootTask !== "") {
+      writer.uint32(58).string(message.rootTask);
+    }
+    if (message.rootCause !== undefined) {
+      HeldBack.encode(message.rootCause, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -2587,6 +2608,22 @@ export const TaskExplanation: MessageFns<TaskExplanation> = {
             message.text = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.rootTask = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.rootCause = HeldBack.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2617,6 +2654,16 @@ export const TaskExplanation: MessageFns<TaskExplanation> = {
         ? object.waiting.map((e: any) => WaitingOperator.fromJSON(e))
         : [],
       text: isSet(object.text) ? globalThis.String(object.text) : "",
+      rootTask: isSet(object.rootTask)
+        ? globalThis.String(object.rootTask)
+        : isSet(object.root_task)
+        ? globalThis.String(object.root_task)
+        : "",
+      rootCause: isSet(object.rootCause)
+        ? HeldBack.fromJSON(object.rootCause)
+        : isSet(object.root_cause)
+        ? HeldBack.fromJSON(object.root_cause)
+        : undefined,
     };
   },
 
@@ -2640,6 +2687,12 @@ export const TaskExplanation: MessageFns<TaskExplanation> = {
     if (message.text !== "") {
       obj.text = message.text;
     }
+    if (message.rootTask !== "") {
+      obj.rootTask = message.rootTask;
+    }
+    if (message.rootCause !== undefined) {
+      obj.rootCause = HeldBack.toJSON(message.rootCause);
+    }
     return obj;
   },
 
@@ -2656,6 +2709,10 @@ export const TaskExplanation: MessageFns<TaskExplanation> = {
       : undefined;
     message.waiting = object.waiting?.map((e) => WaitingOperator.fromPartial(e)) || [];
     message.text = object.text ?? "";
+    message.rootTask = object.rootTask ?? "";
+    message.rootCause = (object.rootCause !== undefined && object.rootCause !== null)
+      ? HeldBack.fromPartial(object.rootCause)
+      : undefined;
     return message;
   },
 };
@@ -2823,7 +2880,7 @@ export const HeldBack: MessageFns<HeldBack> = {
 };
 
 function createBaseWaitingOperator(): WaitingOperator {
-  return { operator: "", due: undefined, text: "" };
+  return { operator: "", due: undefined, text: "", byClock: false };
 }
 
 export const WaitingOperator: MessageFns<WaitingOperator> = {
@@ -2836,6 +2893,9 @@ export const WaitingOperator: MessageFns<WaitingOperator> = {
     }
     if (message.text !== "") {
       writer.uint32(26).string(message.text);
+    }
+    if (message.byClock !== false) {
+      writer.uint32(32).bool(message.byClock);
     }
     return writer;
   },
@@ -2877,6 +2937,14 @@ export const WaitingOperator: MessageFns<WaitingOperator> = {
             message.text = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.byClock = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2894,6 +2962,11 @@ export const WaitingOperator: MessageFns<WaitingOperator> = {
       operator: isSet(object.operator) ? globalThis.String(object.operator) : "",
       due: isSet(object.due) ? fromJsonTimestamp(object.due) : undefined,
       text: isSet(object.text) ? globalThis.String(object.text) : "",
+      byClock: isSet(object.byClock)
+        ? globalThis.Boolean(object.byClock)
+        : isSet(object.by_clock)
+        ? globalThis.Boolean(object.by_clock)
+        : false,
     };
   },
 
@@ -2908,6 +2981,9 @@ export const WaitingOperator: MessageFns<WaitingOperator> = {
     if (message.text !== "") {
       obj.text = message.text;
     }
+    if (message.byClock !== false) {
+      obj.byClock = message.byClock;
+    }
     return obj;
   },
 
@@ -2919,6 +2995,7 @@ export const WaitingOperator: MessageFns<WaitingOperator> = {
     message.operator = object.operator ?? "";
     message.due = object.due ?? undefined;
     message.text = object.text ?? "";
+    message.byClock = object.byClock ?? false;
     return message;
   },
 };
