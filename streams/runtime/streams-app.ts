@@ -5,6 +5,8 @@ import type { Topology } from '../topology/topology.ts'
 import { type Peer, peersOf } from './assignment/peers.ts'
 import { type RuntimeSettings, resolveSettings } from './settings.ts'
 import { Signal } from './signal.ts'
+import { heldError } from './stages/held-work.ts'
+import type { StandingCommand } from './stages/stage.ts'
 import type { TaskObserver } from './task-environment.ts'
 import { sourceTopicsOf } from './task-place.ts'
 import {
@@ -122,7 +124,8 @@ export class StreamsApp {
    * @param options `endOfInput`: nothing comes any more, so that all that waits for time to pass, such as windows to close, is
    *   due then. What comes nevertheless later, for a window that was closed so, is late. In a cluster every instance must be
    *   told. Timers by the wall clock are not due by that, unless `clockToo` says so.
-   * @throws the error that stopped a topology; CLOSED when it was stopped before that
+   * @throws the error that stopped a topology; CLOSED when it was stopped before that; STAGE_HELD when nothing is left but what stage
+   *   commands hold, in whatever topology: all the rest is processed and committed then
    */
   async drained({
     endOfInput = false,
@@ -131,6 +134,7 @@ export class StreamsApp {
     readonly endOfInput?: boolean
     readonly clockToo?: boolean
   } = {}): Promise<void> {
+    const held = new Map<string, readonly StandingCommand[]>()
     // In the order of the topologies: when an upstream one has committed its input, its output is there to be seen.
     for (const runner of this.runners) {
       const { topology } = runner
@@ -140,9 +144,16 @@ export class StreamsApp {
       )
       for (;;) {
         // First: what an ended task has written is there to be read by then.
-        const isAtEnd = !endOfInput || runner.hasEnded
-        const isDrained = await this.isDrained(runner, partitions)
+        const isAtEnd = !endOfInput || held.size > 0 || runner.hasEnded
+        const undrained = await this.undrained(runner, partitions)
+        const isDrained = undrained?.length === 0
         if (isDrained && isAtEnd) break
+        // Where something is held nothing is ended, or what it keeps back would be late.
+        const holding = undrained && (isDrained ? runner.holds() : runner.commandsHolding(undrained))
+        if (holding !== undefined && holding.length > 0) {
+          held.set(topology.name, holding)
+          break
+        }
         if (isDrained) runner.endInput(clockToo)
         if (this.failure !== undefined) throw this.failure.error
         if (this.stopping !== undefined)
@@ -152,6 +163,7 @@ export class StreamsApp {
       }
     }
     if (this.failure !== undefined) throw this.failure.error
+    if (held.size > 0) throw heldError(held)
   }
 
   /** Commits what was processed and lets everything go; the ports stay open. */
@@ -166,15 +178,19 @@ export class StreamsApp {
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
 
-  private async isDrained(runner: TopologyRunner, partitions: readonly TopicPartition[]): Promise<boolean> {
+  /** The partitions that are not processed to their ends; undefined while that is not known. */
+  private async undrained(
+    runner: TopologyRunner,
+    partitions: readonly TopicPartition[],
+  ): Promise<TopicPartition[] | undefined> {
     const { log } = this.options
     const own = runner.committedOffsets()
-    if (own === undefined) return false
+    if (own === undefined) return undefined
     // Offsets first: what a task committed by then was written by then, so the ends read after it count it.
     const committed = await log.committedOffsets(runner.topology.name, partitions)
     const ranges = await log.offsetRanges(partitions)
-    return ranges.every(({ topic, partition, start, end }, index) => {
-      return (own.get(`${topic}-${partition}`) ?? committed[index] ?? start) >= end
+    return ranges.filter(({ topic, partition, start, end }, index) => {
+      return (own.get(`${topic}-${partition}`) ?? committed[index] ?? start) < end
     })
   }
 

@@ -12,7 +12,7 @@
  */
 import { messageOf, StreamsError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { GroupMember, Log, MemberAssignment } from '../ports/log.ts'
+import type { GroupMember, Log, MemberAssignment, TopicPartition } from '../ports/log.ts'
 import type { Logger, Metrics } from '../ports/observability.ts'
 import type { SchemaRegistry } from '../ports/registry.ts'
 import type { StoreProvider } from '../ports/store.ts'
@@ -33,7 +33,10 @@ import { checkpointTopic, controlTopic, topicsOf } from './internal-topics.ts'
 import { PartitionWatch } from './partition-watch.ts'
 import type { RuntimeSettings } from './settings.ts'
 import { CommandFollower } from './stages/command-follower.ts'
+import { isInForce } from './stages/decide-flow.ts'
 import { DrainWatch } from './stages/drain-watch.ts'
+import { commandsHolding } from './stages/held-work.ts'
+import type { StandingCommand } from './stages/stage.ts'
 import type { StandbyDriver, StandbyState } from './standby-driver.ts'
 import type { DriverState, TaskDriver } from './task-driver.ts'
 import type { TaskEnvironment, TaskObserver } from './task-environment.ts'
@@ -272,6 +275,21 @@ export class TopologyRunner {
   /** Nothing comes any more: what waits for time to pass is due. */
   endInput(clockToo: boolean): void {
     this.tasks?.endInput(clockToo)
+  }
+
+  /** All commands that hold something. */
+  holds(): StandingCommand[] {
+    const { environment } = this
+    if (environment === undefined) return []
+    return [...environment.stages.all()].filter(
+      (command) => command.kind !== 'LIMIT' && isInForce(command, environment.clock.now()),
+    )
+  }
+
+  /** Who holds all of some partitions; undefined when some are being processed. */
+  commandsHolding(partitions: readonly TopicPartition[]): StandingCommand[] | undefined {
+    if (this.environment === undefined) return undefined
+    return commandsHolding(partitions, this.environment, this.tasks?.taskDrivers ?? new Map())
   }
 
   /** Whether the tasks here have done all that, and committed it. */
