@@ -68,6 +68,7 @@ const commands = [
   'health',
   'health cleanse',
   'health --watch',
+  'top --once',
 ]
 
 /** Their exit code is not 0, for what they found. */

@@ -9,6 +9,7 @@ import { addOperationCommands } from './operations.ts'
 import { addSavepointCommands } from './savepoints.ts'
 import { addStageCommands } from './stages.ts'
 import { addStateCommands } from './state.ts'
+import { addTopCommand } from './top.ts'
 import { addTopologyCommands } from './topologies.ts'
 
 export function addCtlCommand(program: Command, context: CommandContext): void {
@@ -23,6 +24,7 @@ export function addCtlCommand(program: Command, context: CommandContext): void {
       `
 Examples:
   order-streams ctl topologies list                                  what runs, and how it gets on
+  order-streams ctl top                                              the same live
   order-streams ctl stages pause cleanse --reason "schema change"    and \`stages resume cleanse\`
   order-streams ctl state get cleanse order-memory 31198570044       a row of a store
   order-streams ctl topologies explain statistics                    why a window has not emitted
@@ -41,4 +43,5 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or request, 3 what was asked for by 
   addDeadLetterCommands(ctl, context)
   addOperationCommands(ctl, context)
   addHealthCommand(ctl, context)
+  addTopCommand(ctl, context)
 }
