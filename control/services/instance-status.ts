@@ -2,13 +2,17 @@
 import {
   assertNever,
   type DriverState,
+  type FlowState as EngineFlowState,
   type RunnerState as EngineRunnerState,
+  type Stage as EngineStage,
   type InputView,
   messageOf,
   type StandbyView,
+  type TaskFlowView,
   type TaskStatusView,
   type TopologyView,
 } from '../../streams/index.ts'
+import type { Stage } from '../generated/orderstreams/control/v1/common.ts'
 import {
   FlowState,
   type InputStatus,
@@ -28,7 +32,7 @@ export function topologyStatus(view: TopologyView): InstanceTopology {
     failure: view.state.kind === 'failed' ? messageOf(view.state.error) : '',
     tasks: view.tasks.map(taskStatus),
     standbys: view.standbys.map(standbyStatus),
-    stageRevision: 0,
+    stageRevision: view.stageRevision,
   }
 }
 
@@ -36,7 +40,7 @@ export function dateOf(timeMs: number | null): Date | undefined {
   return timeMs === null ? undefined : new Date(timeMs)
 }
 
-function taskStatus({ task, subTopology, partition, state, running }: TaskStatusView): TaskStatus {
+function taskStatus({ task, subTopology, partition, state, flow, running }: TaskStatusView): TaskStatus {
   return {
     task,
     subTopology,
@@ -55,7 +59,7 @@ function taskStatus({ task, subTopology, partition, state, running }: TaskStatus
     timerCount: running?.timerCount ?? 0,
     stateDiskBytes: running?.stateDiskBytes ?? 0,
     stateMemoryBytes: running?.stateMemoryBytes ?? 0,
-    flow: flowOf(),
+    flow: flowOf(flow),
   }
 }
 
@@ -90,13 +94,36 @@ function restoreOf(state: DriverState): RestoreProgress | undefined {
   return { done, total }
 }
 
-function flowOf(): TaskFlow {
+function flowOf(view: TaskFlowView): TaskFlow {
   return {
-    state: FlowState.FLOW_STATE_RUNNING,
-    stepRemaining: 0,
-    recordsPerSecondMax: 0,
-    heldBy: [],
-    stageRevision: 0,
+    state: flowState(view.state),
+    stepRemaining: view.stepRemaining,
+    recordsPerSecondMax: view.recordsPerSecondMax ?? 0,
+    heldBy: view.heldBy.map(stageMessage),
+    stageRevision: view.revision,
+  }
+}
+
+export function stageMessage({ topology, subTopology, operator }: EngineStage): Stage {
+  return { topology, subTopology: subTopology ?? '', operator: operator ?? '' }
+}
+
+function flowState(state: EngineFlowState): FlowState {
+  switch (state) {
+    case 'running':
+      return FlowState.FLOW_STATE_RUNNING
+    case 'pausing':
+      return FlowState.FLOW_STATE_PAUSING
+    case 'paused':
+      return FlowState.FLOW_STATE_PAUSED
+    case 'stepping':
+      return FlowState.FLOW_STATE_STEPPING
+    case 'draining':
+      return FlowState.FLOW_STATE_DRAINING
+    case 'drained':
+      return FlowState.FLOW_STATE_DRAINED
+    default:
+      return assertNever(state)
   }
 }
 

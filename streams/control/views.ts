@@ -1,5 +1,6 @@
 /** What a topology does in this instance right now, as plain data. Taking it reads what is in memory and changes nothing. */
 import type { TopicPartition } from '../ports/log.ts'
+import type { TaskFlowView } from '../runtime/stages/stage.ts'
 import type { StandbyState } from '../runtime/standby-driver.ts'
 import type { DriverState, TaskDriver } from '../runtime/task-driver.ts'
 import type { TaskView } from '../runtime/task-view.ts'
@@ -14,6 +15,8 @@ export interface TopologyView {
   readonly tasks: readonly TaskStatusView[]
   /** Copies of the state of tasks that run elsewhere, in the order of their names. */
   readonly standbys: readonly StandbyView[]
+  /** Of the newest stage command that this instance has read; 0 when there never was one. */
+  readonly stageRevision: number
 }
 
 export interface TaskStatusView {
@@ -21,6 +24,8 @@ export interface TaskStatusView {
   readonly subTopology: string
   readonly partition: number
   readonly state: DriverState
+  /** Whether and how stage commands hold it. */
+  readonly flow: TaskFlowView
   /** Null while it does not run. */
   readonly running: TaskView | null
 }
@@ -38,6 +43,7 @@ export function viewOf(running: RunningTopology): TopologyView {
     isAssigned,
     tasks: [...running.drivers.values()].map(taskOf).sort(byTask),
     standbys: [...running.standbys].map(([task, driver]) => ({ task, state: driver.state })).sort(byTask),
+    stageRevision: running.environment?.stages.revision ?? 0,
   }
 }
 
@@ -48,6 +54,7 @@ function taskOf(driver: TaskDriver): TaskStatusView {
     subTopology: place.subTopology.name,
     partition: place.partition,
     state,
+    flow: driver.flow,
     running: openTask?.view() ?? null,
   }
 }
