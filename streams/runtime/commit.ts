@@ -73,6 +73,8 @@ export interface CommitResult {
   readonly checkpoint: Checkpoint
   /** Records written to topics, dead letters included, changelogs and watermarks not. */
   readonly outputRecords: number
+  /** Written to the sink. */
+  readonly sinkRows: number
 }
 
 /** Commits everything the task did since the last commit. @throws whatever a step throws: rebuild the task. */
@@ -86,8 +88,11 @@ export async function commitTask(target: CommitTarget, request: CommitRequest): 
   compiled.flush()
   await step('flushed')
 
+  let sinkRows = 0
   if (compiled.sinkWriter.isUsed) {
+    sinkRows = compiled.sinkWriter.waitingRows
     const rejected = await compiled.sinkWriter.prepare(request.inputOffsets)
+    sinkRows -= rejected.length
     for (const failure of rejected) target.deadLetters.add(failure, target.now())
     await step('sink-prepared')
   }
@@ -130,7 +135,7 @@ export async function commitTask(target: CommitTarget, request: CommitRequest): 
     await step('offsets-sent')
   }
   const written = encoded.outputs.reduce((sum, { length }) => sum + length, 0)
-  return { checkpoint, outputRecords: written - watermarks }
+  return { checkpoint, outputRecords: written - watermarks, sinkRows }
 }
 
 interface EncodedChanges {

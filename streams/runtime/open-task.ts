@@ -4,6 +4,7 @@
  */
 import { StreamsError } from '../errors.ts'
 import type { TransactionalProducer } from '../ports/log.ts'
+import type { Counter } from '../ports/observability.ts'
 import type { Checkpoint } from '../schemas/generated/records.ts'
 import { TaskDatabase } from '../state/task-database.ts'
 import { noTime } from '../time/input-time.ts'
@@ -131,9 +132,17 @@ function compile(
   failures: FailureHandler,
 ): CompiledTask {
   const { topology, metrics } = environment
+  // Late records come by the thousand: their meters are looked up once.
+  const dropped = new Map<string, Counter>()
   const onDropped: CompileEnvironment['onDropped'] = (node, reason) => {
-    const labels = { topology: topology.name, operator: node.name, reason }
-    metrics.counter('streams_records_dropped_total', 'Records left out by an operator.', labels).add(1)
+    const name = `${reason} ${node.name}`
+    let counter = dropped.get(name)
+    if (counter === undefined) {
+      const labels = { topology: topology.name, operator: node.name, reason }
+      counter = metrics.counter('streams_records_dropped_total', 'Records left out by an operator.', labels)
+      dropped.set(name, counter)
+    }
+    counter.add(1)
   }
   const onFlushFailure: CompileEnvironment['onFlushFailure'] = (failure, error) =>
     failures.onFlushFailure(failure, error)

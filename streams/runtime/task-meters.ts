@@ -15,6 +15,8 @@ export class TaskMeters {
   private readonly deadLetters: Counter
   private readonly commits: Counter
   private readonly commitDuration: Histogram
+  private readonly commitBytes: Counter
+  private readonly sinkRows: Counter
   private readonly lag: Gauge
   private readonly watermark: Gauge
   private readonly timers: Gauge
@@ -35,6 +37,12 @@ export class TaskMeters {
     )
     this.commits = metrics.counter('streams_commits_total', 'Commits.', labels)
     this.commitDuration = metrics.histogram('streams_commit_duration_ms', 'How long commits took.', labels)
+    this.commitBytes = metrics.counter(
+      'streams_commit_bytes_total',
+      'Bytes written to the log: outputs and changelogs.',
+      labels,
+    )
+    this.sinkRows = metrics.counter('streams_sink_rows_total', 'Rows written to the sink.', labels)
     this.watermark = metrics.gauge(
       'streams_watermark_ms',
       'Up to when records are expected to be complete, epoch milliseconds.',
@@ -55,6 +63,7 @@ export class TaskMeters {
   committed(facts: {
     checkpoint: Checkpoint
     outputRecords: number
+    sinkRows: number
     deadLetters: number
     lag: number
   }): void {
@@ -65,6 +74,8 @@ export class TaskMeters {
     this.deadLetters.add(newDeadLetters)
     this.commits.add(1)
     this.commitDuration.observe(facts.checkpoint.duration_ms)
+    this.commitBytes.add(facts.checkpoint.bytes)
+    this.sinkRows.add(facts.sinkRows)
     this.lag.set(facts.lag)
     this.timers.set(facts.checkpoint.timer_count)
     if (facts.checkpoint.watermark !== null) this.watermark.set(facts.checkpoint.watermark)

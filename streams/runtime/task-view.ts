@@ -21,6 +21,8 @@ export interface TaskView {
   /** Estimates. */
   readonly stateDiskBytes: number
   readonly stateMemoryBytes: number
+  /** Of these, live rows. */
+  readonly stateCacheBytes: number
 }
 
 export interface InputView extends TopicPartition {

@@ -191,7 +191,7 @@ export class Task {
     const inputOffsets = this.inputs.offsets()
     const hasNews = !this.flow.isFree && this.decideByContent(true).kind !== 'nothing'
     const atOnce = requested || this.flow.wantsCommit
-    const { checkpoint, outputRecords } = await commitTask(this.commitTarget, {
+    const { checkpoint, outputRecords, sinkRows } = await commitTask(this.commitTarget, {
       commitNumber: this.commitNumber + 1,
       inputOffsets,
       groupOffsets: this.inputs.groupOffsets(),
@@ -208,6 +208,7 @@ export class Task {
     this.meters.committed({
       checkpoint,
       outputRecords,
+      sinkRows,
       deadLetters: this.deadLetters.count,
       lag: this.inputs.lag,
     })
@@ -233,6 +234,7 @@ export class Task {
       timerCount: compiled.timerCount,
       stateDiskBytes: size.diskBytes,
       stateMemoryBytes: size.memoryBytes + liveBytes,
+      stateCacheBytes: liveBytes,
     }
   }
 
