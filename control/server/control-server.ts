@@ -11,6 +11,7 @@ import type { Service } from '../call.ts'
 import { ControlError } from '../errors.ts'
 import { type Guard, openGuard } from './guard.ts'
 import { implementationOf, type RunningCall, type Serving } from './handlers.ts'
+import { addIntrospection } from './introspection.ts'
 import { RequestIds } from './request-ids.ts'
 import { limitConnections } from './security/connection-limit.ts'
 
@@ -25,6 +26,8 @@ export interface ControlServerOptions {
   /** Plaintext without them. */
   readonly credentials?: ServerCredentials
   readonly limits?: Partial<ServerLimits>
+  /** Whether it tells tools what it serves and how its connections do: server reflection and channelz. True by default. */
+  readonly introspection?: boolean
 }
 
 export interface ServerLimits {
@@ -84,6 +87,7 @@ export async function startControlServer(
 export async function bindControlServer(options: ControlServerOptions): Promise<BoundServer> {
   const { host, clock, logger, guard = openGuard, credentials = ServerCredentials.createInsecure() } = options
   const limits = { ...defaultLimits, ...options.limits }
+  const { introspection = true } = options
   const server = new Server({
     'grpc.max_receive_message_length': limits.receivedMessageMaxBytes,
     'grpc.max_send_message_length': limits.sentMessageMaxBytes,
@@ -102,9 +106,9 @@ export async function bindControlServer(options: ControlServerOptions): Promise<
     port,
     address: addressOf(host, port),
     serve: (services) => {
-      for (const service of services) {
+      for (const service of services)
         server.addService(grpcDefinition(service), implementationOf(service, serving))
-      }
+      if (introspection) addIntrospection(server, services, guard)
     },
     close: () => {
       closing ??= shutDown(server, calls, limits.closeGraceMs, clock).finally(endLimit)
