@@ -131,7 +131,7 @@ export {
 export type { StandbyState } from './runtime/standby-driver.ts'
 export { StreamsApp, type StreamsAppOptions } from './runtime/streams-app.ts'
 export type { DriverState } from './runtime/task-driver.ts'
-export { databaseName, type TaskObserver } from './runtime/task-environment.ts'
+export { databaseName, type TaskObserver, taskIdOf } from './runtime/task-environment.ts'
 export type { InputView, TaskView, UpstreamView } from './runtime/task-view.ts'
 export type {
   InstanceIdentity,
