@@ -7,13 +7,14 @@ import {
   StateServiceService,
   type Timer,
 } from '../../../control/generated/orderstreams/control/v1/state_service.ts'
-import { type CommandContext, wholeNumber } from '../command-context.ts'
+import type { CommandContext } from '../command-context.ts'
 import { orNothing, plain, shortened, timeText, wordOf } from './format.ts'
 import { type Column, printPages } from './print.ts'
 import { addListOptions, type ListOptions, type Session, withSession } from './session.ts'
 import { keyOfAnyStore, keyReader } from './store-keys.ts'
+import { addPartitionOption, addReadOptions, type ReadOptionValues, readOptionsOf } from './store-rows.ts'
 
-interface WaitingOptions extends ListOptions {
+interface WaitingOptions extends ListOptions, ReadOptionValues {
   readonly store?: string
   readonly partition?: number
 }
@@ -77,11 +78,14 @@ export function addMatchCommand(state: Command, context: CommandContext): void {
 
 function addWaitingOptions(command: Command): Command {
   return addListOptions(
-    command
-      .argument('<topology>')
-      .argument('[key]', 'only of this key: as it is where keys are texts, else as JSON')
-      .option('--store <store>', 'only of this one')
-      .option('--partition <n>', 'only of this one', wholeNumber('--partition', 0)),
+    addReadOptions(
+      addPartitionOption(
+        command
+          .argument('<topology>')
+          .argument('[key]', 'only of this key: as it is where keys are texts, else as JSON')
+          .option('--store <store>', 'only of this one'),
+      ),
+    ),
   )
 }
 
@@ -89,8 +93,14 @@ async function requestOf(
   session: Session,
   topology: string,
   key: string | undefined,
-  { store, partition }: WaitingOptions,
+  { store, partition, ...options }: WaitingOptions,
 ) {
   const keyOf = store === undefined ? keyOfAnyStore : await keyReader(session, topology, store)
-  return { topology, store: store ?? '', key: key === undefined ? undefined : keyOf(key), partition }
+  return {
+    topology,
+    store: store ?? '',
+    key: key === undefined ? undefined : keyOf(key),
+    partition,
+    options: readOptionsOf(options),
+  }
 }

@@ -26,7 +26,15 @@ import {
 } from './session.ts'
 import { addMatchCommand, addTimerCommand } from './state-waiting.ts'
 import { keyReader } from './store-keys.ts'
-import { type ReadOptionValues, readOptionsOf, rowColumns, rowFacts, sourceText } from './store-rows.ts'
+import {
+  addPartitionOption,
+  addReadOptions,
+  type ReadOptionValues,
+  readOptionsOf,
+  rowColumns,
+  rowFacts,
+  sourceText,
+} from './store-rows.ts'
 import { timeAgo } from './values.ts'
 
 const storeColumns: readonly Column<StoreDescription>[] = [
@@ -70,27 +78,14 @@ function addStore(command: Command): Command {
   return command.argument('<topology>').argument('<store>', 'as `ctl state stores` names it')
 }
 
-function addReadOptions(command: Command): Command {
-  return command
-    .option(
-      '--live',
-      'as it is right now, with what may still be rolled back, instead of as of the last commit',
-    )
-    .option(
-      '--standby-lag <n>',
-      'a copy may answer while the owner does not, if it lacks at most so many changelog records',
-      wholeNumber('--standby-lag', 0),
-    )
-}
-
 const keyText = 'the key: as it is where keys are texts, else as JSON'
 
 function addGetCommands(state: Command, context: CommandContext): void {
   addClientOptions(
     addReadOptions(
-      addStore(state.command('get').description('Shows the row of a key. Exit code 3 when there is none.'))
-        .argument('<key>', keyText)
-        .option('--partition <n>', 'look only in this one', wholeNumber('--partition', 0)),
+      addPartitionOption(
+        addStore(state.command('get').description('Shows the row of a key. Exit code 3 when there is none.')),
+      ).argument('<key>', keyText),
     ),
   )
     .addHelpText('after', '\nExample:\n  order-streams ctl state get cleanse order-memory 31198570044')
@@ -117,27 +112,35 @@ function addGetCommands(state: Command, context: CommandContext): void {
     )
   addClientOptions(
     addReadOptions(
-      addStore(
-        state.command('get-many').description('Shows the rows of several keys, in the order asked.'),
+      addPartitionOption(
+        addStore(
+          state.command('get-many').description('Shows the rows of several keys, in the order asked.'),
+        ),
       ).argument('<keys...>', keyText),
     ),
-  ).action(async (topology: string, store: string, keys: string[], options: CtlOptions & ReadOptionValues) =>
-    withSession(context, options, async (session) => {
-      const request = BatchGetRowsRequest.create({
-        topology,
-        store,
-        keys: keys.map(await keyReader(session, topology, store)),
-        options: readOptionsOf(options),
-      })
-      const { rows } = await session.client.call(StateServiceService.batchGetRows, request, session)
-      if (session.isJson) return rows.forEach(printJson)
-      printTable(
-        rows.flatMap(({ row }) => (row === undefined ? [] : [row])),
-        rowColumns,
-        noRows,
-      )
-      for (const { key, row } of rows) if (row === undefined) tell(`there is no row of ${plain(key)}`)
-    }),
+  ).action(
+    async (
+      topology: string,
+      store: string,
+      keys: string[],
+      options: CtlOptions & ReadOptionValues & { readonly partition?: number },
+    ) =>
+      withSession(context, options, async (session) => {
+        const request = BatchGetRowsRequest.create({
+          topology,
+          store,
+          keys: keys.map(await keyReader(session, topology, store)),
+          options: readOptionsOf(options),
+        })
+        const { rows } = await session.client.call(StateServiceService.batchGetRows, request, session)
+        if (session.isJson) return rows.forEach(printJson)
+        printTable(
+          rows.flatMap(({ row }) => (row === undefined ? [] : [row])),
+          rowColumns,
+          noRows,
+        )
+        for (const { key, row } of rows) if (row === undefined) tell(`there is no row of ${plain(key)}`)
+      }),
   )
 }
 
@@ -150,8 +153,7 @@ interface RangeOptions extends CtlOptions, ReadOptionValues {
 
 function addRangeOptions(command: Command): Command {
   return addReadOptions(
-    command
-      .option('--partition <n>', 'only of this one', wholeNumber('--partition', 0))
+    addPartitionOption(command)
       .option('--from <key>', 'begin with this key')
       .option('--to <key>', 'end before this key')
       .option('--prefix <text>', 'only keys that are texts and begin so; not with --from or --to'),
@@ -235,16 +237,17 @@ function addRowsCommands(state: Command, context: CommandContext): void {
   )
 }
 
-interface FetchOptions extends CtlOptions, ReadOptionValues {
+interface FetchOptions extends ListOptions, ReadOptionValues {
+  readonly partition?: number
   readonly from?: Date
   readonly to?: Date
 }
 
 function addFetchCommands(state: Command, context: CommandContext): void {
   const fetch = (name: string, description: string): Command =>
-    addClientOptions(
+    addListOptions(
       addReadOptions(
-        addStore(state.command(name).description(description))
+        addPartitionOption(addStore(state.command(name).description(description)))
           .argument('<key>', `${keyText}, without the window`)
           .option('--from <time>', 'a time, or so long ago', timeAgo('--from'))
           .option('--to <time>', 'a time, or so long ago', timeAgo('--to')),
@@ -255,31 +258,38 @@ function addFetchCommands(state: Command, context: CommandContext): void {
     topology: string,
     store: string,
     key: string,
-    options: FetchOptions,
+    { from, to, partition, ...options }: FetchOptions,
   ) => ({
     topology,
     store,
     key: (await keyReader(session, topology, store))(key),
-    from: options.from,
-    to: options.to,
+    from,
+    to,
+    partition,
     options: readOptionsOf(options),
   })
   fetch('windows', 'Shows the windows of a key that begin in a span of time.').action(
     async (topology: string, store: string, key: string, options: FetchOptions) =>
-      withSession(context, options, async (session) => {
-        const request = FetchWindowsRequest.create(await requestOf(session, topology, store, key, options))
-        const { rows } = await session.client.call(StateServiceService.fetchWindows, request, session)
-        if (session.isJson) rows.forEach(printJson)
-        else printTable(rows, rowColumns, 'there are no windows')
-      }),
+      withSession(context, options, async (session) =>
+        printPages(session, options.limit, {
+          method: StateServiceService.fetchWindows,
+          request: FetchWindowsRequest.create(await requestOf(session, topology, store, key, options)),
+          itemsOf: (answer) => answer.rows,
+          table: rowColumns,
+          none: 'there are no windows',
+        }),
+      ),
   )
   fetch('sessions', 'Shows the sessions of a key that overlap a span of time.').action(
     async (topology: string, store: string, key: string, options: FetchOptions) =>
-      withSession(context, options, async (session) => {
-        const request = FetchSessionsRequest.create(await requestOf(session, topology, store, key, options))
-        const { rows } = await session.client.call(StateServiceService.fetchSessions, request, session)
-        if (session.isJson) rows.forEach(printJson)
-        else printTable(rows, rowColumns, 'there are no sessions')
-      }),
+      withSession(context, options, async (session) =>
+        printPages(session, options.limit, {
+          method: StateServiceService.fetchSessions,
+          request: FetchSessionsRequest.create(await requestOf(session, topology, store, key, options)),
+          itemsOf: (answer) => answer.rows,
+          table: rowColumns,
+          none: 'there are no sessions',
+        }),
+      ),
   )
 }

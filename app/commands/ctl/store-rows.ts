@@ -1,4 +1,5 @@
 /** Rows of stores, and where they are from. */
+import type { Command } from 'commander'
 import {
   Isolation,
   ReadOptions,
@@ -6,6 +7,7 @@ import {
   type Row,
 } from '../../../control/generated/orderstreams/control/v1/state_service.ts'
 import { count } from '../../output.ts'
+import { wholeNumber } from '../command-context.ts'
 import { plain, shortened, timeText } from './format.ts'
 import type { Column } from './print.ts'
 
@@ -19,6 +21,23 @@ export function readOptionsOf({ live, standbyLag }: ReadOptionValues): ReadOptio
     isolation: live === true ? Isolation.ISOLATION_LIVE : Isolation.ISOLATION_COMMITTED,
     standbyLagMax: standbyLag,
   })
+}
+
+export function addPartitionOption(command: Command): Command {
+  return command.option('--partition <n>', 'only in this one', wholeNumber('--partition', 0))
+}
+
+export function addReadOptions(command: Command): Command {
+  return command
+    .option(
+      '--live',
+      'as it is right now, with what may still be rolled back, instead of as of the last commit',
+    )
+    .option(
+      '--standby-lag <n>',
+      'a copy may answer while the owner does not, if it lacks at most so many changelog records',
+      wholeNumber('--standby-lag', 0),
+    )
 }
 
 export const rowColumns: readonly Column<Row>[] = [

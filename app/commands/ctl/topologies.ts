@@ -5,6 +5,7 @@ import {
   type Assignment,
   ExplainTopologyRequest,
   GetTopologyRequest,
+  type HeldBack,
   ListAssignmentsRequest,
   ListTopologiesRequest,
   type TaskExplanation,
@@ -13,7 +14,7 @@ import {
   WatchTopologiesRequest,
   type WatchTopologiesResponse,
 } from '../../../control/generated/orderstreams/control/v1/topology_service.ts'
-import { count, out, tell, timeOf } from '../../output.ts'
+import { count, out, tell } from '../../output.ts'
 import { type CommandContext, wholeNumber } from '../command-context.ts'
 import { durationText, orNothing, rateText, sizeText, timeText, wordOf } from './format.ts'
 import { taskColumns, tasksOf } from './instances.ts'
@@ -185,29 +186,28 @@ function addExplainCommand(topologies: Command, context: CommandContext): void {
   )
 }
 
-function explanationText({
-  task,
-  instanceId,
-  watermark,
-  heldBackBy,
-  waiting,
-  text,
-}: TaskExplanation): string {
-  const held =
-    heldBackBy === undefined
-      ? []
-      : [
-          `  held back by ${heldBackBy.topic}-${heldBackBy.partition}: ${wordOf(heldBackBy.reason, 'HELD_BACK_REASON_')}` +
-            (heldBackBy.upstreamTask === '' ? '' : `, task ${heldBackBy.upstreamTask}`) +
-            (heldBackBy.since === undefined ? '' : `, since ${timeOf(heldBackBy.since.getTime())}`),
-        ]
+function explanationText(explanation: TaskExplanation): string {
+  const { task, instanceId, watermark, heldBackBy, rootTask, rootCause, waiting, text } = explanation
   return [
     `${task} on ${orNothing(instanceId)}, watermark ${timeText(watermark)}`,
-    ...held,
+    ...(heldBackBy === undefined ? [] : [`  held back by ${heldBackText(heldBackBy)}`]),
+    ...(rootTask === '' || rootTask === task
+      ? []
+      : [
+          `  which begins at task ${rootTask}${rootCause === undefined ? '' : `: ${heldBackText(rootCause)}`}`,
+        ]),
     ...waiting.map(
       ({ operator, due, text: what }) =>
         `  ${operator}: ${what}${due === undefined ? '' : `, due ${timeText(due)}`}`,
     ),
     ...(text === '' ? [] : [`  ${text}`]),
   ].join('\n')
+}
+
+function heldBackText({ topic, partition, reason, upstreamTask, since }: HeldBack): string {
+  return [
+    `${topic}-${partition}: ${wordOf(reason, 'HELD_BACK_REASON_')}`,
+    ...(upstreamTask === '' ? [] : [`task ${upstreamTask}`]),
+    ...(since === undefined ? [] : [`since ${timeText(since)}`]),
+  ].join(', ')
 }
