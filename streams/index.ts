@@ -3,6 +3,13 @@
 export type { MatchLimits } from './cep/matcher.ts'
 export { type Gap, Pattern, type PatternStart, type StageTest } from './cep/pattern.ts'
 export type { Match, PartialMatch, PatternOf, Stages } from './cep/pattern-types.ts'
+export {
+  type CheckpointDifference,
+  type CheckpointPorts,
+  Checkpoints,
+  differenceOf,
+  lagsOf,
+} from './control/checkpoints.ts'
 export * from './control/dead-letters/index.ts'
 export {
   type ExplainFacts,
@@ -13,10 +20,18 @@ export {
 } from './control/explain.ts'
 export { explanationText } from './control/explain-text.ts'
 export { type WaitingView, waitingIn } from './control/explain-waiting.ts'
+export * from './control/savepoint/index.ts'
 export { overlaps, resolveStage } from './control/stage-names.ts'
 export { type StageOrder, stagesOf, type TopologyStages } from './control/stages.ts'
 export * from './control/state/index.ts'
 export { partitionsOf, taskNamesOf } from './control/topology-parts.ts'
+export {
+  type RowDifference,
+  type StoreComparison,
+  type VerifyOptions,
+  type VerifyProgress,
+  verifyTask,
+} from './control/verify.ts'
 export { type StandbyView, type TaskStatusView, type TopologyView, viewOf } from './control/views.ts'
 export type { TableOptions } from './dsl/aggregate.ts'
 export { type Aggregator, type BuiltInAggregator, counting, summing } from './dsl/aggregators.ts'

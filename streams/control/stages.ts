@@ -48,7 +48,9 @@ export interface TopologyStages {
     order: StageOrder & { readonly recordsPerSecond: number; readonly untilMs?: number },
   ): Promise<StandingCommand>
   /** Lets a topology or a sub-topology process what is there now, and then no more. @throws CONFIGURATION_INVALID for an operator */
-  drain(order: StageOrder): Promise<StandingCommand>
+  drain(order: StageOrder & { readonly untilMs?: number }): Promise<StandingCommand>
+  /** Moves the time at which a drain ends by itself; all else of it stays. @throws STAGE_NOT_PAUSED when it does not stand any more */
+  prolong(drain: StandingCommand, untilMs: number): Promise<StandingCommand>
   /** The newest command for the flow and for the rate of each stage, those that are over too, by the names of the stages. */
   list(): Promise<readonly StandingCommand[]>
   /** Revision of the newest command that this instance has read. */
@@ -149,14 +151,34 @@ class CommandedStages implements TopologyStages {
     }))
   }
 
-  drain({ stage, reason, by }: StageOrder): Promise<StandingCommand> {
+  drain({
+    stage,
+    reason,
+    by,
+    untilMs,
+  }: StageOrder & { readonly untilMs?: number }): Promise<StandingCommand> {
     if (stage.operator !== null) throw notForOperators('drain', stage)
     return this.write(stage, by, async (standing, nowMs, resolved) => ({
       kind: 'DRAIN',
       reason,
+      until: untilMs ?? null,
       hold: newHold(standing, nowMs),
       drain_to: await this.endsOf(resolved),
     }))
+  }
+
+  prolong(drain: StandingCommand, untilMs: number): Promise<StandingCommand> {
+    const stage = stageOf(drain, this.running.topology.name)
+    return this.write(stage, drain.commanded_by, (standing, nowMs, resolved) => {
+      const now = standing.of({ kind: 'DRAIN', ...keyParts(resolved) })
+      if (now?.kind === 'DRAIN' && now.hold === drain.hold && isInForce(now, nowMs))
+        return { ...now, until: untilMs }
+      throw new StreamsError(
+        'STAGE_NOT_PAUSED',
+        `the drain of stage ${stageName(resolved)} does not stand any more: it was taken back, or its time was up`,
+        { details: { stage: stageName(resolved) } },
+      )
+    })
   }
 
   async list(): Promise<readonly StandingCommand[]> {

@@ -196,6 +196,8 @@ export interface StoreVerification {
   differenceCount: number;
   /** Number of the commit that was compared. */
   commitNumber: number;
+  /** Rows of windows that the task has and the changelog has forgotten, as its retention says. They are no differences. */
+  forgottenRows: number;
 }
 
 /** A key whose row differs. */
@@ -1811,6 +1813,7 @@ function createBaseStoreVerification(): StoreVerification {
     differences: [],
     differenceCount: 0,
     commitNumber: 0,
+    forgottenRows: 0,
   };
 }
 
@@ -1842,6 +1845,9 @@ export const StoreVerification: MessageFns<StoreVerification> = {
     }
     if (message.commitNumber !== 0) {
       writer.uint32(72).int64(message.commitNumber);
+    }
+    if (message.forgottenRows !== 0) {
+      writer.uint32(80).int64(message.forgottenRows);
     }
     return writer;
   },
@@ -1931,6 +1937,14 @@ export const StoreVerification: MessageFns<StoreVerification> = {
             message.commitNumber = longToNumber(reader.int64());
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.forgottenRows = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1968,6 +1982,11 @@ export const StoreVerification: MessageFns<StoreVerification> = {
         : isSet(object.commit_number)
         ? globalThis.Number(object.commit_number)
         : 0,
+      forgottenRows: isSet(object.forgottenRows)
+        ? globalThis.Number(object.forgottenRows)
+        : isSet(object.forgotten_rows)
+        ? globalThis.Number(object.forgotten_rows)
+        : 0,
     };
   },
 
@@ -2000,6 +2019,9 @@ export const StoreVerification: MessageFns<StoreVerification> = {
     if (message.commitNumber !== 0) {
       obj.commitNumber = Math.round(message.commitNumber);
     }
+    if (message.forgottenRows !== 0) {
+      obj.forgottenRows = Math.round(message.forgottenRows);
+    }
     return obj;
   },
 
@@ -2017,6 +2039,7 @@ export const StoreVerification: MessageFns<StoreVerification> = {
     message.differences = object.differences?.map((e) => RowDifference.fromPartial(e)) || [];
     message.differenceCount = object.differenceCount ?? 0;
     message.commitNumber = object.commitNumber ?? 0;
+    message.forgottenRows = object.forgottenRows ?? 0;
     return message;
   },
 };
