@@ -54,20 +54,19 @@ export const defaultAttemptsMax = 3
 
 const discardSliceMax = 500
 
-interface OpenDesk {
-  readonly statuses: LetterStatuses
-  readonly settler: LetterSettler
-}
-
 export class DeadLetterDesk {
   readonly topology: Topology
   private readonly options: DeadLetterDeskOptions
-  private opening: Promise<OpenDesk> | undefined
+  private readonly statuses: LetterStatuses
+  private readonly settler: LetterSettler
   private readonly topics = new Map<LetterKind, Promise<OpenLetterTopic>>()
 
   constructor(options: DeadLetterDeskOptions) {
     this.options = options
     this.topology = options.topology
+    const { name } = this.topology
+    this.statuses = new LetterStatuses(options, deadLetterStatusTopic(name), options.registry)
+    this.settler = new LetterSettler({ ...options, topology: name, statuses: this.statuses })
   }
 
   /** A page of letters, the newest first. A page may be short although others follow. */
@@ -83,7 +82,7 @@ export class DeadLetterDesk {
   }): Promise<{ readonly letters: readonly StatedLetter[]; readonly next: PageCursor | undefined }> {
     const { kind, withSettled, ...page } = request
     const topic = await this.topic(kind)
-    const { statuses } = await this.open()
+    const { statuses } = this
     await statuses.refresh(request.signal)
     const { letters, next } = await newestFirst(this.options, topic, {
       ...page,
@@ -103,7 +102,7 @@ export class DeadLetterDesk {
       })
     | undefined
   > {
-    const { statuses } = await this.open()
+    const { statuses } = this
     await statuses.refresh(signal)
     const full = await this.find(place, signal)
     if (full === undefined) return undefined
@@ -121,7 +120,7 @@ export class DeadLetterDesk {
     signal?: AbortSignal,
   ): AsyncGenerator<FullLetter & { readonly status: DeadLetterStatus | undefined }> {
     const topic = await this.topic(kind)
-    const { statuses } = await this.open()
+    const { statuses } = this
     await statuses.refresh(signal)
     for await (const full of oldestFirst(this.options, topic, filter, signal)) {
       const { letter, status } = this.stated(full.letter, statuses)
@@ -135,7 +134,7 @@ export class DeadLetterDesk {
     request: { readonly by: string; readonly beyondAttemptsMax?: boolean; readonly signal?: AbortSignal },
   ): Promise<ReplayOutcome> {
     const { by, signal } = request
-    const { statuses, settler } = await this.open()
+    const { statuses, settler } = this
     await statuses.refresh(signal)
     const found = await this.find(place, signal)
     if (found === undefined) return { kind: 'not-found' }
@@ -165,7 +164,7 @@ export class DeadLetterDesk {
     request: ReplayAllOptions & { readonly kind: LetterKind; readonly filter: LetterFilter },
   ): Promise<ReplaySummary> {
     const { kind, filter, signal } = request
-    const { settler } = await this.open()
+    const { settler } = this
     const pending = () => this.pending(kind, filter, signal)
     return this.withCopies(signal, (copies) =>
       settler.use(() => replayAll({ clock: this.options.clock, settler, copies, pending }, request)),
@@ -177,7 +176,7 @@ export class DeadLetterDesk {
     place: RecordPlace,
     request: { readonly by: string; readonly reason: string; readonly signal?: AbortSignal },
   ): Promise<DiscardOutcome> {
-    const { statuses, settler } = await this.open()
+    const { statuses, settler } = this
     await statuses.refresh(request.signal)
     const found = await this.find(place, request.signal)
     if (found === undefined) return { kind: 'not-found' }
@@ -197,7 +196,7 @@ export class DeadLetterDesk {
     readonly signal?: AbortSignal
   }): Promise<number> {
     const { kind, filter, signal } = request
-    const { settler } = await this.open()
+    const { settler } = this
     return settler.use(async () => {
       let discarded = 0
       let slice: RecordPlace[] = []
@@ -297,30 +296,5 @@ export class DeadLetterDesk {
     if (rejections === undefined)
       throw new StreamsError('CONFIGURATION_INVALID', `topology ${topology.name} has no rejections`)
     return rejections.open(registry)
-  }
-
-  private open(): Promise<OpenDesk> {
-    this.opening ??= this.openOnce().catch((error: unknown) => {
-      this.opening = undefined
-      throw error
-    })
-    return this.opening
-  }
-
-  private async openOnce(): Promise<OpenDesk> {
-    const { log, registry, topology } = this.options
-    const topic = deadLetterStatusTopic(topology.name)
-    // It is made with the topology; one that was last run by a release without it has none yet.
-    await log.createTopics([{ name: topic.name, partitions: 1, ...topic.settings }])
-    const codec = await topic.value.open({ registry, subject: `${topic.name}-value` })
-    const statuses = new LetterStatuses(this.options, topic.name, codec)
-    const settler = new LetterSettler({
-      ...this.options,
-      topology: topology.name,
-      statusTopic: topic.name,
-      codec,
-      statuses,
-    })
-    return { statuses, settler }
   }
 }

@@ -13,7 +13,6 @@ import { type Logger, silentLogger } from '../../ports/observability.ts'
 import { type RecordBatch, RecordBatchBuilder } from '../../records/record-batch.ts'
 import { Signal } from '../../runtime/signal.ts'
 import type { DeadLetterStatus } from '../../schemas/generated/records.ts'
-import type { Codec } from '../../serde/serde.ts'
 import { nameOf, type RecordContent, type RecordPlace } from './letter.ts'
 import type { LetterStatuses } from './letter-statuses.ts'
 import { checkGoesOn, type ReadingPorts } from './reading.ts'
@@ -26,8 +25,6 @@ export type SettleStep = (typeof settleSteps)[number]
 export interface SettlerOptions extends ReadingPorts {
   readonly logger?: Logger
   readonly topology: string
-  readonly statusTopic: string
-  readonly codec: Codec<DeadLetterStatus>
   readonly statuses: LetterStatuses
   readonly onStep?: (step: SettleStep) => void | Promise<void>
 }
@@ -145,8 +142,9 @@ export class LetterSettler {
     if (open.length === 0) return done
     const offsets = await sendCopies(producer, open)
     await this.step('sent')
-    const { statusTopic, codec } = this.options
-    const marks = new RecordBatchBuilder(statusTopic, 0)
+    const { statuses } = this.options
+    const codec = await statuses.codec()
+    const marks = new RecordBatchBuilder(statuses.topic.name, 0)
     for (const settlement of open) {
       const { place, status, copy } = settlement
       const name = nameOf(place)
@@ -181,7 +179,10 @@ export class LetterSettler {
 
   private async open(): Promise<TransactionalProducer> {
     if (this.producer !== undefined) return this.producer
-    const { log, topology } = this.options
+    const { log, topology, statuses } = this.options
+    const { name, settings } = statuses.topic
+    // It is made with the topology; one that was last run by a release without it has none yet.
+    await log.createTopics([{ name, partitions: 1, ...settings }])
     this.producer = await log.openTransactionalProducer({
       transactionalId: `${topology}-dead-letter-replay`,
       timeoutMs: transactionTimeoutMs,
