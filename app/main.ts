@@ -6,6 +6,7 @@ import { tell } from './output.ts'
 import { createProgram } from './program.ts'
 
 const longMs = 2 ** 30
+const lingerMs = 5000
 
 /** @param args as they follow the program's name. Answers the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -24,7 +25,19 @@ export async function main(args: readonly string[]): Promise<number> {
     return exitCode
   } finally {
     clearInterval(keepAlive)
+    endInAnyCase()
   }
+}
+
+/** What a library has left open would keep the process for ever, though all that it had to do is done. */
+function endInAnyCase(): void {
+  const timer = setInterval(() => {
+    // Whoever reads what was printed may be slow.
+    if (process.stdout.writableLength > 0) return
+    tell('something keeps the process from ending, which has nothing more to do: it ends nevertheless')
+    process.exit()
+  }, lingerMs)
+  timer.unref()
 }
 
 /** Whoever read the results has enough of them, as `head` has. */

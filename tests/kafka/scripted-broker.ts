@@ -109,6 +109,11 @@ export class ScriptedBroker {
     return this.requests.filter((request) => request.apiKey === apiKey).map(({ body }) => body)
   }
 
+  /** Connections that are open now. */
+  get connectionCount(): number {
+    return this.sockets.size
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.logs].map((log) => log.close()))
     for (const socket of this.sockets) socket.destroy()

@@ -5,8 +5,10 @@
  * Invariants:
  * 1. What fails says so in words of ours (`connection-errors.ts`); nothing of kafkajs leaves this file.
  * 2. Nothing here waits or tries again: callers know what may be repeated.
+ * 3. Once it is closed no socket is left open.
  */
 
+import type { Socket } from 'node:net'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import type { Broker, ConnectionPool } from 'kafkajs/src/cluster/index.js'
 import loggers from 'kafkajs/src/loggers/index.js'
@@ -30,12 +32,13 @@ export class Connections {
   private readonly settings: KafkaSettings
   private readonly cluster: Cluster
   private readonly own = new Set<OwnConnection>()
+  private readonly sockets = new Set<Socket>()
   private connecting: Promise<void> | undefined
   private closed = false
 
   constructor(settings: KafkaSettings) {
     this.settings = settings
-    this.cluster = createCluster(settings)
+    this.cluster = createCluster(settings, this.sockets)
   }
 
   /** @throws LOG_UNAVAILABLE, LOG_REFUSED */
@@ -109,7 +112,12 @@ export class Connections {
     for (const { connectionPool } of Object.values(this.cluster.brokerPool.brokers)) {
       connectionPool.map((connection) => connection.rejectRequests(closedError()))
     }
-    await translated(this.settings, () => this.cluster.disconnect())
+    try {
+      await translated(this.settings, () => this.cluster.disconnect())
+    } finally {
+      // One that kafkajs has forgotten would keep the process from ending.
+      for (const socket of this.sockets) socket.destroy()
+    }
   }
 
   private broker(nodeId: number): Promise<Broker> {

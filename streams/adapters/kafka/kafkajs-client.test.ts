@@ -1,6 +1,9 @@
+import Cluster from 'kafkajs/src/cluster/index.js'
 import loggers from 'kafkajs/src/loggers/index.js'
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { ScriptedBroker } from '../../../tests/kafka/scripted-broker.ts'
+import { waitFor } from '../../../tests/support/waiting.ts'
 import { ManualClock } from '../../testing/manual-clock.ts'
 import { kafkaSettings } from './kafka-options.ts'
 import { checkVersion, createCluster } from './kafkajs-client.ts'
@@ -20,7 +23,7 @@ describe('kafkajs', () => {
   })
 
   it('should set no timer while no request waits', () => {
-    createCluster(kafkaSettings(options))
+    createCluster(kafkaSettings(options), new Set())
     vi.useFakeTimers()
     const queue = new RequestQueue({
       maxInFlightRequests: null,
@@ -40,6 +43,24 @@ describe('kafkajs', () => {
     expect([vi.getTimerCount(), sendRequest.mock.calls.length]).toEqual([1, 0])
     vi.advanceTimersByTime(50)
     expect([vi.getTimerCount(), sendRequest.mock.calls.length]).toEqual([0, 1])
+  })
+})
+
+describe('a log that is closed', () => {
+  it('should leave no connection open, also of those that kafkajs has forgotten', async () => {
+    // It forgets one when several callers have it connect anew to its first broker at once.
+    const forgetful = vi.spyOn(Cluster.prototype, 'disconnect').mockResolvedValue()
+    const broker = new ScriptedBroker()
+    try {
+      const log = await broker.openLog()
+      await log.connect()
+      expect(broker.connectionCount).toBe(1)
+      await log.close()
+      await waitFor('no connection is open', () => broker.connectionCount === 0)
+    } finally {
+      forgetful.mockRestore()
+      await broker.close()
+    }
   })
 })
 

@@ -7,6 +7,7 @@
  * 2. No timer runs while nothing waits (K22), and none of kafkajs's defaults that depend on NODE_ENV is used (K28).
  */
 import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
 import type { ISocketFactory } from 'kafkajs'
 import Cluster from 'kafkajs/src/cluster/index.js'
 import loggers from 'kafkajs/src/loggers/index.js'
@@ -19,8 +20,12 @@ import type { KafkaSettings } from './kafka-options.ts'
 const neededVersion = '2.2.4'
 const pendingCheckMs = 10
 
-/** @throws CONFIGURATION_INVALID when another version of kafkajs is installed */
-export function createCluster(settings: KafkaSettings): Cluster {
+/**
+ * @param sockets gets every socket that is opened, for as long as it is: kafkajs forgets those of connections to its first
+ *   brokers when several callers open them anew at once, as they do when a broker has gone
+ * @throws CONFIGURATION_INVALID when another version of kafkajs is installed
+ */
+export function createCluster(settings: KafkaSettings, sockets: Set<Socket>): Cluster {
   checkVersion(createRequire(import.meta.url)('kafkajs/package.json'))
   mendRequestQueue()
   return new Cluster({
@@ -28,7 +33,7 @@ export function createCluster(settings: KafkaSettings): Cluster {
       level: loggers.LEVELS.WARN,
       logCreator: () => (entry) => forward(settings.logger, entry),
     }),
-    socketFactory: promptSockets(),
+    socketFactory: promptSockets(sockets),
     brokers: settings.brokers,
     ssl: settings.tls,
     sasl: settings.sasl,
@@ -54,9 +59,14 @@ export function createCluster(settings: KafkaSettings): Cluster {
 }
 
 /** A request goes out at once, also while an earlier one over the same connection is not acknowledged. */
-function promptSockets(): ISocketFactory {
+function promptSockets(sockets: Set<Socket>): ISocketFactory {
   const createSocket = createSocketFactory()
-  return (target) => createSocket(target).setNoDelay(true)
+  return (target) => {
+    const socket = createSocket(target).setNoDelay(true)
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    return socket
+  }
 }
 
 export function checkVersion(manifest: unknown): void {
