@@ -243,6 +243,7 @@ const operations = {
         differences: [{ key: '42', value: { status: 'PAID' }, rebuiltValue: undefined }],
         differenceCount: 1,
         commitNumber: 12,
+        forgottenRows: 0,
       },
     ],
   }),
