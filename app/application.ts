@@ -4,6 +4,9 @@
  * It is opened from the bottom up - the platform, state, tables, topologies - and closed from the top down, so that nothing
  * is ever used that is closed.
  */
+
+import { type MetricsPage, openMetricsPage } from '../control/http/metrics.ts'
+import { allMetrics } from '../control/http/prom-metrics.ts'
 import { type Database, sqlSink } from '../sql/index.ts'
 import { MemoryMetrics } from '../streams/adapters/memory/memory-metrics.ts'
 import { type RuntimeSettings, type SchemaRegistry, StreamsApp, type Topology } from '../streams/index.ts'
@@ -12,6 +15,7 @@ import type { Config } from './config-schema.ts'
 import { detectionTables } from './detection-rows.ts'
 import { orderTables } from './order-rows.ts'
 import { orderTopologies } from './order-topologies.ts'
+import { packageVersion } from './package-info.ts'
 import { openPlatform, type Part, type Platform } from './platform.ts'
 import { expectPrepared, makesWhatIsMissing, prepareTables, prepareTopics } from './prepare.ts'
 import { statisticsTables } from './statistics-rows.ts'
@@ -22,6 +26,8 @@ export interface Application {
   readonly registry: SchemaRegistry
   readonly database: Database
   readonly metrics: MemoryMetrics
+  /** The same and more, as Prometheus reads it. */
+  readonly metricsPage: MetricsPage
   readonly topologies: readonly Topology[]
   /** Not started yet. */
   readonly streams: StreamsApp
@@ -70,8 +76,16 @@ export async function openApplication(
       await expectPrepared(platform, config, topologies, database)
     }
     const metrics = new MemoryMetrics()
+    const metricsPage = openMetricsPage(packageVersion())
     const settings = runtimeSettings(config)
-    const ports = { log, stores, registry, clock, logger, metrics }
+    const ports = {
+      log,
+      stores,
+      registry,
+      clock,
+      logger,
+      metrics: allMetrics(metrics, metricsPage.metrics),
+    }
     const { zone } = config
     const streams = new StreamsApp({
       topologies,
@@ -81,9 +95,10 @@ export async function openApplication(
       ...(zone === '' ? {} : { zone }),
     })
     closers.add(() => streams.stop())
+    metricsPage.show({ streams, topologies: names, clock })
     logger.info({ on: platform.label, topologies: names, instanceId }, 'opened')
     const close = () => closers.closeAll(logger)
-    return { config, platform, registry, database, metrics, topologies, streams, close }
+    return { config, platform, registry, database, metrics, metricsPage, topologies, streams, close }
   } catch (error) {
     await closers.closeAll(logger)
     throw error

@@ -76,6 +76,8 @@ export const shortVariables: Readonly<Record<string, string>> = {
   ZONE: 'zone',
   KAFKA_SASL_USERNAME: 'kafkaSaslUsername',
   KAFKA_SASL_PASSWORD: 'kafkaSaslPassword',
+  HTTP_HOST: 'httpHost',
+  HTTP_PORT: 'httpPort',
   HEALTH_HOST: 'healthHost',
   HEALTH_PORT: 'healthPort',
 }
@@ -86,6 +88,7 @@ export const settingFlags = {
   registryUrl: '--registry',
   databaseUrl: '--database',
   stateDir: '--state-dir',
+  httpPort: '--http-port',
   healthPort: '--health-port',
   logLevel: '--log-level',
   logFormat: '--log-format',

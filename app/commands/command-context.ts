@@ -21,6 +21,7 @@ export interface ConfigOptions {
   readonly registry?: string
   readonly database?: string
   readonly stateDir?: string
+  readonly httpPort?: string
   readonly healthPort?: string
   /** Only of commands that serve the Order API. */
   readonly apiPort?: string
@@ -48,7 +49,8 @@ const clusterOptions = {
   registryUrl: ['--registry <url>', 'the schema registry'],
   databaseUrl: ['--database <url>', 'mysql://user:password@host:port/database'],
   stateDir: ['--state-dir <dir>', 'where this instance keeps its state (default: ./state)'],
-  healthPort: ['--health-port <port>', 'serve /livez and /readyz there (default: not at all)'],
+  httpPort: ['--http-port <port>', 'where /livez, /readyz and /metrics are served (default: 8080)'],
+  healthPort: ['--health-port <port>', 'an older name of --http-port'],
 } as const
 
 /** For commands that work on a data directory or, with brokers, in a cluster. */
@@ -61,6 +63,12 @@ export function addPlaceOptions(
     command.option(flag, description)
   }
   return addConfigOptions(command)
+}
+
+/** For commands that are long-lived on a data directory. */
+export function addHttpOption(command: Command): Command {
+  const [flag, description] = clusterOptions.httpPort
+  return command.option(flag, description)
 }
 
 /** For commands that read the tables only. */

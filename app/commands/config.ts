@@ -23,7 +23,7 @@ export function addConfigCommand(program: Command, context: CommandContext): voi
       'Prints the configuration that a command would have here and now, with the origin of each value.',
     )
     .option('--json', 'print it as JSON')
-  addApiOptions(addPlaceOptions(command, 'registryUrl', 'databaseUrl', 'stateDir', 'healthPort'))
+  addApiOptions(addPlaceOptions(command, 'registryUrl', 'databaseUrl', 'stateDir', 'httpPort', 'healthPort'))
     .addHelpText(
       'after',
       `

@@ -4,10 +4,10 @@ import { Closers } from '../closers.ts'
 import { logProgress } from '../cluster-progress.ts'
 import { exitCodes, Stopped } from '../failure.ts'
 import { FlowMeter } from '../flow.ts'
-import { startHealthServer } from '../health-server.ts'
 import { topologyNames } from '../order-topologies.ts'
 import { tell } from '../output.ts'
 import { showProgress } from '../progress.ts'
+import { openSideDoor } from '../side-door.ts'
 import { onStopRequest, type StopRequest } from '../stop-request.ts'
 import { startEventLoopWatchdog } from '../watchdog.ts'
 import { addPlaceOptions, type CommandContext, type ConfigOptions, placeConfigOf } from './command-context.ts'
@@ -26,7 +26,7 @@ export function addRunCommand(program: Command, context: CommandContext): void {
     )
     .argument('<topology...>', `any of ${topologyNames.join(', ')}`)
     .option('--once', 'end when all that is there is processed and committed')
-  addPlaceOptions(command, 'registryUrl', 'databaseUrl', 'stateDir', 'healthPort')
+  addPlaceOptions(command, 'registryUrl', 'databaseUrl', 'stateDir', 'httpPort', 'healthPort')
     .addHelpText(
       'after',
       `
@@ -57,7 +57,7 @@ async function run(names: readonly string[], { once, ...options }: RunOptions): 
       return await work(application, once === true, stop)
     } finally {
       await stop.close('the topologies', () => application.close())
-      await stop.close('the health server', () => guards.closeAll(application.platform.logger))
+      await stop.close('the HTTP side door', () => guards.closeAll(application.platform.logger))
     }
   } catch (error) {
     if (error instanceof Stopped && once !== true) return exitCodes.done
@@ -68,19 +68,14 @@ async function run(names: readonly string[], { once, ...options }: RunOptions): 
 }
 
 /** What tells others how the process is doing, and ends it when it hangs. */
-async function startGuards(
-  { config, platform: { isCluster, logger }, streams }: Application,
-  stop: StopRequest,
-  guards: Closers,
-): Promise<void> {
-  if (!isCluster) return
-  const watchdog = startEventLoopWatchdog({ deadlineMs: config.eventLoopDeadlineMs })
-  guards.add(watchdog.close)
-  const { healthHost: host, healthPort: port } = config
-  if (port === 0) return
-  const server = await startHealthServer({ host, port, streams, stopping: stop.signal, logger })
-  guards.add(server.close)
-  logger.info({}, `the health server listens at ${server.url}`)
+async function startGuards(application: Application, stop: StopRequest, guards: Closers): Promise<void> {
+  const { config, platform } = application
+  if (platform.isCluster) {
+    const watchdog = startEventLoopWatchdog({ deadlineMs: config.eventLoopDeadlineMs })
+    guards.add(watchdog.close)
+  }
+  const sideDoor = await openSideDoor(application, stop.signal)
+  if (sideDoor !== undefined) guards.add(sideDoor.close)
 }
 
 async function work(application: Application, isOnce: boolean, stop: StopRequest): Promise<number> {

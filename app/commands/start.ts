@@ -13,12 +13,14 @@ import { out, tell } from '../output.ts'
 import { sampleFile } from '../package-info.ts'
 import { showProgress } from '../progress.ts'
 import { endOf } from '../read-topic.ts'
+import { openSideDoor, type SideDoor } from '../side-door.ts'
 import { onStopRequest, type StopRequest } from '../stop-request.ts'
 import { type RunFacts, summaryData, summaryText, whereToLook } from '../summary.ts'
 import { type Tally, takeTally } from '../tally.ts'
 import {
   addApiOptions,
   addConfigOptions,
+  addHttpOption,
   type CommandContext,
   type ConfigOptions,
   singleNodeConfigOf,
@@ -44,7 +46,7 @@ export function addStartCommand(program: Command, context: CommandContext): void
     )
     .option('--once', 'end when all input is processed and committed, instead of serving the Order API')
     .option('--json', 'print the summary as one JSON object, as the last line of stdout')
-  addApiOptions(addConfigOptions(command))
+  addHttpOption(addApiOptions(addConfigOptions(command)))
     .addHelpText(
       'after',
       `
@@ -71,8 +73,12 @@ async function start(options: StartOptions): Promise<number> {
   const application = await openApplication(config, topologyNames)
   const { platform, streams } = application
   let api: Awaited<ReturnType<typeof serveOrders>> | undefined
+  let sideDoor: SideDoor | undefined
   try {
-    if (options.once !== true) api = await serveOrders(platform, config)
+    if (options.once !== true) {
+      api = await serveOrders(platform, config)
+      sideDoor = await openSideDoor(application, stop.signal)
+    }
     const meter = await FlowMeter.open(application)
     const facts = await work(application, meter, options, stop)
     if (facts === undefined) {
@@ -96,7 +102,8 @@ async function start(options: StartOptions): Promise<number> {
     const databasePath = application.database.label
     say(`\n${whereToLook({ dataDir, databasePath, logPath: platform.logPath, apiUrl: api?.url })}`)
     if (api !== undefined) {
-      tell(`\nThe Order API listens at ${api.url}. Ctrl-C stops.\n`)
+      const metrics = sideDoor === undefined ? '' : `; metrics are at ${sideDoor.url}/metrics`
+      tell(`\nThe Order API listens at ${api.url}${metrics}. Ctrl-C stops.\n`)
       const progress = showProgress(meter, () => undefined)
       try {
         await Promise.race([stop.requested, streams.failed])
@@ -108,6 +115,7 @@ async function start(options: StartOptions): Promise<number> {
   } finally {
     await api?.close()
     await application.close()
+    await sideDoor?.close()
     stop.dispose()
   }
 }

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { StreamsError, silentLogger, type TopologyStatus } from '../streams/index.ts'
 import { input, inputRecords, keyedCount } from '../tests/simulation/cases.ts'
 import { append, newProcess, openLog, run, settle, worldWithInput } from '../tests/simulation/world.ts'
-import { type HealthServer, startHealthServer } from './health-server.ts'
+import { type SideDoor, startSideDoor } from './side-door.ts'
 
 const running: TopologyStatus = {
   name: 'ingest',
@@ -16,17 +16,17 @@ const running: TopologyStatus = {
 }
 const failure = new StreamsError('STORAGE_FULL', 'the disk is full')
 
-describe('startHealthServer', () => {
+describe('startSideDoor', () => {
   let topologies: TopologyStatus[] = []
   let stopping = new AbortController()
-  let server: HealthServer | undefined
+  let server: SideDoor | undefined
 
   async function serve(...statuses: Partial<TopologyStatus>[]): Promise<void> {
     topologies = statuses.map((status) => ({ ...running, ...status }))
     stopping = new AbortController()
     const streams = { status: () => topologies }
     const listening = { host: '127.0.0.1', port: 0, logger: silentLogger }
-    server = await startHealthServer({ ...listening, streams, stopping: stopping.signal })
+    server = await startSideDoor({ ...listening, streams, stopping: stopping.signal })
   }
 
   async function ask(path: string): Promise<{ code: number; body: { status: string; reasons: string[] } }> {
@@ -133,14 +133,14 @@ describe('startHealthServer', () => {
   it('should say how to choose another port', async () => {
     await serve({})
     const port = Number(new URL(server!.url).port)
-    const again = startHealthServer({
+    const again = startSideDoor({
       host: '127.0.0.1',
       port,
       streams: { status: () => [] },
       stopping: stopping.signal,
       logger: silentLogger,
     })
-    await expect(again).rejects.toThrow(/HEALTH_PORT.*\n.*EADDRINUSE/)
+    await expect(again).rejects.toThrow(/HTTP_PORT.*\n.*EADDRINUSE/)
   })
 
   it('should follow an application from its start to its end', async () => {
@@ -148,7 +148,7 @@ describe('startHealthServer', () => {
     const world = await worldWithInput(records)
     const open = await openLog(world)
     const { app } = await newProcess(open, world, keyedCount)
-    server = await startHealthServer({
+    server = await startSideDoor({
       host: '127.0.0.1',
       port: 0,
       streams: app,
