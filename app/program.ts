@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { addApiCommand } from './commands/api.ts'
 import type { CommandContext } from './commands/command-context.ts'
+import { addCompletionCommand } from './commands/completion.ts'
 import { addConfigCommand } from './commands/config.ts'
 import { addCtlCommand } from './commands/ctl/ctl.ts'
 import { addDashboardCommand } from './commands/dashboard.ts'
@@ -53,5 +54,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 stopped at onc
   addRulesCommand(program, context)
   addCtlCommand(program, context)
   addConfigCommand(program, context)
+  addCompletionCommand(program, context)
   return program
 }
