@@ -27,7 +27,7 @@ export interface PartitionInputParts {
   readonly isRepartition: boolean
   /** The sub-topology that reads here, as replayed records name whom they are for. */
   readonly recipient: string
-  /** Records below were committed before, and are read anew for a sink that has lost them. */
+  /** Records below were committed before, and are read anew for a sink that does not have them. */
   readonly repeatsTo?: number
 }
 

@@ -19,8 +19,8 @@ export interface StartingPoint {
    */
   readonly committed: readonly PartitionOffset[]
   /**
-   * For each input partition, the offset below which records were committed before, and are read anew: a sink has lost them in a
-   * crash. That is not so of one that is new.
+   * For each input partition, the offset below which records were committed before, and are read anew since the sink does not have
+   * them: it has lost them in a crash, or it is a new one.
    */
   readonly repeatsTo: readonly number[]
 }
@@ -57,10 +57,7 @@ export async function startingPoint(
       ...input,
       offset: committed[index] ?? ranges[index]!.start,
     })),
-    repeatsTo: offsets.map(({ offset }, index) => {
-      const isLost = sinkWriter.isUsed && typeof held[index] === 'number'
-      return isLost ? Math.max(offset, committed[index] ?? offset) : offset
-    }),
+    repeatsTo: offsets.map(({ offset }, index) => Math.max(offset, committed[index] ?? offset)),
   }
 }
 

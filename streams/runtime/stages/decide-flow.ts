@@ -7,7 +7,7 @@
  *    only if each pause that its input is held by has steps left, and it uses one of each.
  * 2. An operator is held by not reading on what reaches it; the rest of its sub-topology goes on.
  * 3. Nobody who is paused is woken by the clock, not even while steps are left; by event time only for records of steps.
- * 4. What was committed already, but an external sink has lost in a crash, passes in any case.
+ * 4. What was committed already, but an external sink does not have, since it has lost it in a crash or is new, passes in any case.
  */
 import { assertNever } from '../../errors.ts'
 import type { HeldNodes } from '../../time/alarms.ts'
@@ -158,7 +158,7 @@ export interface InputFacts {
   readonly topic: string
   /** Whether nothing below an offset is left to process. */
   hasReached(offset: number): boolean
-  /** Whether it reads anew what was committed: the sink has lost it in a crash. */
+  /** Whether it reads anew what was committed: the sink does not have it. */
   readonly isRepeating: boolean
 }
 
