@@ -145,8 +145,13 @@ export {
 } from './runtime/stages/stage.ts'
 export type { StandbyState } from './runtime/standby-driver.ts'
 export { StreamsApp, type StreamsAppOptions } from './runtime/streams-app.ts'
-export type { DriverState } from './runtime/task-driver.ts'
-export { databaseName, type TaskObserver, taskIdOf } from './runtime/task-environment.ts'
+export type { DriverState, TaskDriver } from './runtime/task-driver.ts'
+export {
+  databaseName,
+  type TaskEnvironment,
+  type TaskObserver,
+  taskIdOf,
+} from './runtime/task-environment.ts'
 export type { InputView, TaskView, UpstreamView } from './runtime/task-view.ts'
 export type {
   InstanceIdentity,
