@@ -46,7 +46,8 @@ async function answerAll(
   try {
     await admit(stream, path, guard)
     const descriptors = await loadDescriptors()
-    for await (const request of stream) {
+    // Read to its end, it still has to be written to.
+    for await (const request of stream.iterator({ destroyOnReturn: false })) {
       stream.write({
         validHost: request.host,
         originalRequest: request,
