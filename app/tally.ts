@@ -10,6 +10,7 @@
 import { topics } from '../schemas/topics.ts'
 import type { Database } from '../sql/index.ts'
 import {
+  deadLetterStatusTopic,
   deadLetterTopic,
   internalTopics,
   type Log,
@@ -111,7 +112,19 @@ export async function takeTally(log: Log, registry: SchemaRegistry, database: Da
       unchecked: 'retention has deleted records that would have to be counted',
     }
   }
+  if (await hasReplayed(log, registry)) {
+    const unchecked = 'dead letters or rejections were replayed, and count once for each attempt'
+    return { ...tally, problems: [], unchecked }
+  }
   return { ...tally, problems: sums.problems, unchecked: null }
+}
+
+async function hasReplayed(log: Log, registry: SchemaRegistry): Promise<boolean> {
+  for (const stage of stages) {
+    for await (const { replayed_as } of valuesOf(log, registry, deadLetterStatusTopic(stage)))
+      if (replayed_as !== null) return true
+  }
+  return false
 }
 
 /** Dead letters are kept for a while only; the other topics for ever, unless somebody deletes from them. */

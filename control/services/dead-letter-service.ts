@@ -10,8 +10,8 @@ import {
   letterName,
   letterNamed,
   type RecordContent,
-  RecordJson,
   type RecordPlace,
+  RecordValues,
   type RejectionTopic,
   type ReplayOutcome,
   type ReplaySummary,
@@ -34,6 +34,7 @@ import {
   type ReplayDeadLettersRequest,
   ReplayResult,
 } from '../generated/orderstreams/control/v1/dead_letter_service.ts'
+import { toJson } from '../json-values.ts'
 import { cursorOf, nextPageToken, pageSizeOf } from '../pages.ts'
 import { topologyNamed } from './instance-service.ts'
 
@@ -171,10 +172,10 @@ async function get(desks: Desks, name: string, { signal }: Call): Promise<GetDea
   const found = await desk.get(place, signal)
   if (found === undefined) throw notFound(name)
   const { content, notReplayable } = found
-  const json = new RecordJson(desks.context.registry, desk.topology)
+  const values = new RecordValues(desks.context.registry, desk.topology)
   return {
     deadLetter: messageOf(found, notReplayable),
-    record: content === undefined ? undefined : await recordOf(json, found.letter.record.topic, content),
+    record: content === undefined ? undefined : await recordOf(values, found.letter.record.topic, content),
   }
 }
 
@@ -315,11 +316,17 @@ function messageOf({ letter, status }: StatedLetter, notReplayable = letter.notR
   }
 }
 
-async function recordOf(json: RecordJson, topic: string, content: RecordContent): Promise<OriginalRecord> {
+async function recordOf(
+  values: RecordValues,
+  topic: string,
+  content: RecordContent,
+): Promise<OriginalRecord> {
+  const { key, value } = await values.read(topic, content)
   return {
-    ...(await json.read(topic, content)),
+    key: toJson(key),
+    value: toJson(value),
     keyBytes: content.key ?? Buffer.alloc(0),
     valueBytes: content.value ?? Buffer.alloc(0),
-    headers: content.headers.map(({ key, value }) => ({ key, value: Buffer.from(value ?? []) })),
+    headers: content.headers.map((header) => ({ key: header.key, value: Buffer.from(header.value ?? []) })),
   }
 }

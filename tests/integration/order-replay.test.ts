@@ -31,7 +31,7 @@ interface EventRow {
 
 /** Ingest with a table of its events, whose parser, as it was, gave up on some statuses. */
 function ingestFailingOn(events: MemorySink<EventRow>, isBad: (order: OrderParsed) => boolean): Topology {
-  const whole = ingest({
+  return ingest({
     store: (stream) =>
       stream
         .mapValues((order) => {
@@ -42,7 +42,6 @@ function ingestFailingOn(events: MemorySink<EventRow>, isBad: (order: OrderParse
           { topic, offset, order_id },
         ]),
   })
-  return whole
 }
 
 class Shop {

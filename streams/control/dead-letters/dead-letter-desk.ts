@@ -40,13 +40,23 @@ export interface StatedLetter {
   readonly status: DeadLetterStatus | undefined
 }
 
+/** A letter that is settled, and how. */
+interface SettledLetter<Kind> {
+  readonly kind: Kind
+  readonly letter: Letter
+  readonly status: DeadLetterStatus
+}
+
+/** `settled`: somebody had replayed or discarded it before. */
 export type ReplayOutcome =
-  | { readonly kind: 'replayed' | 'settled'; readonly letter: Letter; readonly status: DeadLetterStatus }
+  | SettledLetter<'replayed'>
+  | SettledLetter<'settled'>
   | ({ readonly letter: Letter } & Exclude<CopyDecision, { readonly kind: 'copy' }>)
   | { readonly kind: 'not-found' }
 
 export type DiscardOutcome =
-  | { readonly kind: 'discarded' | 'settled'; readonly letter: Letter; readonly status: DeadLetterStatus }
+  | SettledLetter<'discarded'>
+  | SettledLetter<'settled'>
   | { readonly kind: 'not-found' }
 
 /** How often a record is processed before a replay has to be insisted on. */

@@ -20,5 +20,5 @@ export {
 export { type SettleStep, settleSteps } from './letter-settler.ts'
 export { type Rejection, type RejectionTopic, rejectionTopic } from './letter-topic.ts'
 export type { PageCursor } from './newest-first.ts'
-export { RecordJson } from './record-json.ts'
+export { RecordValues } from './record-values.ts'
 export type { ReplaySummary } from './replay-all.ts'

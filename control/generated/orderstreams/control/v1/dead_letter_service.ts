@@ -154,11 +154,11 @@ export interface DeadLetter {
 
 /** The record behind a dead letter, as it was. */
 export interface OriginalRecord {
-  /** Its key, as JSON where it can be decoded, and else its bytes in base64. */
+  /** Its key, as JSON where it can be decoded, and else its bytes: as text, or as `base64:…` where they are none. */
   key:
     | any
     | undefined;
-  /** Its value, as JSON where it can be decoded, and else its bytes in base64. */
+  /** Its value, as JSON where it can be decoded, and else its bytes: as text, or as `base64:…` where they are none. */
   value:
     | any
     | undefined;

@@ -1,9 +1,8 @@
-/** Keys and values of a topology's topics for people: as JSON where the topic's serde reads them, and else in base64. */
+/** What records of a topology's topics hold, for people: as the topic's serde reads it, and else as bytes. */
 import { recoveryOf } from '../../errors.ts'
 import type { SchemaRegistry } from '../../ports/registry.ts'
 import type { Serde } from '../../serde/serde.ts'
 import { internalTopics, type Topology } from '../../topology/topology.ts'
-import { plainJson } from '../plain-json.ts'
 import type { RecordContent } from './letter.ts'
 import { decodeLoading } from './reading.ts'
 
@@ -16,7 +15,7 @@ interface KnownTopic {
 
 const rowTimestampBytes = 8
 
-export class RecordJson {
+export class RecordValues {
   private readonly registry: SchemaRegistry
   private readonly known: ReadonlyMap<string, KnownTopic>
 
@@ -44,13 +43,13 @@ export class RecordJson {
     skipBytes: number,
   ): Promise<unknown> {
     if (bytes === null) return null
-    if (serde === undefined) return bytes.toString('base64')
+    if (serde === undefined) return bytes
     try {
       const codec = await serde.open({ registry: this.registry, subject })
-      return plainJson(await decodeLoading(codec, bytes.subarray(skipBytes)))
+      return await decodeLoading(codec, bytes.subarray(skipBytes))
     } catch (error) {
       if (recoveryOf(error) === 'retry') throw error
-      return bytes.toString('base64')
+      return bytes
     }
   }
 }
