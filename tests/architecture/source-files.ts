@@ -29,7 +29,8 @@ export interface Import {
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const notOurs = new Set(['node_modules', 'dist', 'data'])
+/** The client is a package of its own. */
+const notOurs = new Set(['node_modules', 'dist', 'data', 'control-client'])
 
 /** Every TypeScript file of the repository, parsed. */
 export function readSourceFiles(): SourceFile[] {
