@@ -12,7 +12,6 @@
  */
 
 import { taskIdOf } from '../../runtime/task-environment.ts'
-import type { RunningTopology } from '../../runtime/topology-runner.ts'
 import type { UncommittedRows } from '../../state/committable-store.ts'
 import { rowTimestamp } from '../../state/row-codec.ts'
 import { endOfPrefix, section, type TaskDatabase } from '../../state/task-database.ts'
@@ -25,6 +24,31 @@ export interface ReadMode {
   readonly isolation: 'committed' | 'live'
   /** How many changelog records a copy may lack to answer in the place of the task; undefined: only the task answers. */
   readonly standbyLagMax: number | undefined
+}
+
+/** What answers of a topology in this process: see `RunningTopology`. */
+export interface Answering {
+  readonly drivers: ReadonlyMap<string, { readonly openTask: AnsweringTask | undefined }>
+  readonly standbys: ReadonlyMap<
+    string,
+    { readonly copy: TaskDatabase | undefined; readonly lag: number | null }
+  >
+}
+
+export interface AnsweringTask {
+  readonly committed:
+    | {
+        readonly database: TaskDatabase
+        readonly checkpoint:
+          | { readonly stream_time: number | null; readonly watermark: number | null }
+          | undefined
+      }
+    | undefined
+  readonly compiled: {
+    readonly record: { readonly streamTimeMs: number }
+    readonly stores: ReadonlyMap<string, UncommittedRows>
+  }
+  readonly watermarkMs: number
 }
 
 /** A row as it lies in the database. */
@@ -83,7 +107,7 @@ export class TaskRows {
 
   /** Undefined when nobody here can answer: the task does not run here, and no copy is near enough. */
   static open(
-    running: RunningTopology,
+    running: Answering,
     { subTopology, spec }: Pick<QueriedStore, 'subTopology' | 'spec'>,
     partition: number,
     { isolation, standbyLagMax }: ReadMode,
