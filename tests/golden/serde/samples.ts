@@ -399,7 +399,7 @@ const checkpoint: Checkpoint = {
     },
   ],
   kept_times: [{ name: 'sessions.report', time: 1_483_271_700_000 }],
-  holds: [{ hold: 'instance-1/1483271600000/1', steps_used: 3, settled: true }],
+  holds: [{ hold: '3-1483271600000', steps_used: 3, settled: true }],
   restoring: null,
 }
 
@@ -411,7 +411,7 @@ const stageCommand: StageCommand = {
   commanded_by: 'alice',
   commanded_time: 1_483_271_600_000,
   until: 1_483_275_200_000,
-  hold: 'instance-1/1483271600000/1',
+  hold: '3-1483271600000',
   step_total: 3,
   task_steps: [{ task: 'order-parsed_1', records: 2 }],
   records_per_second: 0,
