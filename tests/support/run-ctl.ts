@@ -1,6 +1,8 @@
 /** Commands in this process: what they print, and their exit code. */
 import { vi } from 'vitest'
-import { main } from '../../app/main.ts'
+import { exitCodes, failureOf } from '../../app/failure.ts'
+import { tell } from '../../app/output.ts'
+import { createProgram } from '../../app/program.ts'
 
 export interface Run {
   readonly code: number
@@ -21,10 +23,25 @@ export async function runHere(...args: readonly string[]): Promise<Run> {
     return true
   })
   try {
-    const code = await main(args)
+    const code = await exitCodeOf(args)
     return { code, stdout, stderr }
   } finally {
     onOut.mockRestore()
     onError.mockRestore()
+  }
+}
+
+/** As the program does it, but for what it does to its process. */
+async function exitCodeOf(args: readonly string[]): Promise<number> {
+  const context = { exitCode: 0 }
+  try {
+    await createProgram(context).parseAsync(args, { from: 'user' })
+    return context.exitCode
+  } catch (error) {
+    if (error instanceof Error && error.name === 'CommanderError')
+      return 'exitCode' in error && error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+    const { text, exitCode } = failureOf(error)
+    tell(`order-streams: ${text}`)
+    return exitCode
   }
 }
