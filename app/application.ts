@@ -12,6 +12,7 @@ import { MemoryMetrics } from '../streams/adapters/memory/memory-metrics.ts'
 import { type RuntimeSettings, type SchemaRegistry, StreamsApp, type Topology } from '../streams/index.ts'
 import { Closers } from './closers.ts'
 import type { Config } from './config-schema.ts'
+import { type Control, openControl } from './control.ts'
 import { detectionTables } from './detection-rows.ts'
 import { orderTables } from './order-rows.ts'
 import { orderTopologies } from './order-topologies.ts'
@@ -31,6 +32,8 @@ export interface Application {
   readonly topologies: readonly Topology[]
   /** Not started yet. */
   readonly streams: StreamsApp
+  /** Undefined when none is served. */
+  readonly control: Control | undefined
   /** Stops the topologies after a last commit, and lets everything go. */
   close(): Promise<void>
 }
@@ -40,12 +43,13 @@ export const partsOfTopologies: readonly Part[] = ['registry', 'database']
 
 /**
  * @param names of the topologies to run
- * @param signal ends the waiting for services that cannot be reached
+ * @param options `serves`: whether it serves the control services; `signal` ends the waiting for services that cannot be reached, and
+ *   says that the process is to stop
  */
 export async function openApplication(
   config: Config,
   names: readonly string[],
-  signal?: AbortSignal,
+  { serves, signal }: { readonly serves: boolean; readonly signal?: AbortSignal },
 ): Promise<Application> {
   // Names are checked before anything is created.
   orderTopologies(names, config)
@@ -86,19 +90,36 @@ export async function openApplication(
       logger,
       metrics: allMetrics(metrics, metricsPage.metrics),
     }
+    const control = serves
+      ? await openControl(config, {
+          platform,
+          registry,
+          stores,
+          instanceId,
+          ...(signal === undefined ? {} : { stopping: signal }),
+        })
+      : undefined
+    if (control !== undefined) closers.add(() => control.close())
     const { zone } = config
+    const endpoint = control?.endpoint ?? null
     const streams = new StreamsApp({
       topologies,
       ...ports,
       settings,
       instanceId,
       ...(zone === '' ? {} : { zone }),
+      ...(endpoint === null ? {} : { endpoint }),
     })
     closers.add(() => streams.stop())
+    if (control !== undefined) {
+      control.serve(streams, topologies)
+      // Once more: nobody is to call what is being stopped.
+      closers.add(() => control.close())
+    }
     metricsPage.show({ streams, topologies: names, clock })
     logger.info({ on: platform.label, topologies: names, instanceId }, 'opened')
     const close = () => closers.closeAll(logger)
-    return { config, platform, registry, database, metrics, metricsPage, topologies, streams, close }
+    return { config, platform, registry, database, metrics, metricsPage, topologies, streams, control, close }
   } catch (error) {
     await closers.closeAll(logger)
     throw error

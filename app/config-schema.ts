@@ -133,6 +133,28 @@ export const settings = {
     0,
     65_535,
   ),
+  controlServer: choice('Whether the control services are served over gRPC', ['on', 'off'], 'on'),
+  controlHost: text('The address that they are served on', '127.0.0.1'),
+  controlPort: integer(
+    'Their port; 0 takes any that is free, and so does the default where it is taken',
+    50_051,
+    0,
+    65_535,
+  ),
+  controlEndpoint: optional(
+    'Where other instances reach them; else controlHost, or an address of this machine where that is any, unless it is loopback',
+    'host:port, or a host',
+  ),
+  controlHealthPort: integer(
+    'A port on controlHost that answers grpc.health.v1 only, without TLS, for probes; 0 is none',
+    0,
+    0,
+    65_535,
+  ),
+  savepointDir: optional(
+    'Where savepoints are kept, which all instances must see; in single-node mode else `savepoints` in the data directory',
+    'a path',
+  ),
   controlInsecure: choice(
     'on: the control server may listen beyond this machine without TLS or without credentials',
     ['off', 'on'],

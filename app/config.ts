@@ -78,6 +78,10 @@ export const shortVariables: Readonly<Record<string, string>> = {
   KAFKA_SASL_PASSWORD: 'kafkaSaslPassword',
   HTTP_HOST: 'httpHost',
   HTTP_PORT: 'httpPort',
+  CONTROL_HOST: 'controlHost',
+  CONTROL_PORT: 'controlPort',
+  CONTROL_ENDPOINT: 'controlEndpoint',
+  SAVEPOINT_DIR: 'savepointDir',
   HEALTH_HOST: 'healthHost',
   HEALTH_PORT: 'healthPort',
 }
@@ -88,6 +92,7 @@ export const settingFlags = {
   registryUrl: '--registry',
   databaseUrl: '--database',
   stateDir: '--state-dir',
+  controlPort: '--control-port',
   httpPort: '--http-port',
   healthPort: '--health-port',
   logLevel: '--log-level',

@@ -21,6 +21,7 @@ export interface ConfigOptions {
   readonly registry?: string
   readonly database?: string
   readonly stateDir?: string
+  readonly controlPort?: string
   readonly httpPort?: string
   readonly healthPort?: string
   /** Only of commands that serve the Order API. */
@@ -49,6 +50,10 @@ const clusterOptions = {
   registryUrl: ['--registry <url>', 'the schema registry'],
   databaseUrl: ['--database <url>', 'mysql://user:password@host:port/database'],
   stateDir: ['--state-dir <dir>', 'where this instance keeps its state (default: ./state)'],
+  controlPort: [
+    '--control-port <port>',
+    'where the control services are served over gRPC, 0 for any that is free (default: 50051)',
+  ],
   httpPort: ['--http-port <port>', 'where /livez, /readyz and /metrics are served (default: 8080)'],
   healthPort: ['--health-port <port>', 'an older name of --http-port'],
 } as const
@@ -66,9 +71,10 @@ export function addPlaceOptions(
 }
 
 /** For commands that are long-lived on a data directory. */
-export function addHttpOption(command: Command): Command {
-  const [flag, description] = clusterOptions.httpPort
-  return command.option(flag, description)
+export function addServerOptions(command: Command): Command {
+  for (const [flag, description] of [clusterOptions.controlPort, clusterOptions.httpPort])
+    command.option(flag, description)
+  return command
 }
 
 /** For commands that read the tables only. */

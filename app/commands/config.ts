@@ -23,7 +23,17 @@ export function addConfigCommand(program: Command, context: CommandContext): voi
       'Prints the configuration that a command would have here and now, with the origin of each value.',
     )
     .option('--json', 'print it as JSON')
-  addApiOptions(addPlaceOptions(command, 'registryUrl', 'databaseUrl', 'stateDir', 'httpPort', 'healthPort'))
+  addApiOptions(
+    addPlaceOptions(
+      command,
+      'registryUrl',
+      'databaseUrl',
+      'stateDir',
+      'controlPort',
+      'httpPort',
+      'healthPort',
+    ),
+  )
     .addHelpText(
       'after',
       `

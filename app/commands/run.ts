@@ -26,7 +26,7 @@ export function addRunCommand(program: Command, context: CommandContext): void {
     )
     .argument('<topology...>', `any of ${topologyNames.join(', ')}`)
     .option('--once', 'end when all that is there is processed and committed')
-  addPlaceOptions(command, 'registryUrl', 'databaseUrl', 'stateDir', 'httpPort', 'healthPort')
+  addPlaceOptions(command, 'registryUrl', 'databaseUrl', 'stateDir', 'controlPort', 'httpPort', 'healthPort')
     .addHelpText(
       'after',
       `
@@ -50,7 +50,7 @@ async function run(names: readonly string[], { once, ...options }: RunOptions): 
   const config = placeConfigOf(options)
   const stop = onStopRequest(tell, { graceMs: config.shutdownGraceMs })
   try {
-    const application = await openApplication(config, names, stop.signal)
+    const application = await openApplication(config, names, { serves: once !== true, signal: stop.signal })
     const guards = new Closers()
     try {
       await startGuards(application, stop, guards)
@@ -74,6 +74,8 @@ async function startGuards(application: Application, stop: StopRequest, guards: 
     const watchdog = startEventLoopWatchdog({ deadlineMs: config.eventLoopDeadlineMs })
     guards.add(watchdog.close)
   }
+  const { control } = application
+  if (control !== undefined && control.notice !== '' && !platform.isCluster) tell(control.notice)
   const sideDoor = await openSideDoor(application, stop.signal)
   if (sideDoor !== undefined) guards.add(sideDoor.close)
 }

@@ -20,7 +20,7 @@ import { type Tally, takeTally } from '../tally.ts'
 import {
   addApiOptions,
   addConfigOptions,
-  addHttpOption,
+  addServerOptions,
   type CommandContext,
   type ConfigOptions,
   singleNodeConfigOf,
@@ -46,7 +46,7 @@ export function addStartCommand(program: Command, context: CommandContext): void
     )
     .option('--once', 'end when all input is processed and committed, instead of serving the Order API')
     .option('--json', 'print the summary as one JSON object, as the last line of stdout')
-  addHttpOption(addApiOptions(addConfigOptions(command)))
+  addServerOptions(addApiOptions(addConfigOptions(command)))
     .addHelpText(
       'after',
       `
@@ -70,14 +70,18 @@ cleanse drops the events that it has in memory.`,
 async function start(options: StartOptions): Promise<number> {
   const config = singleNodeConfigOf(options)
   const stop = onStopRequest(tell)
-  const application = await openApplication(config, topologyNames)
+  // Whoever works off a file and ends has nobody to serve.
+  const serves = options.once !== true
+  const application = await openApplication(config, topologyNames, { serves, signal: stop.signal })
   const { platform, streams } = application
   let api: Awaited<ReturnType<typeof serveOrders>> | undefined
   let sideDoor: SideDoor | undefined
   try {
-    if (options.once !== true) {
+    if (serves) {
       api = await serveOrders(platform, config)
       sideDoor = await openSideDoor(application, stop.signal)
+      if (application.control !== undefined && application.control.notice !== '')
+        tell(application.control.notice)
     }
     const meter = await FlowMeter.open(application)
     const facts = await work(application, meter, options, stop)
