@@ -9,6 +9,7 @@ import { addDashboardCommand } from './commands/dashboard.ts'
 import { addDeadLettersCommand } from './commands/dead-letters.ts'
 import { addFeedCommand } from './commands/feed.ts'
 import { addMigrateCommand } from './commands/migrate.ts'
+import { addPlanCommand } from './commands/plan.ts'
 import { addRulesCommand } from './commands/rules.ts'
 import { addRunCommand } from './commands/run.ts'
 import { addSimulateCommand } from './commands/simulate.ts'
@@ -48,6 +49,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 stopped at onc
   addFeedCommand(program, context)
   addDashboardCommand(program, context)
   addTopologyCommand(program, context)
+  addPlanCommand(program, context)
   addTopicsCommand(program, context)
   addStateCommand(program, context)
   addDeadLettersCommand(program, context)

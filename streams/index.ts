@@ -20,6 +20,14 @@ export {
 } from './control/explain.ts'
 export { explanationText } from './control/explain-text.ts'
 export { type WaitingView, waitingIn } from './control/explain-waiting.ts'
+export {
+  type PlanItem,
+  planExitCode,
+  planTopology,
+  type TopologyPlan,
+  type Verdict,
+} from './control/plan.ts'
+export { type PlanPorts, readPlanFacts } from './control/plan-facts.ts'
 export * from './control/savepoint/index.ts'
 export { overlaps, resolveStage } from './control/stage-names.ts'
 export { type StageOrder, stagesOf, type TopologyStages } from './control/stages.ts'

@@ -60,7 +60,7 @@ function wantedParts(
       fields: [{ field: 'partition', description: `is ${partition}; it must be 0 or more` }],
     })
   const parts = topology.subTopologies.filter(
-    ({ nodes }) => operator === '' || nodes.some(({ name }) => name === operator),
+    ({ nodes }) => operator === '' || nodes.some((node) => isNamed(node, operator)),
   )
   if (parts.length > 0) return new Set(parts.map(({ name }) => name))
   const timed = topology.nodes.filter(({ role }) => role.kind === 'operator' && role.usesTime === true)
@@ -70,6 +70,11 @@ function wantedParts(
     `operator: topology ${topology.name} has no operator "${operator}"; ${known === '' ? 'none of it waits for time' : `those that wait for time are ${known}`}`,
     { metadata: { topology: topology.name, operator } },
   )
+}
+
+/** An operator goes by its own name, or by that of a store of it, which is what its author named. */
+function isNamed({ name, stores }: Topology['nodes'][number], wanted: string): boolean {
+  return name === wanted || stores.some((store) => store.name === wanted)
 }
 
 function isOfPartition(task: string, partition: number | undefined): boolean {
@@ -83,13 +88,15 @@ function explainedHere(
   { operator }: ExplainTopologyRequest,
 ): TaskExplanation[] {
   const running = streams.running(topology)
+  const named = running.topology.nodes.filter((node) => operator === '' || isNamed(node, operator))
+  const wanted = new Set(named.map(({ name }) => name))
   return [...running.drivers.keys()].map((task) => ({
     task,
     instanceId,
     watermark: undefined,
     heldBackBy: undefined,
     waiting: waitingIn(running, task, clock.now())
-      .filter((one) => operator === '' || one.operator === operator)
+      .filter((one) => wanted.has(one.operator))
       .map(({ operator: name, dueMs, text, byClock }) => ({
         operator: name,
         due: dateOf(dueMs),

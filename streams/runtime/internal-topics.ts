@@ -24,9 +24,15 @@ import { avro } from '../serde/avro.ts'
 import { nullable } from '../serde/serde.ts'
 import { serdes } from '../serde/serdes.ts'
 import { type Topic, topic } from '../serde/topic.ts'
+import type { TopologyData } from '../topology/describe.ts'
 import type { AnyTopic } from '../topology/graph.ts'
 import type { StoreSpec } from '../topology/store-spec.ts'
 import { internalTopics, type SubTopology, type Topology } from '../topology/topology.ts'
+
+/** As it lies in the log. */
+export interface TopologyRecord extends TopologyData {
+  readonly format: 1
+}
 
 const dayMs = 24 * 60 * 60 * 1000
 
@@ -34,6 +40,15 @@ export function checkpointTopic(topologyName: string): Topic<string, Checkpoint>
   return topic(
     internalTopics.checkpoint(topologyName),
     { key: serdes.string, value: avro(checkpointSchema) },
+    { cleanup: 'compact', partitions: 1 },
+  )
+}
+
+/** What was started last: the shape of the topology, for comparing a release with what is deployed. */
+export function recordTopic(topologyName: string): Topic<string, TopologyRecord> {
+  return topic(
+    internalTopics.record(topologyName),
+    { key: serdes.string, value: serdes.json<TopologyRecord>() },
     { cleanup: 'compact', partitions: 1 },
   )
 }
@@ -60,6 +75,7 @@ export function deadLetterTopic(topologyName: string): Topic<Uint8Array | null, 
 export function keptTopics(topologyName: string): AnyTopic[] {
   return [
     checkpointTopic(topologyName),
+    recordTopic(topologyName),
     controlTopic(topologyName),
     deadLetterTopic(topologyName),
     deadLetterStatusTopic(topologyName),

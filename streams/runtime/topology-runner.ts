@@ -43,6 +43,7 @@ import type { TaskEnvironment, TaskObserver } from './task-environment.ts'
 import { TaskManager } from './task-manager.ts'
 import { sourceTopicsOf, tasksNamed, tasksReading } from './task-place.ts'
 import { timedTopics } from './timed-inputs.ts'
+import { recordTopology } from './topology-record.ts'
 
 export interface RuntimePorts {
   readonly log: Log
@@ -207,6 +208,7 @@ export class TopologyRunner {
     commands.whenFailed((error) => this.fail(error))
     if (this.isEnding) return
     this.drainWatch = new DrainWatch({ ...environment, commands })
+    await recordTopology(ports, topology)
     const topics = sourceTopicsOf(topology)
     this.partitionWatch = new PartitionWatch(ports, topics, environment.partitionCounts, (error) =>
       this.fail(error),

@@ -12,7 +12,7 @@ export function describeTopology(topology: Topology, format: DescribeFormat): st
     case 'mermaid':
       return asMermaid(topology)
     case 'json':
-      return JSON.stringify(asData(topology), null, 2)
+      return JSON.stringify(topologyData(topology), null, 2)
   }
 }
 
@@ -103,7 +103,10 @@ function numbered(prefix: string, names: readonly string[]): ReadonlyMap<string,
   return new Map(names.map((name, index) => [name, `${prefix}${index}`]))
 }
 
-function asData(topology: Topology) {
+export type TopologyData = ReturnType<typeof topologyData>
+
+/** What describes a topology, as plain data. */
+export function topologyData(topology: Topology) {
   return {
     name: topology.name,
     globalTables: topology.globalTables.map(({ store, topic }) => ({ store: store.name, topic: topic.name })),

@@ -147,6 +147,7 @@ export const internalTopics = {
   changelog: (topology: string, store: string): string => `${topology}-${store}-changelog`,
   repartition: (topology: string, name: string): string => `${topology}-${name}-repartition`,
   checkpoint: (topology: string): string => `${topology}-checkpoint`,
+  record: (topology: string): string => `${topology}-topology`,
   deadLetter: (topology: string): string => `${topology}-dead-letter`,
   control: (topology: string): string => `${topology}-control`,
   deadLetterStatus: (topology: string): string => `${topology}-dead-letter-status`,

@@ -1,0 +1,146 @@
+/** Reads what is deployed of topologies: topics, checkpoints, groups, schemas, recorded shapes. It changes nothing. */
+import { StreamsError } from '../errors.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log, TopicSettings } from '../ports/log.ts'
+import type { RegisteredSchema, SchemaRegistry } from '../ports/registry.ts'
+import { keyAt, valueAt } from '../records/record-batch.ts'
+import { decodeMemberData } from '../runtime/assignment/member-data.ts'
+import { OpenCodecs } from '../runtime/codecs.ts'
+import { followToEnd } from '../runtime/follow-to-end.ts'
+import { topicsOf } from '../runtime/internal-topics.ts'
+import { readTopologyRecord } from '../runtime/topology-record.ts'
+import { internalTopics, type Topology } from '../topology/topology.ts'
+import type { ForeignTopology, PlanFacts } from './plan.ts'
+
+export interface PlanPorts {
+  readonly log: Log
+  readonly clock: Clock
+  readonly registry: SchemaRegistry
+}
+
+/**
+ * @param known all topologies of the code, so that what belongs to one is not taken for another's
+ * @throws LOG_UNAVAILABLE, LOG_REFUSED, REGISTRY_UNAVAILABLE
+ */
+export async function readPlanFacts(
+  ports: PlanPorts,
+  topology: Topology,
+  known: readonly Topology[],
+  defaultPartitions: number,
+): Promise<PlanFacts> {
+  const { log, registry } = ports
+  const { name } = topology
+  const all = await log.describeTopics()
+  const topics = new Map(all.map((topic) => [topic.name, topic]))
+  const owned = ownedBy(
+    name,
+    [...topics.keys()],
+    known.map((one) => one.name),
+  )
+  const schemas = await schemasOf(topology)
+  const registered = new Map<string, readonly RegisteredSchema[]>()
+  for (const subject of schemas.keys()) registered.set(subject, await registry.versions(subject))
+  const { members } = await log.describeGroup(name)
+  return {
+    topology,
+    topics,
+    wanted: wantedTopics(topology, topics, defaultPartitions),
+    record: topics.has(internalTopics.record(name)) ? await readTopologyRecord(ports, name) : null,
+    checkpointed: await checkpointedIn(ports, name, topics),
+    running: members.flatMap(({ userData }) => {
+      const data = decodeMemberData(userData)
+      return data === undefined ? [] : [data.topology]
+    }),
+    schemas,
+    registered,
+    deployedStores: storesAmong(name, owned),
+    deployedRepartitions: owned.filter((topic) => topic.endsWith(repartitionSuffix)),
+    foreign: await foreignTopologies(ports, topics, known),
+  }
+}
+
+const changelogSuffix = '-changelog'
+const repartitionSuffix = '-repartition'
+
+/** The topics that the engine keeps for a topology; one whose name begins like another's has none of that one's. */
+function ownedBy(name: string, topics: readonly string[], known: readonly string[]): string[] {
+  const longer = known.filter((other) => other !== name && other.startsWith(`${name}-`))
+  return topics
+    .filter((topic) => topic.startsWith(`${name}-`) && !longer.some((other) => topic.startsWith(`${other}-`)))
+    .sort()
+}
+
+function storesAmong(name: string, topics: readonly string[]): string[] {
+  return topics
+    .filter((topic) => topic.endsWith(changelogSuffix))
+    .map((topic) => topic.slice(name.length + 1, -changelogSuffix.length))
+}
+
+function wantedTopics(
+  topology: Topology,
+  existing: ReadonlyMap<string, TopicSettings>,
+  defaultPartitions: number,
+): PlanFacts['wanted'] {
+  try {
+    return topicsOf(topology, existing, defaultPartitions)
+  } catch (error) {
+    if (error instanceof StreamsError && error.code === 'PARTITIONS_NOT_ALIKE')
+      return { problem: error.message }
+    throw error
+  }
+}
+
+/** By subject: what starting the topology would register. */
+async function schemasOf(topology: Topology): Promise<ReadonlyMap<string, string>> {
+  const schemas = new Map<string, string>()
+  const noted: SchemaRegistry = {
+    register: async (subject, schema) => schemas.set(subject, schema).size,
+    schemaById: async () => '"null"',
+    latest: async () => null,
+    versions: async () => [],
+    subjects: async () => [],
+  }
+  await OpenCodecs.open(noted, topology)
+  return schemas
+}
+
+/** The keys of checkpoints are the names of tasks: their sub-topologies. */
+async function checkpointedIn(
+  ports: PlanPorts,
+  name: string,
+  topics: ReadonlyMap<string, TopicSettings>,
+): Promise<ReadonlySet<string>> {
+  const topic = internalTopics.checkpoint(name)
+  const found = new Set<string>()
+  if (!topics.has(topic)) return found
+  const [range] = await ports.log.offsetRanges([{ topic, partition: 0 }])
+  await followToEnd(ports, [{ topic, partition: 0, offset: range?.start ?? 0 }], (batch) => {
+    for (let index = 0; index < batch.length; index++) {
+      const key = keyAt(batch, index)
+      if (key === null) continue
+      const task = Buffer.from(key).toString()
+      const subTopology = task.slice(0, task.lastIndexOf('_'))
+      if (valueAt(batch, index) === null) found.delete(subTopology)
+      else found.add(subTopology)
+    }
+  })
+  return found
+}
+
+/** Topologies that have committed, and are not in the code. */
+async function foreignTopologies(
+  ports: PlanPorts,
+  topics: ReadonlyMap<string, TopicSettings>,
+  known: readonly Topology[],
+): Promise<ForeignTopology[]> {
+  const suffix = internalTopics.checkpoint('')
+  const names = [...topics.keys()]
+    .filter((topic) => topic.endsWith(suffix))
+    .map((topic) => topic.slice(0, -suffix.length))
+  const foreign: ForeignTopology[] = []
+  for (const name of names.filter((one) => !known.some((topology) => topology.name === one)).sort()) {
+    const stores = storesAmong(name, ownedBy(name, [...topics.keys()], names))
+    foreign.push({ name, stores, subTopologies: [...(await checkpointedIn(ports, name, topics))] })
+  }
+  return foreign
+}
