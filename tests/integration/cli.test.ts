@@ -51,6 +51,8 @@ describe('help', () => {
     'topics read',
     'state get',
     'dead-letters show',
+    'dead-letters replay',
+    'dead-letters discard',
   ])('should have an example for %s', async (command) => {
     const { code, stdout } = await orderStreams([...command.split(' '), '--help'])
     expect(code).toBe(0)
@@ -226,6 +228,63 @@ describe('dead-letters', () => {
     expect(await onData('dead-letters', 'show', '999')).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/no dead letter 999: they have the numbers 1 to \d+/),
+    })
+  })
+})
+
+describe('dead-letters replay and discard', () => {
+  const left = async () => (await jsonLines('dead-letters', 'list')).map(({ number }) => number)
+
+  it('should settle each once, and say by whom', async () => {
+    const letters = await jsonLines('dead-letters', 'list')
+    const [first, second] = letters
+    expect((await onData('dead-letters', 'replay', String(first.number))).stderr).toMatch(
+      /^replayed as order-raw-\d+ \d+$/m,
+    )
+    expect(await onData('dead-letters', 'replay', first.name)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/it was replayed by .+ at /),
+    })
+    const discarded = await onData('dead-letters', 'discard', second.name, '--reason', 'a test')
+    expect(discarded.stderr).toContain('discarded')
+    expect(await left()).toEqual(letters.slice(2).map(({ number }) => number))
+    const { stdout } = await onData('dead-letters', 'show', second.name)
+    expect(stdout).toMatch(/^settled +DISCARDED .* by .+ a test$/m)
+    const all = await jsonLines('dead-letters', 'list', '--settled')
+    expect(all.slice(0, 2).map(({ state }) => state)).toEqual(['REPLAYED', 'DISCARDED'])
+  })
+
+  it('should replay what is asked for by options, and have it processed by the next run', async () => {
+    const pending = await left()
+    const replayed = await onData('dead-letters', 'replay', '--topology', 'ingest', '--rate', '1000')
+    expect(replayed.stderr).toMatch(new RegExp(`^replayed ${pending.length} records?$`, 'm'))
+    expect((await onData('dead-letters', 'list')).stderr).toContain('there are no dead letters')
+    expect((await onData('run', 'ingest', '--once')).code).toBe(0)
+    // They are as broken as they were.
+    const again = await jsonLines('dead-letters', 'list')
+    expect(again).toHaveLength(pending.length + 1)
+    expect(again.every(({ attempt }) => attempt === 2)).toBe(true)
+  })
+
+  it('should find rejections', async () => {
+    const [rejection] = await jsonLines('dead-letters', 'list', '--rejections')
+    expect(rejection).toMatchObject({ topology: 'cleanse', topic: 'order-parsed', state: 'PENDING' })
+    expect((await onData('dead-letters', 'show', rejection.name)).stdout).toMatch(
+      /^where +the rules of cleanse$/m,
+    )
+  })
+
+  it.each<[string, string[], RegExp]>([
+    ['nothing named', ['replay'], /name a dead letter by its number, or a topology/],
+    ['one named beside others', ['replay', '1', '--topology', 'ingest'], /leave one out/],
+    ['no reason', ['discard', '1'], /required option '--reason <text>'/],
+    ['an empty reason', ['discard', '1', '--reason', ' '], /--reason is empty/],
+    ['no rate', ['replay', '--topology', 'ingest', '--rate', '0'], /must be a number above 0/],
+    ['rejections of who has none', ['replay', '--topology', 'ingest', '--rejections'], /only cleanse does/],
+  ])('should end with 2 for %s', async (_what, args, message) => {
+    expect(await onData('dead-letters', ...args)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(message),
     })
   })
 })
