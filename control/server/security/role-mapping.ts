@@ -41,7 +41,19 @@ export function parseRoleMapping<R extends string>(
 
 /** Undefined when no rule fits any of the names. */
 export function roleOf<R extends string>(mapping: RoleMapping<R>, names: readonly string[]): R | undefined {
-  return mapping.find(({ pattern }) => names.some((name) => pattern.test(name)))?.role
+  return grantOf(mapping, names)?.role
+}
+
+/** The same with the name that the rule fits. */
+export function grantOf<R extends string>(
+  mapping: RoleMapping<R>,
+  names: readonly string[],
+): { readonly name: string; readonly role: R } | undefined {
+  for (const { pattern, role } of mapping) {
+    const name = names.find((one) => pattern.test(one))
+    if (name !== undefined) return { name, role }
+  }
+  return undefined
 }
 
 function patternOf(name: string): RegExp {

@@ -18,7 +18,7 @@ import { namesOf } from './certificates.ts'
 import type { JwtVerifier } from './jwt.ts'
 import { mayCall, methodRoles } from './method-roles.ts'
 import { RateLimiter } from './rate-limiter.ts'
-import { type GrantedRole, type RoleMapping, roleOf } from './role-mapping.ts'
+import { type GrantedRole, grantOf, type RoleMapping } from './role-mapping.ts'
 import { ownerOfToken, type TokenEntry } from './token-file.ts'
 
 export interface GuardOptions {
@@ -108,7 +108,7 @@ function identityOf(
 ): Identity | undefined {
   if (certificate === undefined || mapping === undefined) return undefined
   const names = namesOf(certificate)
-  return { name: names[0] ?? 'a certificate without a name', role: roleOf(mapping, names) }
+  return grantOf(mapping, names) ?? { name: names[0] ?? 'a certificate without a name', role: undefined }
 }
 
 function bearerToken(metadata: Metadata): string | undefined {
