@@ -82,6 +82,28 @@ describe('WatermarkAnnouncer', () => {
     expect(announcer.isDue(0, true)).toBe(true)
   })
 
+  it('should tell that the task is not idle, and no later time, while somebody is held who is still to be woken', () => {
+    const { input, time, outputs, announcer, told } = open([targets[1]!])
+    time.alarm(1, () => Number.POSITIVE_INFINITY).at(80)
+    time.observe(input, 70, undefined)
+    input.look(9_000, 0)
+    announcer.write(outputs, 9_000)
+    time.hold('all')
+    time.observe(input, 90, undefined)
+    expect(announcer.isDue(9_100, true)).toBe(true)
+    announcer.write(outputs, 9_100)
+    expect(announcer.isDue(9_200, true), 'there is no more to tell').toBe(false)
+    time.hold(new Set())
+    expect(announcer.isDue(9_300, true), 'it is to be woken first').toBe(false)
+    time.wakeNext(1)
+    announcer.write(outputs, 9_400)
+    expect(told().map(([, , , said]) => said)).toEqual([
+      { watermarkMs: 70, isIdle: true, hasEnded: false },
+      { watermarkMs: 70, isIdle: false, hasEnded: false },
+      { watermarkMs: 90, isIdle: false, hasEnded: false },
+    ])
+  })
+
   it('should have nothing to tell where nobody asks', () => {
     const { input, time, announcer } = open([])
     time.observe(input, 70, undefined)
