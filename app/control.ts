@@ -4,7 +4,6 @@
  * It listens before the application is made, for the application tells the others where it is reached; it answers from `serve` on.
  */
 import { networkInterfaces } from 'node:os'
-import { join } from 'node:path'
 import type { Service } from '../control/call.ts'
 import type { ControlContext } from '../control/context.ts'
 import { addressOf, type BoundServer, bindControlServer } from '../control/server/control-server.ts'
@@ -27,6 +26,7 @@ import { healthOf } from './health.ts'
 import { packageVersion } from './package-info.ts'
 import type { Platform } from './platform.ts'
 import { orderRejections } from './rejections.ts'
+import { savepointDirectoryOf } from './savepoint-place.ts'
 
 export interface Control {
   /** Where it listens, as `host:port`. */
@@ -98,7 +98,7 @@ export async function openControl(config: Config, ports: ControlPorts): Promise<
           version: packageVersion(),
           peers,
           operations,
-          savepointDirectory: savepointDirectoryOf(config, platform),
+          savepointDirectory: savepointDirectoryOf(config, platform.isCluster),
         }
         const health = healthService(() => readiness(streams, stopping?.aborted ?? false), clock)
         const services = [...servicesOf(context), operations.service(peers)]
@@ -204,9 +204,4 @@ function ownAddress(): string | undefined {
   const addresses = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
   const outside = addresses.filter(({ internal, scopeid }) => !internal && (scopeid ?? 0) === 0)
   return (outside.find(({ family }) => family === 'IPv4') ?? outside[0])?.address
-}
-
-function savepointDirectoryOf({ savepointDir, dataDir }: Config, { isCluster }: Platform): string | null {
-  if (savepointDir !== '') return savepointDir
-  return isCluster ? null : join(dataDir, 'savepoints')
 }

@@ -5,6 +5,7 @@ import type { CommandContext } from './commands/command-context.ts'
 import { addCompletionCommand } from './commands/completion.ts'
 import { addConfigCommand } from './commands/config.ts'
 import { addCtlCommand } from './commands/ctl/ctl.ts'
+import { addControlTokenCommand } from './commands/control-token.ts'
 import { addDashboardCommand } from './commands/dashboard.ts'
 import { addDeadLettersCommand } from './commands/dead-letters.ts'
 import { addFeedCommand } from './commands/feed.ts'
@@ -12,6 +13,7 @@ import { addMigrateCommand } from './commands/migrate.ts'
 import { addPlanCommand } from './commands/plan.ts'
 import { addRulesCommand } from './commands/rules.ts'
 import { addRunCommand } from './commands/run.ts'
+import { addSavepointCommand } from './commands/savepoint.ts'
 import { addSimulateCommand } from './commands/simulate.ts'
 import { addStartCommand } from './commands/start.ts'
 import { addStateCommand } from './commands/state.ts'
@@ -53,9 +55,11 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 stopped at onc
   addTopicsCommand(program, context)
   addStateCommand(program, context)
   addDeadLettersCommand(program, context)
+  addSavepointCommand(program, context)
   addRulesCommand(program, context)
   addCtlCommand(program, context)
   addConfigCommand(program, context)
+  addControlTokenCommand(program, context)
   addCompletionCommand(program, context)
   return program
 }
