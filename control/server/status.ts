@@ -102,7 +102,7 @@ const engineReasons = {
 export const codeOfReason: Readonly<Record<Reason, status>> = { ...engineReasons, ...callReasons }
 
 /** Reasons that calls have beside the engine's error codes. */
-export const reasonsOfCalls = Object.keys(callReasons)
+export const reasonsOfCalls: readonly Reason[] = Object.keys(callReasons).filter(isReason)
 
 /** Of these, the same call may succeed a little later; callers wait for this time when the error names none. */
 const retryableCodes = new Set<status>([status.UNAVAILABLE, status.ABORTED])

@@ -56,7 +56,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   mysql2: ['sql'],
   postgrator: ['sql'],
   fastify: ['api', 'control', 'app'],
-  '@grpc/grpc-js': ['control'],
+  '@grpc/grpc-js': ['control', 'tests'],
   '@bufbuild/protobuf': ['control/generated', 'control/server'],
   jose: ['control'],
   'prom-client': ['control', 'app'],

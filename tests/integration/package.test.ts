@@ -117,8 +117,10 @@ describe('the package', () => {
       expect.arrayContaining([
         'bin/order-streams.js',
         'dist/app/main.js',
+        'dist/control/server/descriptors.binpb',
         'dist/streams/index.d.ts',
         'dist/streams/testing/index.d.ts',
+        'proto/orderstreams/control/v1/errors.proto',
         'samples/orders-2017-01.ndjson.gz',
         'samples/README.md',
         'schemas/order-processed.avsc',
@@ -126,7 +128,7 @@ describe('the package', () => {
       ]),
     )
     const kept =
-      /^(bin|dist\/(?!bench|examples)\w+|samples|schemas|sql\/migrations|streams\/schemas)\/|^[^/]+$/
+      /^(bin|dist\/(?!bench|examples)\w+|proto|samples|schemas|sql\/migrations|streams\/schemas)\/|^[^/]+$/
     expect(files.filter((path) => !kept.test(path))).toEqual([])
     expect(
       files.filter((path) => /\.test\.|(?<!\.d)\.ts$|\.map$|tsbuildinfo|\.log$|\.db$/.test(path)),
