@@ -11,6 +11,7 @@ import { type Codec, SchemaNotLoaded, type Serde } from '../serde/serde.ts'
 import { serdes } from '../serde/serdes.ts'
 import { topic } from '../serde/topic.ts'
 import { MemoryMetrics, MemoryRegistry, MemoryStoreProvider } from '../testing/index.ts'
+import { replayForHeader } from './replay-headers.ts'
 import type { RuntimeSettings } from './settings.ts'
 import { StreamsApp } from './streams-app.ts'
 
@@ -64,7 +65,7 @@ async function started(value: Serde<string>, settings: Partial<RuntimeSettings> 
   })
   await run(open.clock, app.start())
   const write = (name: string, key: string, text: string) => open.log.append([oneRecord(name, key, text)])
-  return { app, seen, write, readers, metrics, clock: open.clock }
+  return { app, seen, write, readers, metrics, clock: open.clock, log: open.log }
 }
 
 function oneRecord(name: string, key: string, text: string): RecordBatch {
@@ -74,6 +75,22 @@ function oneRecord(name: string, key: string, text: string): RecordBatch {
 }
 
 describe('a global table', () => {
+  it('should pass over a row that is replayed for a sub-topology, and keep the newer one', async () => {
+    const { app, seen, write, clock, log } = await started(serdes.string)
+    await write('products', 'tea', 'green')
+    await write('products', 'tea', 'black')
+    const copy = new RecordBatchBuilder('products', 0)
+    copy.append(Buffer.from('tea'), Buffer.from('green'), 0, [
+      { key: replayForHeader, value: Buffer.from('other/products') },
+    ])
+    await log.append([copy.build()])
+    await settle(clock, 200)
+    await write('orders', 'x', '"tea"')
+    await run(clock, app.drained())
+    await run(clock, app.stop())
+    expect(seen).toEqual(['tea: black'])
+  })
+
   it('should wait for a registry that is away, and leave no row out', async () => {
     let failures = 3
     const { app, seen, write, clock } = await started(

@@ -8,13 +8,18 @@ import {
   seen,
   shop,
 } from '../../../tests/support/letter-world.ts'
+import { defineTopology } from '../../dsl/stream-builder.ts'
+import { RecordError } from '../../errors.ts'
 import { contentOmittedHeader } from '../../runtime/dead-letters.ts'
 import { checkpointTopic } from '../../runtime/internal-topics.ts'
 import { attemptHeader, replayForHeader } from '../../runtime/replay-headers.ts'
+import { serdes } from '../../serde/serdes.ts'
+import { topic } from '../../serde/topic.ts'
 import type { DeadLetterDesk, ReplayOutcome } from './dead-letter-desk.ts'
 import type { Letter } from './letter.ts'
 
 const by = 'ann'
+const counted = topic('counted', { key: serdes.string, value: serdes.nullable(serdes.json<number>()) })
 
 let world: LetterWorld
 let desk: DeadLetterDesk
@@ -252,6 +257,50 @@ describe('DeadLetterDesk', () => {
       why: expect.stringMatching(/compacted/),
     })
   })
+
+  it('should send a record of a repartition topic again, to be counted once', async () => {
+    let isMended = false
+    const counting = () =>
+      defineTopology('counting', (builder) => {
+        builder
+          .stream(orders)
+          .repartition({ name: 'again', key: serdes.nullable(serdes.string) })
+          .mapValues((order) => {
+            if (isBad(order) && !isMended) throw new RecordError('ORDER_BAD', order)
+            return order
+          })
+          .groupByKey({ key: serdes.string })
+          .count({ store: 'counts' })
+          .toStream()
+          .to(counted)
+      })
+    desk = world.desk({ topology: counting() })
+    await world.give(
+      orders.name,
+      ['bad-1', 'good', 'bad-2'].map((value) => ({ key: 'k', value })),
+    )
+    await world.process([counting()])
+    expect((await listed()).map(({ record }) => record.topic)).toEqual(
+      Array(2).fill('counting-again-repartition'),
+    )
+    isMended = true
+    expect(await replayAll()).toMatchObject({ replayed: 2 })
+    await world.process([counting()])
+    expect((await world.read(counted.name)).at(-1)).toMatchObject({ key: 'k', value: '3' })
+    expect(await listed()).toEqual([])
+  })
+
+  it.each(['exactly-once', 'at-least-once'] as const)(
+    'should send a record once where processing is %s',
+    async (processingGuarantee) => {
+      await failing('bad-a')
+      const [letter] = await listed()
+      await replayed(letter!)
+      await replayed(letter!)
+      await world.process([shop(() => false)], { processingGuarantee })
+      expect(await world.values(seen.name)).toEqual(['bad-a'])
+    },
+  )
 
   it('should list a dead letter that cannot be read itself, and let it be discarded', async () => {
     await world.give('shop-dead-letter', [{ key: 'k', value: 'rubbish' }])

@@ -49,7 +49,9 @@ import {
   type Checkpoint,
   checkpointSchema,
   type DeadLetter,
+  type DeadLetterStatus,
   deadLetterSchema,
+  deadLetterStatusSchema,
   type StageCommand,
   stageCommandSchema,
 } from '../../../streams/schemas/generated/records.ts'
@@ -418,6 +420,14 @@ const stageCommand: StageCommand = {
   drain_to: [{ topic: 'order-parsed', partition: 1, offset: 1000 }],
 }
 
+const deadLetterStatus: DeadLetterStatus = {
+  state: 'REPLAYED',
+  settled_time: 1_483_271_600_000,
+  settled_by: 'alice',
+  reason: null,
+  replayed_as: { topic: 'order-parsed', partition: 1, offset: 1000, attempts_before: 2 },
+}
+
 export const samples: Readonly<Record<string, Sample>> = {
   OrderParsed: { schema: orderParsedSchema, value: orderParsed },
   OrderProcessed: { schema: orderProcessedSchema, value: orderProcessed },
@@ -454,5 +464,6 @@ export const samples: Readonly<Record<string, Sample>> = {
   UserProfile: { schema: userProfileSchema, value: userProfile },
   DeadLetter: { schema: deadLetterSchema, value: deadLetter },
   Checkpoint: { schema: checkpointSchema, value: checkpoint },
+  DeadLetterStatus: { schema: deadLetterStatusSchema, value: deadLetterStatus },
   StageCommand: { schema: stageCommandSchema, value: stageCommand },
 }
