@@ -219,8 +219,10 @@ export class Task {
   view(): TaskView {
     const { compiled, meters, inputs, database, environment } = this
     const size = database?.store.size() ?? { diskBytes: 0, memoryBytes: 0 }
-    let liveBytes = 0
-    for (const { cachedBytes } of compiled.stores.values()) liveBytes += cachedBytes
+    let estimatedBytes = 0
+    for (const { cachedBytes } of compiled.stores.values()) estimatedBytes += cachedBytes
+    // Some stores reckon with averages.
+    const liveBytes = Math.round(estimatedBytes)
     const { streamTimeMs } = compiled.record
     return {
       inputs: inputs.views(),

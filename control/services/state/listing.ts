@@ -60,7 +60,8 @@ export async function listPage<Q extends PageRequest, A, T>(
   for (let parts = 0; position !== undefined && items.length < size && parts < partsPerPage; parts++) {
     const { at, cursor }: Position = position
     const place = places[at]
-    if (place === undefined) break
+    // Nothing is kept of that kind.
+    if (place === undefined) return { items, nextPageToken: '', sources: [...sources.values()] }
     const part: Part<T> = await partAt(context, listing, place, cursor, size - items.length, call)
     for (const item of part.items) items.push(item)
     for (const source of part.sources) sources.set(`${source.instanceId}/${source.task}`, source)
