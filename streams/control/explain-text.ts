@@ -11,7 +11,7 @@ export function explanationText(links: readonly Link[], { nowMs }: Pick<ExplainF
   const sentences: string[] = []
   links.forEach((link, index) => {
     sentences.push(index === 0 ? standing(link, nowMs) : standingBehind(link, nowMs))
-    if (link.facts?.away === null) sentences.push(causeText(link, links, nowMs))
+    if (link.facts?.away === null) sentences.push(causeText(link, nowMs))
   })
   return sentences.filter((sentence) => sentence !== '').join(' ')
 }
@@ -41,7 +41,7 @@ function awayText(task: string, facts: TaskFacts | undefined): string {
   return `Task ${task}${place(facts)} processes nothing: ${facts.away}.`
 }
 
-function causeText(link: Link, links: readonly Link[], nowMs: number): string {
+function causeText(link: Link, nowMs: number): string {
   const { facts, heldBack, hasMoved } = link
   if (facts === undefined || hasMoved) return ''
   if (heldBack === undefined)
@@ -55,7 +55,7 @@ function causeText(link: Link, links: readonly Link[], nowMs: number): string {
     case 'unread':
       return `Input ${name} has ${waitingRecords(heldBack.input)} that ${facts.recordsPerSecond > 0 ? `wait to be processed${remaining(heldBack.input, facts)}` : 'wait, and none is being processed'}.`
     case 'upstream':
-      return upstreamText(heldBack, links)
+      return upstreamText(heldBack)
     case 'never-read':
     case 'at-end':
       return endText(heldBack, facts, nowMs)
@@ -64,15 +64,12 @@ function causeText(link: Link, links: readonly Link[], nowMs: number): string {
   }
 }
 
-function upstreamText({ input, upstreamTask }: HeldBack, links: readonly Link[]): string {
+function upstreamText({ input, upstreamTask }: HeldBack): string {
   const name = partitionName(input)
   if (upstreamTask === null) return `It waits for the tasks that write to ${name}, of which none is known.`
   const told = input.upstream.find(({ task }) => task === upstreamTask)?.watermarkMs ?? null
   const said = told === null ? 'has not told its time yet' : `has told no later time than ${timeText(told)}`
-  const isCircle = links.findIndex(({ task }) => task === upstreamTask) < links.length - 1
-  const hasLink = links.some(({ task }) => task === upstreamTask)
-  const circle = isCircle && hasLink && links.at(-1)?.heldBack?.upstreamTask === upstreamTask
-  return `It waits for task ${upstreamTask}, which writes to ${name} and ${said}${circle ? ', and which waits for it in turn' : ''}.`
+  return `It waits for task ${upstreamTask}, which writes to ${name} and ${said}.`
 }
 
 function endText({ input, reason, sinceMs, timing }: HeldBack, facts: TaskFacts, nowMs: number): string {

@@ -68,12 +68,7 @@ function lossOf(facts: StoreFacts): { readonly text: string; readonly remedy: st
       text: `has ${windowsText(store.windows?.sizeMs)} instead of ${windowsText(sizeBefore)}: rows of the one say nothing of the other`,
       remedy: newName(store.name),
     }
-  if (
-    before !== undefined &&
-    key.isChanged === false &&
-    key.text === 'has no schema' &&
-    before.key !== store.key.name
-  )
+  if (before !== undefined && !key.isCompared && before.key !== store.key.name)
     return {
       text: `has keys of ${store.key.name} instead of ${before.key}: its rows cannot be found by them`,
       remedy: newName(store.name),
@@ -83,7 +78,7 @@ function lossOf(facts: StoreFacts): { readonly text: string; readonly remedy: st
       text: 'has another key schema: rows are found by the bytes of their keys, which name the schema, so none would be found again',
       remedy: `leave the key schema as it is, or ${newName(store.name)}`,
     }
-  if (before !== undefined && value.text === 'has no schema' && before.value !== store.value.name)
+  if (before !== undefined && !value.isCompared && before.value !== store.value.name)
     return {
       text: `has values of ${store.value.name} instead of ${before.value}: what was written cannot be read`,
       remedy: newName(store.name),
