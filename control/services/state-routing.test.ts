@@ -1,21 +1,9 @@
 /** StateService among several instances: who is asked, what is answered while tasks move, and what is refused. */
 import { afterEach, describe, expect, it } from 'vitest'
-import {
-  type AvroSchema,
-  avro,
-  defineTopology,
-  type KeyedContext,
-  KeyedProcessor,
-  keyValueStore,
-  output,
-  partitionForKey,
-  serdes,
-  type Topology,
-  topic,
-  versionedStore,
-} from '../../streams/index.ts'
+import { partitionForKey } from '../../streams/index.ts'
 import { ControlCluster, callOf, failureOf } from '../../tests/support/control-harness.ts'
 import { write } from '../../tests/support/control-records.ts'
+import { prices, shelves, shop } from '../../tests/support/shop-topology.ts'
 import { waitFor } from '../../tests/support/waiting.ts'
 import type { ControlError } from '../errors.ts'
 import {
@@ -31,74 +19,6 @@ import {
 } from '../generated/orderstreams/control/v1/state_service.ts'
 import { streamRows } from './state/stream.ts'
 import { stateService } from './state-service.ts'
-
-interface Price {
-  readonly amount: number
-}
-
-interface Place {
-  readonly shop: string
-  readonly shelf: number
-}
-
-const placeSchema: AvroSchema<Place> = {
-  type: 'record',
-  name: 'Place',
-  fields: [
-    { name: 'shop', type: 'string' },
-    { name: 'shelf', type: 'int' },
-  ],
-}
-
-const prices = topic('prices', { key: serdes.string, value: serdes.json<Price>() })
-const shelves = topic('shelves', { key: avro(placeSchema), value: serdes.string })
-const steered = topic('steered', { key: serdes.string, value: serdes.json<Price>() })
-
-class Remembers extends KeyedProcessor<string, Price, never> {
-  readonly all = this.list('all', serdes.json<number>())
-  readonly byAmount = this.map('by-amount', { key: serdes.string, value: serdes.long })
-
-  override process({ amount }: Price, { timers }: KeyedContext<string, never>): void {
-    this.all.add(amount)
-    this.byAmount.set(`at ${amount}`, amount)
-    timers.wallClock(4_000_000_000_000 - amount, `after ${amount}`)
-  }
-
-  override onTimer(): void {}
-}
-
-function shop(): Topology {
-  return defineTopology('shop', (builder) => {
-    const stream = builder.stream(prices)
-    stream.toTable({ store: 'latest' })
-    stream.groupByKey().process('remembers', () => new Remembers())
-    const amounts = keyValueStore({ name: 'by-amount', key: serdes.string, value: serdes.string })
-    const history = versionedStore({
-      name: 'history',
-      key: serdes.string,
-      value: serdes.long,
-      historyMs: 1000,
-    })
-    stream.process('index', {
-      stores: { amounts, history },
-      outputs: { none: output<string, string>() },
-      create:
-        ({ stores }) =>
-        (key, { amount }, timestampMs) => {
-          stores.amounts.put(`amount ${amount}`, key)
-          stores.amounts.put('last', key)
-          stores.history.put(key, amount, timestampMs)
-        },
-    })
-    stream
-      .repartition({ name: 'steering', partitions: 3, partitioner: (key) => key.length % 3 })
-      .groupByKey()
-      .count({ store: 'steered' })
-    builder.table(shelves, { store: 'shelves' })
-    stream.to(steered, { partitioner: () => 2 })
-    builder.stream(steered).groupByKey().count({ store: 'steered-elsewhere' })
-  })
-}
 
 let cluster: ControlCluster
 

@@ -1,12 +1,4 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { OrderProcessed } from '../../schemas/generated/records.ts'
-import { topics } from '../../schemas/topics.ts'
-import type { RuntimeSettings, Topology } from '../../streams/index.ts'
-import { ControlCluster, failureOf } from '../../tests/support/control-harness.ts'
-import { write } from '../../tests/support/control-records.ts'
-import { waitFor } from '../../tests/support/waiting.ts'
-import { detection } from '../../topologies/detection/topology.ts'
-import { statistics } from '../../topologies/statistics/topology.ts'
 import {
   FetchSessionsRequest,
   FetchWindowsRequest,
@@ -15,8 +7,16 @@ import {
   ListStoresRequest,
   ListTimersRequest,
   StateServiceService,
-} from '../generated/orderstreams/control/v1/state_service.ts'
-import { stateService } from './state-service.ts'
+} from '../../control/generated/orderstreams/control/v1/state_service.ts'
+import { stateService } from '../../control/services/state-service.ts'
+import type { OrderProcessed } from '../../schemas/generated/records.ts'
+import { topics } from '../../schemas/topics.ts'
+import type { RuntimeSettings, Topology } from '../../streams/index.ts'
+import { detection } from '../../topologies/detection/topology.ts'
+import { statistics } from '../../topologies/statistics/topology.ts'
+import { ControlCluster, failureOf } from '../support/control-harness.ts'
+import { write } from '../support/control-records.ts'
+import { waitFor } from '../support/waiting.ts'
 
 const noon = Date.UTC(2017, 0, 1, 12)
 const minute = 60_000
