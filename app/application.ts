@@ -6,7 +6,7 @@
  */
 
 import { type MetricsPage, openMetricsPage } from '../control/http/metrics.ts'
-import { allMetrics } from '../control/http/prom-metrics.ts'
+import { bothMetrics } from '../control/http/prom-metrics.ts'
 import { type Database, sqlSink } from '../sql/index.ts'
 import { MemoryMetrics } from '../streams/adapters/memory/memory-metrics.ts'
 import { type RuntimeSettings, type SchemaRegistry, StreamsApp, type Topology } from '../streams/index.ts'
@@ -88,7 +88,7 @@ export async function openApplication(
       registry,
       clock,
       logger,
-      metrics: allMetrics(metrics, metricsPage.metrics),
+      metrics: bothMetrics(metrics, metricsPage.metrics),
     }
     const control = serves
       ? await openControl(config, {

@@ -109,20 +109,35 @@ class HistogramSeries implements Histogram {
   }
 }
 
-/** Counts in all of them. */
-export function allMetrics(...all: readonly Metrics[]): Metrics {
+/** Counts in both of them. */
+export function bothMetrics(first: Metrics, second: Metrics): Metrics {
   return {
     counter: (...meter) => {
-      const counters = all.map((metrics) => metrics.counter(...meter))
-      return { add: (amount) => counters.forEach((counter) => counter.add(amount)) }
+      const [one, other] = [first.counter(...meter), second.counter(...meter)]
+      return {
+        add: (amount) => {
+          one.add(amount)
+          other.add(amount)
+        },
+      }
     },
     gauge: (...meter) => {
-      const gauges = all.map((metrics) => metrics.gauge(...meter))
-      return { set: (value) => gauges.forEach((gauge) => gauge.set(value)) }
+      const [one, other] = [first.gauge(...meter), second.gauge(...meter)]
+      return {
+        set: (value) => {
+          one.set(value)
+          other.set(value)
+        },
+      }
     },
     histogram: (...meter) => {
-      const histograms = all.map((metrics) => metrics.histogram(...meter))
-      return { observe: (value) => histograms.forEach((histogram) => histogram.observe(value)) }
+      const [one, other] = [first.histogram(...meter), second.histogram(...meter)]
+      return {
+        observe: (value) => {
+          one.observe(value)
+          other.observe(value)
+        },
+      }
     },
   }
 }

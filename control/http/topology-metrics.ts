@@ -109,6 +109,8 @@ export function topologyMetrics({ registry, streams, topologies, clock }: Topolo
       tasks.set({ topology, state }, view.tasks.filter((task) => task.state.kind === state).length)
     }
     for (const { task, state, running: working } of view.tasks) {
+      // It may be another's by now.
+      if (state.kind === 'stopped' || state.kind === 'given-up') continue
       here.add(nameOf(topology, task))
       if (state.kind === 'restoring') {
         restored.set({ topology, task }, state.progress.done)
