@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { InputProgress } from '../../api/input-file.ts'
 import { topics } from '../../schemas/topics.ts'
+import { StreamsError } from '../../streams/index.ts'
 import { countAnomalies } from '../anomalies.ts'
 import { type Application, openApplication } from '../application.ts'
 import { exitCodes } from '../failure.ts'
@@ -84,23 +85,13 @@ async function start(options: StartOptions): Promise<number> {
         tell(application.control.notice)
     }
     const meter = await FlowMeter.open(application)
-    const facts = await work(application, meter, options, stop)
-    if (facts === undefined) {
-      tell('stopped before all input was processed; start again to go on from there')
-      return options.once === true ? exitCodes.failed : exitCodes.done
-    }
-    const tally = await settledTally(application)
-    const { database } = application
-    const findings = {
-      statistics: await takeHighlights(database),
-      anomalies: await countAnomalies(database),
-    }
-    if (options.json === true) out(JSON.stringify(summaryData(tally, facts, findings)))
-    else out(summaryText(tally, facts, findings))
-    if (tally.problems.length > 0) {
-      for (const problem of tally.problems) tell(`it does not add up: ${problem}`)
-      return exitCodes.failed
-    }
+    const ended = await processInput(application, meter, options, stop).catch((error: unknown) => {
+      // Whoever serves goes on: what is held is processed once somebody resumes it.
+      if (!serves || !(error instanceof StreamsError) || error.code !== 'STAGE_HELD') throw error
+      tell(error.message)
+      return undefined
+    })
+    if (ended !== undefined) return ended
     const say = options.json === true ? tell : out
     const { dataDir } = config
     const databasePath = application.database.label
@@ -122,6 +113,31 @@ async function start(options: StartOptions): Promise<number> {
     await sideDoor?.close()
     stop.dispose()
   }
+}
+
+/** Processes the input and says what came of it. Answers how to exit, if that is due already. */
+async function processInput(
+  application: Application,
+  meter: FlowMeter,
+  options: StartOptions,
+  stop: StopRequest,
+): Promise<number | undefined> {
+  const facts = await work(application, meter, options, stop)
+  if (facts === undefined) {
+    tell('stopped before all input was processed; start again to go on from there')
+    return options.once === true ? exitCodes.failed : exitCodes.done
+  }
+  const tally = await settledTally(application)
+  const { database } = application
+  const findings = {
+    statistics: await takeHighlights(database),
+    anomalies: await countAnomalies(database),
+  }
+  if (options.json === true) out(JSON.stringify(summaryData(tally, facts, findings)))
+  else out(summaryText(tally, facts, findings))
+  if (tally.problems.length === 0) return undefined
+  for (const problem of tally.problems) tell(`it does not add up: ${problem}`)
+  return exitCodes.failed
 }
 
 /** Undefined when the user stopped it. */
