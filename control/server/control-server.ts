@@ -5,7 +5,7 @@
  *
  * Bound, its address is known, which others need before the services can be made; nothing is answered until it serves.
  */
-import { Server, ServerCredentials } from '@grpc/grpc-js'
+import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js'
 import { type Clock, type Logger, messageOf, StreamsError } from '../../streams/index.ts'
 import type { Service } from '../call.ts'
 import { ControlError } from '../errors.ts'
@@ -88,6 +88,10 @@ export async function bindControlServer(options: ControlServerOptions): Promise<
   const { host, clock, logger, guard = openGuard, credentials = ServerCredentials.createInsecure() } = options
   const limits = { ...defaultLimits, ...options.limits }
   const { introspection = true } = options
+  // What grpc-js says of itself belongs into the log, not on the console; errors reach their callers besides.
+  const note = (...words: readonly unknown[]): void =>
+    logger.debug({}, `grpc: ${words.map(String).join(' ')}`)
+  setLogger({ debug: note, info: note, error: note })
   const server = new Server({
     'grpc.max_receive_message_length': limits.receivedMessageMaxBytes,
     'grpc.max_send_message_length': limits.sentMessageMaxBytes,

@@ -109,10 +109,11 @@ const retryableCodes = new Set<status>([status.UNAVAILABLE, status.ABORTED])
 const defaultRetryMs = 500
 
 /** Trailers are headers of HTTP/2, of which peers take some kilobytes. */
-const messageMaxChars = 2_000
-const valueMaxChars = 500
-const valuesMax = 20
-const fieldsMax = 20
+const messageMaxChars = 1_500
+const valueMaxChars = 300
+const descriptionMaxChars = 500
+const valuesMax = 12
+const fieldsMax = 8
 
 const unknownErrorText = 'the call failed for a reason that is not known; the log of the instance tells more'
 
@@ -148,7 +149,7 @@ export function rpcStatusOf(error: ControlError): Status {
   if (fields.length > 0) {
     const fieldViolations = fields.slice(0, fieldsMax).map(({ field, description }) => ({
       field,
-      description: shortened(description, valueMaxChars),
+      description: shortened(description, descriptionMaxChars),
       reason: '',
       localizedMessage: undefined,
     }))
