@@ -2,7 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { StreamsError, silentLogger, type TopologyStatus } from '../streams/index.ts'
 import { input, inputRecords, keyedCount } from '../tests/simulation/cases.ts'
 import { append, newProcess, openLog, run, settle, worldWithInput } from '../tests/simulation/world.ts'
-import { type SideDoor, startSideDoor } from './side-door.ts'
+import { ConfigError } from './config.ts'
+import { type Config, check, settingNames } from './config-schema.ts'
+import { type SideDoor, sideDoorAddress, startSideDoor } from './side-door.ts'
 
 const running: TopologyStatus = {
   name: 'ingest',
@@ -168,5 +170,53 @@ describe('startSideDoor', () => {
       body: { reasons: ['topology keyed-count is stopped, not running'] },
     })
     expect((await ask('/livez')).code).toBe(200)
+  })
+
+  it('should serve metrics where there are some', async () => {
+    const metrics = {
+      text: async () => '# HELP a b\n',
+      contentType: 'text/plain; version=0.0.4; charset=utf-8',
+    }
+    const none = { host: '127.0.0.1', port: 0, streams: { status: () => [] }, logger: silentLogger }
+    server = await startSideDoor({ ...none, stopping: stopping.signal, metrics })
+    const response = await fetch(`${server.url}/metrics`)
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, metrics.contentType])
+    expect(await response.text()).toBe('# HELP a b\n')
+  })
+
+  it('should answer nothing but GET', async () => {
+    await serve({})
+    for (const method of ['POST', 'PUT', 'DELETE']) {
+      const response = await fetch(`${server!.url}/livez`, { method })
+      expect(response.status).toBe(404)
+    }
+  })
+
+  it('should take another port where nobody has asked for the one that is taken', async () => {
+    await serve({})
+    const port = Number(new URL(server!.url).port)
+    const none = { host: '127.0.0.1', streams: { status: () => [] }, logger: silentLogger }
+    const other = await startSideDoor({ ...none, stopping: stopping.signal, port, isPortFree: true })
+    expect(Number(new URL(other.url).port)).not.toBe(port)
+    await other.close()
+  })
+})
+
+describe('sideDoorAddress', () => {
+  const defaults = Object.fromEntries(
+    settingNames.map((name) => [name, check(name, undefined)?.value]),
+  ) as Config
+  const of = (own: Partial<Config>) => sideDoorAddress({ ...defaults, ...own })
+
+  it('should be on this machine by default, and give way', () => {
+    expect(of({})).toEqual({ host: '127.0.0.1', port: 8080, isPortFree: true })
+    expect(of({ httpPort: 9000 })).toEqual({ host: '127.0.0.1', port: 9000, isPortFree: false })
+    expect(of({ httpServer: 'off' })).toBeUndefined()
+  })
+
+  it('should know the older names of its settings', () => {
+    expect(of({ healthPort: 9000, healthHost: '0.0.0.0' })).toEqual({ host: '0.0.0.0', port: 9000 })
+    expect(of({ healthPort: 9000, httpPort: 9000 })).toEqual({ host: '127.0.0.1', port: 9000 })
+    expect(() => of({ healthPort: 9000, httpPort: 9001 })).toThrow(ConfigError)
   })
 })
