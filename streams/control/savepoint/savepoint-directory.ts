@@ -23,7 +23,7 @@ export interface SavepointManifest {
   readonly createdMs: number
   readonly createdBy: string
   readonly reason: string
-  /** How long the topology stood still for it; 0 when nobody ran it. */
+  /** How long the topology stood still while it was written down. */
   readonly stoodStillMs: number
   /** The topics that the topology keeps for itself, to be made anew where they are gone. */
   readonly topics: readonly TopicSettings[]
