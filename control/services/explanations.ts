@@ -5,7 +5,6 @@ import {
   type ExplainFacts,
   explainTask,
   explanationText,
-  type InputView,
   type TaskFacts,
   type Topology,
   taskNamesOf,
@@ -14,13 +13,7 @@ import {
 import type { Call } from '../call.ts'
 import type { ControlContext, PeerInstance } from '../context.ts'
 import { ControlError } from '../errors.ts'
-import type { Stage } from '../generated/orderstreams/control/v1/common.ts'
-import {
-  type InputStatus,
-  type Instance,
-  TaskState,
-  type TaskStatus,
-} from '../generated/orderstreams/control/v1/instance_service.ts'
+import type { Instance } from '../generated/orderstreams/control/v1/instance_service.ts'
 import {
   type ExplainTopologyRequest,
   type HeldBack,
@@ -31,6 +24,7 @@ import {
 } from '../generated/orderstreams/control/v1/topology_service.ts'
 import { knownError } from '../server/status.ts'
 import { dateOf } from './instance-status.ts'
+import { taskFacts } from './task-facts.ts'
 
 /** In the order of the tasks' names. @throws ControlError REQUEST_INVALID, OPERATOR_NOT_FOUND */
 export async function explanations(
@@ -148,79 +142,6 @@ async function factsOf(
   return { nowMs: clock.now(), topology, tasks }
 }
 
-function taskFacts(
-  task: string,
-  topology: string,
-  instanceId: string | null,
-  instance: Instance | undefined,
-): TaskFacts {
-  const subTopology = task.slice(0, task.lastIndexOf('_'))
-  const part = instance?.topologies.find((own) => own.topology === topology)
-  const status = part?.tasks.find((own) => own.task === task)
-  const unknown = {
-    task,
-    subTopology,
-    instanceId,
-    watermarkMs: null,
-    recordsPerSecond: 0,
-    inputs: [],
-    heldBy: [],
-  }
-  if (instanceId === null) return { ...unknown, away: 'nobody runs it' }
-  if (instance === undefined || instance.unreachableReason !== '')
-    return { ...unknown, away: `its instance cannot be asked (${instance?.unreachableReason ?? 'unknown'})` }
-  if (status === undefined)
-    return { ...unknown, away: part?.failure || 'its instance has not taken it up yet' }
-  return {
-    ...unknown,
-    away: awayText(status),
-    watermarkMs: status.watermark?.getTime() ?? null,
-    recordsPerSecond: status.recordsPerSecond,
-    inputs: status.inputs.map(inputView),
-    heldBy: status.flow?.heldBy.map(stageText) ?? [],
-  }
-}
-
-/** Why it does not process records; null when it does. */
-function awayText({ state, failure, restore }: TaskStatus): string | null {
-  switch (state) {
-    case TaskState.TASK_STATE_RUNNING:
-      return null
-    case TaskState.TASK_STATE_RESTORING:
-      return `it restores its state from the changelogs (${restore?.done ?? 0} of ${restore?.total ?? 0} records)`
-    case TaskState.TASK_STATE_OPENING:
-      return 'it is being opened'
-    case TaskState.TASK_STATE_WAITING:
-      return `it waits to be opened again after an error: ${failure}`
-    case TaskState.TASK_STATE_GIVEN_UP:
-      return `another owner has fenced it: ${failure}`
-    case TaskState.TASK_STATE_FAILED:
-      return `it has failed: ${failure}`
-    default:
-      return 'it was closed'
-  }
-}
-
-function inputView(input: InputStatus): InputView {
-  return {
-    topic: input.topic,
-    partition: input.partition,
-    position: input.position,
-    committed: input.committed,
-    end: input.end ?? null,
-    watermarkMs: input.watermark?.getTime() ?? null,
-    isIdle: input.idle,
-    hasEnded: input.ended,
-    isHeld: input.held,
-    upstream: input.upstream.map(({ task, watermark, idle }) => ({
-      task,
-      watermarkMs: watermark?.getTime() ?? null,
-      isIdle: idle,
-    })),
-    atEndSinceMs: input.atEndSince?.getTime() ?? null,
-  }
-}
-
 function explained(
   task: TaskFacts,
   facts: ExplainFacts,
@@ -260,8 +181,4 @@ const reasons: Readonly<Record<EngineReason, HeldBackReason>> = {
   unread: HeldBackReason.HELD_BACK_REASON_UNREAD,
   paused: HeldBackReason.HELD_BACK_REASON_PAUSED,
   upstream: HeldBackReason.HELD_BACK_REASON_UPSTREAM,
-}
-
-function stageText({ topology, subTopology, operator }: Stage): string {
-  return [topology, subTopology, operator].filter((part) => part !== '').join('/')
 }
