@@ -34,6 +34,6 @@ export function stateService(context: ControlContext): Service {
 
 function describe({ streams, topologies }: ControlContext, store: QueriedStore) {
   const { environment } = streams.running(store.topology.name)
-  const partitionCount = partitionCountOf(store.subTopology, environment?.partitionCounts ?? new Map())
+  const partitionCount = partitionCountOf(store, environment?.partitionCounts ?? new Map())
   return storeMessage(store, partitionCount, placingTopic(store, topologies)?.name)
 }

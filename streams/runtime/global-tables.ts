@@ -23,6 +23,11 @@ import { retryPauseMs } from './retry-pause.ts'
 import type { RuntimeSettings } from './settings.ts'
 import { Signal } from './signal.ts'
 
+/** A row of a table, for whoever looks in from outside. */
+export interface GlobalEntry extends Timestamped<unknown> {
+  readonly key: unknown
+}
+
 /** One table, decoded, by the latin1 text of its keys as this instance encodes them. */
 class GlobalRows {
   readonly name: string
@@ -42,6 +47,13 @@ class GlobalRows {
 
   get(key: unknown): Timestamped<unknown> | undefined {
     return this.rows.get(this.identity(key))
+  }
+
+  entries(): GlobalEntry[] {
+    return [...this.rows].map(([id, row]) => {
+      const key = Buffer.from(id, 'latin1')
+      return { key: this.keyCodec.decode(key, 0, key.length), ...row }
+    })
   }
 
   apply(batch: RecordBatch, index: number): void {
@@ -155,6 +167,11 @@ export class GlobalTables {
     const table = this.tables.get(spec.name)
     // The table was declared with this very spec, so its rows have the spec's type.
     return (key) => table?.get(key) as Timestamped<V> | undefined
+  }
+
+  /** All rows of a table as they are now, in no order. */
+  entries(store: string): GlobalEntry[] {
+    return this.tables.get(store)?.entries() ?? []
   }
 
   async close(): Promise<void> {

@@ -9,6 +9,7 @@ import type { CheckpointView } from './checkpoint-view.ts'
 import type { OpenCodecs } from './codecs.ts'
 import type { CommitStep } from './commit.ts'
 import type { CompileEnvironment } from './compiled-task.ts'
+import type { GlobalEntry } from './global-tables.ts'
 import type { RuntimeSettings } from './settings.ts'
 import type { StageCommands } from './stages/command-follower.ts'
 
@@ -34,6 +35,8 @@ export interface TaskEnvironment {
   readonly partitionCounts: ReadonlyMap<string, number>
   readonly timedTopics: ReadonlySet<string>
   readonly globalRows: CompileEnvironment['globalRows']
+  /** All rows of a global table, for whoever looks in from outside. */
+  readonly globalEntries: (store: string) => readonly GlobalEntry[]
   readonly observer: TaskObserver
 }
 

@@ -120,6 +120,7 @@ export async function prepareTopology(
     partitionCounts,
     timedTopics: timedTopics(topology),
     globalRows: (spec) => globalTables.rows(spec),
+    globalEntries: (store) => globalTables.entries(store),
     observer,
   }
   return { environment, globalTables, commands }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import {
+  BatchGetRowsRequest,
   FetchSessionsRequest,
   FetchWindowsRequest,
   ListPartialMatchesRequest,
@@ -164,6 +165,36 @@ describe('StateService over the topologies of orders', () => {
     expect(await ask('ISOLATION_COMMITTED')).toEqual([])
     await processed()
     expect(await ask('ISOLATION_COMMITTED')).toEqual(live)
+  })
+
+  it('should show global tables at every instance', async () => {
+    const { call } = await started([detection()], 2)
+    const nothing = { amount: null, amounts: null, max_orders: null, within_ms: null, percent: null }
+    const burst = { version: 3, mode: 'SHADOW', ...nothing, max_orders: 7 } as const
+    await write(
+      cluster,
+      topics.detectionRules,
+      { key: 'BURST', value: burst },
+      { key: 'ESCALATION', value: burst },
+    )
+    const asked = { topology: 'detection', store: 'detection-rules' }
+    const row = await waitFor('the table has been read', async () => {
+      const { rows } = await call(
+        StateServiceService.batchGetRows,
+        BatchGetRowsRequest.fromPartial({ ...asked, keys: ['BURST'] }),
+      )
+      return rows[0]?.row
+    })
+    expect([row.key, row.value, row.partition]).toEqual(['BURST', burst, 0])
+    for (const instance of cluster.instances) {
+      const list = ListRowsRequest.fromPartial({ range: { ...asked, prefix: 'E' } })
+      const page = await waitFor('it is there, too', async () => {
+        const { rows, sources } = await instance.call(StateServiceService.listRows, list)
+        return rows.length > 0 && { rows, sources }
+      })
+      expect(page.rows.map(({ key }) => key)).toEqual(['ESCALATION'])
+      expect(page.sources[0]).toMatchObject({ instanceId: instance.instanceId, task: '' })
+    }
   })
 
   it('should show timers and partial matches of detection', async () => {

@@ -113,7 +113,7 @@ function opened(
     ...store,
     codecs,
     codec: new StoreCodec(store, codecs),
-    partitionCount: partitionCountOf(store.subTopology, partitionCounts),
+    partitionCount: partitionCountOf(store, partitionCounts),
     placing:
       topic === undefined ? undefined : { topic, partitionCount: partitionCounts.get(topic.name) ?? 1 },
   }

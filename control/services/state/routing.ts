@@ -7,9 +7,10 @@
  * 3. A copy answers only when the caller allows it and the task itself does not, and never for live rows.
  */
 import {
+  GlobalTableRows,
+  type ReadableRows,
   type ReadMode,
   RowReader,
-  type StoreCodec,
   StreamsError,
   TaskRows,
   taskIdOf,
@@ -120,9 +121,12 @@ async function tryHere<T>(
   question: Question<T>,
 ): Promise<T | undefined> {
   try {
-    const rows = TaskRows.open(streams.running(store.topology.name), store, partition, mode)
+    const running = streams.running(store.topology.name)
+    const rows = store.isGlobal
+      ? new GlobalTableRows(running.environment?.globalEntries(store.spec.name) ?? [], store.codec)
+      : TaskRows.open(running, store, partition, mode)
     if (rows === undefined) return undefined
-    return await question.here(readerOf(store.codec, rows), sourceOf(instanceId, rows))
+    return await question.here(new RowReader(store.codec, rows), sourceOf(instanceId, rows))
   } catch (error) {
     // The task was let go in this very moment.
     if (error instanceof StreamsError && error.code === 'CLOSED') return undefined
@@ -130,11 +134,7 @@ async function tryHere<T>(
   }
 }
 
-function readerOf(codec: StoreCodec, rows: TaskRows): RowReader {
-  return new RowReader(codec, rows)
-}
-
-function sourceOf(instanceId: string, { task, standbyLag, commitNumber }: TaskRows): ReadSource {
+function sourceOf(instanceId: string, { task, standbyLag, commitNumber }: ReadableRows): ReadSource {
   return { instanceId, task, standby: standbyLag !== undefined, standbyLag: standbyLag ?? 0, commitNumber }
 }
 

@@ -1,4 +1,6 @@
 /** Looking into the state of tasks. */
+export { GlobalTableRows } from './global-table-rows.ts'
+export type { ReadableRows } from './readable-rows.ts'
 
 export {
   type KeyRange as EncodedKeyRange,

@@ -9,6 +9,7 @@
 import { endOfPrefix } from '../../state/task-database.ts'
 import { startKey, startOfKey } from '../../state/windowed-serde.ts'
 import type { Timer } from '../../time/timer-key.ts'
+import type { ReadableRows, StoredRowBytes } from './readable-rows.ts'
 import {
   type KeyedRun,
   type StoreCodec,
@@ -17,7 +18,6 @@ import {
   type ViewedRow,
   windowKey,
 } from './store-codec.ts'
-import type { StoredRowBytes, TaskRows } from './task-rows.ts'
 
 /** Where to go on: behind so many of what the row of a key, or of the first one after it, shows. */
 export interface RowCursor {
@@ -47,9 +47,9 @@ const empty = Buffer.alloc(0)
 
 export class RowReader {
   private readonly codec: StoreCodec
-  private readonly rows: TaskRows
+  private readonly rows: ReadableRows
 
-  constructor(codec: StoreCodec, rows: TaskRows) {
+  constructor(codec: StoreCodec, rows: ReadableRows) {
     this.codec = codec
     this.rows = rows
   }

@@ -10,15 +10,15 @@ import { type Codec, SchemaNotLoaded } from '../../serde/serde.ts'
 import type { CountedWindows } from '../../state/counted-windows.ts'
 import type { ListKey } from '../../state/list-rows.ts'
 import type { MapEntryKey } from '../../state/map-rows.ts'
-import { rowTimestamp, rowValue } from '../../state/row-codec.ts'
+import { rowTimestamp, rowValue, writeRow } from '../../state/row-codec.ts'
 import type { Versions } from '../../state/versions.ts'
 import type { WindowList } from '../../state/window-list.ts'
 import { startKey } from '../../state/windowed-serde.ts'
 import type { Timer } from '../../time/timer-key.ts'
 import type { Windowed } from '../../topology/store-spec.ts'
 import type { OpenRun } from '../../topology/store-view.ts'
+import type { StoredRowBytes } from './readable-rows.ts'
 import type { QueriedStore } from './stores.ts'
-import type { StoredRowBytes } from './task-rows.ts'
 
 /** A row as it is shown. */
 export interface ViewedRow {
@@ -88,6 +88,13 @@ export class StoreCodec {
     element: { readonly key: unknown; readonly position: number } | MapEntryKey<unknown, unknown>,
   ): Buffer {
     return this.encoded(element)
+  }
+
+  /** A row as it would lie in a database. */
+  stored(key: unknown, value: unknown, timestampMs: number): StoredRowBytes {
+    const writer = new ByteWriter(64)
+    writeRow(this.value, value, timestampMs, writer)
+    return { key: this.encoded(key), row: writer.copy(0, writer.position) }
   }
 
   /** What a row shows by a watermark: nothing, one row, or, for a list of windows, one for each. */

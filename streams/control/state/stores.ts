@@ -10,16 +10,29 @@ export interface QueriedStore {
   readonly spec: StoreSpec
   readonly view: StoreView
   readonly kind: StoreKind
+  /** Of a global table: every instance has it whole, and it is of no sub-topology. */
+  readonly isGlobal: boolean
 }
 
-/** In the order of the topology's graph. */
+/** In the order of the topology's graph, global tables behind. */
 export function storesOf(topology: Topology): QueriedStore[] {
-  return topology.subTopologies.flatMap((subTopology) =>
-    subTopology.stores.map((spec) => {
-      const view = viewOf(spec)
-      return { topology, subTopology, spec, view, kind: kindOf(view) }
-    }),
+  const store = (subTopology: SubTopology, spec: StoreSpec, isGlobal: boolean): QueriedStore => {
+    const view = viewOf(spec)
+    return { topology, subTopology, spec, view, kind: kindOf(view), isGlobal }
+  }
+  const ofTasks = topology.subTopologies.flatMap((part) =>
+    part.stores.map((spec) => store(part, spec, false)),
   )
+  return [...ofTasks, ...topology.globalTables.map(({ store: spec }) => store(nowhere, spec, true))]
+}
+
+const nowhere: SubTopology = {
+  name: '',
+  nodes: [],
+  sources: [],
+  stores: [],
+  hasExternalSink: false,
+  usesTime: false,
 }
 
 /**
@@ -48,11 +61,12 @@ export function placingTopic(
   return isPlacedOtherwise ? undefined : sameKeys[0]
 }
 
-/** Of a store: as many as its sub-topology has tasks. */
+/** As many as the sub-topology of a store has tasks. */
 export function partitionCountOf(
-  { sources }: SubTopology,
+  { subTopology: { sources }, isGlobal }: QueriedStore,
   partitionCounts: ReadonlyMap<string, number>,
 ): number {
+  if (isGlobal) return 1
   return Math.max(0, ...sources.map(({ topic }) => partitionCounts.get(topic.name) ?? 0))
 }
 

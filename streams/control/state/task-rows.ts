@@ -18,6 +18,7 @@ import { endOfPrefix, section, type TaskDatabase } from '../../state/task-databa
 import { storedKeptFromMs } from '../../state/window-store.ts'
 import { behindWindows, startOfKey } from '../../state/windowed-serde.ts'
 import type { StoreSpec } from '../../topology/store-spec.ts'
+import type { ReadableRows, StoredRowBytes } from './readable-rows.ts'
 import type { QueriedStore } from './stores.ts'
 
 export interface ReadMode {
@@ -51,13 +52,6 @@ export interface AnsweringTask {
   readonly watermarkMs: number
 }
 
-/** A row as it lies in the database. */
-export interface StoredRowBytes {
-  /** Encoded, without the store's prefix. */
-  readonly key: Buffer
-  readonly row: Buffer
-}
-
 interface TaskTimes {
   readonly streamTimeMs: number
   readonly watermarkMs: number
@@ -65,13 +59,10 @@ interface TaskTimes {
 
 const unknown = Number.NEGATIVE_INFINITY
 
-export class TaskRows {
+export class TaskRows implements ReadableRows {
   readonly task: string
-  /** Changelog records that the copy lacks; undefined for the task itself. */
   readonly standbyLag: number | undefined
-  /** 0 for a copy, which does not know it. */
   readonly commitNumber: number
-  /** The watermark that rows are of; -Infinity when it is not known. */
   readonly watermarkMs: number
   private readonly database: TaskDatabase
   private readonly prefix: Buffer
