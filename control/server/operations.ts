@@ -34,7 +34,7 @@ export interface OperationsOptions {
 export interface OpenOperations extends Operations {
   /** google.longrunning.Operations, for this instance's operations and those of its peers. */
   service(peers: Peers): Service
-  /** Cancels what is under way, and waits for it. */
+  /** Cancels what is under way, and waits for it, though not forever. */
   close(): Promise<void>
 }
 
@@ -47,6 +47,8 @@ interface Running {
 }
 
 const defaultKeptMax = 1_000
+/** How long work that was cancelled may take to end when the instance is stopped. */
+const closeGraceMs = 5_000
 const defaultKeptMs = 24 * 60 * 60 * 1000
 /** A wait without a time-out of its own, and without a deadline, ends after this time. */
 const defaultWaitMs = 30_000
@@ -90,6 +92,7 @@ export function openOperations(options: OperationsOptions): OpenOperations {
     }
     const carryOut = async (): Promise<void> => {
       try {
+        abort.signal.throwIfAborted()
         const answer = await work(report, abort.signal)
         const value = packed(response.typeName, response.encode(answer).finish())
         running.result = { $case: 'response', value }
@@ -131,7 +134,10 @@ export function openOperations(options: OperationsOptions): OpenOperations {
       const reason = new ControlError('SHUTTING_DOWN', 'the instance that did this was stopped')
       const running = [...operations.values()].filter(({ result }) => result === undefined)
       for (const { abort } of running) abort.abort(reason)
-      await Promise.all(running.map(({ ended }) => ended))
+      const over = new AbortController()
+      const late = pause(clock, closeGraceMs, over.signal).catch(() => {})
+      await Promise.race([Promise.all(running.map(({ ended }) => ended)), late])
+      over.abort(new Error('all have ended'))
     },
     service: (peers) => {
       /** Answers here, or passes the call on to the instance that the name tells. */
