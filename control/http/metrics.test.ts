@@ -3,9 +3,14 @@ import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type EmbeddedLog, openEmbeddedLog } from '../../streams/adapters/embedded/embedded-log.ts'
 import { systemClock } from '../../streams/adapters/system/system-clock.ts'
-import { defineTopology, requiredTopics, StreamsApp, silentLogger } from '../../streams/index.ts'
+import {
+  defineTopology,
+  RecordBatchBuilder,
+  requiredTopics,
+  StreamsApp,
+  silentLogger,
+} from '../../streams/index.ts'
 import { MemoryMetrics, MemoryRegistry, MemoryStoreProvider } from '../../streams/testing/index.ts'
-import { batchOf } from '../../streams/testing/plain-records.ts'
 import { jsonTopic } from '../../tests/support/topologies.ts'
 import { waitFor } from '../../tests/support/waiting.ts'
 import { type MetricsPage, openMetricsPage } from './metrics.ts'
@@ -108,14 +113,10 @@ async function startInstance(id: string) {
 }
 
 async function write(partition: number, count: number): Promise<void> {
-  const record = { key: '"k"', value: '{"word":"a"}' }
-  await log.append([
-    batchOf(
-      'words',
-      partition,
-      Array.from({ length: count }, () => record),
-    ),
-  ])
+  const batch = new RecordBatchBuilder('words', partition)
+  for (let record = 0; record < count; record++)
+    batch.append(Buffer.from('"k"'), Buffer.from('{"word":"a"}'), 1_700_000_000_000)
+  await log.append([batch.build()])
 }
 
 async function shownOf(page: MetricsPage): Promise<Map<string, Shown>> {
