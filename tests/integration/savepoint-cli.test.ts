@@ -4,13 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { orderStreams, temporaryDirectory } from '../support/order-streams.ts'
 
-const stores = [
-  'orders-per-user',
-  'sessions-of-user',
-  'order-products',
-  'orders-per-hour',
-  'events-per-status',
-]
+const stores = ['orders-per-user', 'sessions-of-user']
 const stages = ['ingest', 'cleanse', 'statistics']
 
 let directory: ReturnType<typeof temporaryDirectory>
