@@ -35,6 +35,8 @@ function eventText({ what, dueMs, isHeld }: Waiting, watermarkMs: number): strin
   const said = what(dueMs, timeText)
   if (isHeld) return `${said} once its stage is resumed`
   if (dueMs <= watermarkMs) return `${said} now`
+  // What has never been done is due from the beginning of time.
+  if (dueMs <= 0) return `${said} as soon as a time is known`
   const condition = `${said} when the watermark passes ${timeText(dueMs)}`
   if (!Number.isFinite(watermarkMs)) return `${condition}; no time is known yet`
   return `${condition}, ${durationText(dueMs - watermarkMs)} from now by event time`
