@@ -8,12 +8,14 @@ import {
   RunnerState,
   TaskState,
 } from '../generated/orderstreams/control/v1/instance_service.ts'
+import { StageServiceService } from '../generated/orderstreams/control/v1/stage_service.ts'
 import {
   HeldBackReason,
   type TaskExplanation,
   TopologyServiceService,
 } from '../generated/orderstreams/control/v1/topology_service.ts'
 import { instanceService } from './instance-service.ts'
+import { stageService } from './stage-service.ts'
 import { topologyService } from './topology-service.ts'
 
 interface Order {
@@ -47,7 +49,7 @@ describe('TopologyService and InstanceService', () => {
   const opened = async (instances = 1): Promise<readonly ControlInstance[]> => {
     cluster = await ControlCluster.open({
       topologies: () => [perProduct()],
-      services: (context) => [instanceService(context), topologyService(context)],
+      services: (context) => [instanceService(context), topologyService(context), stageService(context)],
       settings: { watermarkIntervalMs: 10 },
     })
     const started: ControlInstance[] = []
@@ -254,6 +256,48 @@ describe('TopologyService and InstanceService', () => {
       watermark: new Date(minuteMs + 45_000),
     })
     expect(waiting.text).toContain('only a newer record moves the time on')
+  })
+
+  it('should name the stage that is paused in front of what waits', async () => {
+    const [first, second] = await opened(2)
+    await send(0, minuteMs)
+    await send(1, minuteMs)
+    const stage = { topology: 'shop', subTopology: front, operator: '' }
+    const order = { stage, reason: 'the shop moves', requestId: '', until: undefined }
+    await first!.call(StageServiceService.pauseStage, order)
+    await send(0, minuteMs + 500_000)
+    await send(1, minuteMs + 500_000)
+    const task = await waitFor('paused', async () => {
+      const one = of(await explained(second!), `${behind}_0`)
+      return one.rootCause?.reason === HeldBackReason.HELD_BACK_REASON_PAUSED && one
+    })
+    expect(task.rootTask).toMatch(new RegExp(`^${front}_[01]$`))
+    expect(task.text).toContain('is held by a stage command for shop/orders: resume it')
+    await first!.call(StageServiceService.resumeStage, { stage, reason: 'it has moved', requestId: '' })
+    await waitFor('time goes on', async () => {
+      const one = of(await explained(second!), `${behind}_0`)
+      return one.watermark?.getTime() === minuteMs + 500_000
+    })
+  })
+
+  it('should say of an instance that cannot be asked what the group knows', async () => {
+    const [first] = await opened()
+    await cluster.start({ isReachable: false })
+    await cluster.settled('shop')
+    const request = { topology: 'shop', pageSize: 0, pageToken: '' }
+    const { instances } = await first!.call(InstanceServiceService.listInstances, request)
+    expect(instances[0]!.unreachableReason).toBe('')
+    expect(instances[1]!.unreachableReason).toContain('serves no control calls')
+    const { topologies } = await first!.call(TopologyServiceService.listTopologies, {
+      pageSize: 0,
+      pageToken: '',
+    })
+    expect(topologies[0]).toMatchObject({ instanceCount: 2, taskCount: 4, runningTaskCount: 2 })
+    expect(topologies[0]!.failures).toHaveLength(1)
+    const tasks = await explained(first!)
+    const away = tasks.filter(({ instanceId }) => instanceId === 'instance-2')
+    expect(away).toHaveLength(2)
+    expect(away.every(({ text }) => text.includes('its instance cannot be asked'))).toBe(true)
   })
 
   it('should explain one partition when asked for it, and refuse what it does not know', async () => {

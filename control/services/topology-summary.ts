@@ -27,14 +27,14 @@ export function summaryOf(
   const own = members.flatMap(({ topologies }) => topologies.filter((one) => one.topology === topology))
   const tasks = own.flatMap((part) => part.tasks)
   for (const { failure } of [...own, ...tasks]) if (failure !== '') failures.add(failure)
-  const silent = instances.filter(({ unreachableReason }) => unreachableReason !== '')
+  const silent = members.filter(({ unreachableReason }) => unreachableReason !== '')
   for (const { instanceId, unreachableReason } of silent) failures.add(`${instanceId}: ${unreachableReason}`)
   const watermarks = tasks.flatMap(({ watermark }) => (watermark === undefined ? [] : [watermark.getTime()]))
   const watermarkMs = watermarks.length === 0 ? undefined : Math.min(...watermarks)
   const flows = tasks.map(({ flow }) => flowOrder.indexOf(flow?.state ?? FlowState.FLOW_STATE_RUNNING))
   return {
     topology,
-    instanceCount: members.length + silent.length,
+    instanceCount: members.length,
     taskCount,
     runningTaskCount: tasks.filter(({ state }) => state === TaskState.TASK_STATE_RUNNING).length,
     lag: sum(tasks.map(({ lag }) => lag)),
