@@ -268,6 +268,28 @@ describe('StateService among instances', () => {
     expect(await failureOf(stream.next())).toMatchObject({ name: 'AbortError' })
   })
 
+  it('should cut a page short before it is larger than a client takes', async () => {
+    await openCluster(1)
+    const long = 'long '.repeat(20_000)
+    const key = { shop: long, shelf: 1 }
+    const many = Array.from({ length: 60 }, (_, index) => ({ key: { ...key, shelf: index }, value: 'tea' }))
+    await write(cluster, shelves, ...many)
+    await processed()
+    const [instance] = cluster.instances
+    let [rows, pages, pageToken] = [0, 0, '']
+    do {
+      const range = { topology: 'shop', store: 'shelves' }
+      const request = ListRowsRequest.fromPartial({ range, pageSize: 1000, pageToken })
+      const page = await instance!.call(StateServiceService.listRows, request)
+      expect(page.rows.length).toBeLessThanOrEqual(12)
+      rows += page.rows.length
+      pages++
+      pageToken = page.nextPageToken
+    } while (pageToken !== '')
+    expect(rows).toBe(60)
+    expect(pages).toBeLessThan(40)
+  })
+
   it('should let a copy answer when the owner cannot be reached, and say so, but only if the caller allows it', async () => {
     cluster = await ControlCluster.open({
       topologies: () => [shop()],

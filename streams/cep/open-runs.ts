@@ -24,6 +24,9 @@ function openRun<E>(nfa: Nfa<E>, { state, node }: Run<E>): OpenRun {
     unless: isPending ? stage : undefined,
     startMs,
     untilMs: Number.isFinite(untilMs) ? untilMs : undefined,
-    events: eventsOf(node, nfa.stages),
+    // A key may have thousands of runs that share their events: lists are made of those that are looked at.
+    get events() {
+      return eventsOf(node, nfa.stages)
+    },
   }
 }

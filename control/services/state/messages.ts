@@ -64,8 +64,9 @@ export function timerMessage(
   return { store, key: toJson(timer.key), due: dateOf(timer.timeMs), domain, partition, name: timer.name }
 }
 
-export function matchMessage(store: string, partition: number, run: KeyedRun): PartialMatch {
-  const { key, waitsFor, startMs, untilMs, events } = run
+export function matchMessage(store: string, partition: number, keyed: KeyedRun): PartialMatch {
+  const { key, run } = keyed
+  const { waitsFor, startMs, untilMs, events } = run
   const taken = Object.entries(events).filter(([, list]) => list.length > 0)
   return {
     store,
@@ -75,11 +76,11 @@ export function matchMessage(store: string, partition: number, run: KeyedRun): P
     until: dateOf(untilMs),
     events: Object.fromEntries(taken.map(([stage, list]) => [stage, toJson(list)])),
     partition,
-    text: sentence(run),
+    text: sentence(keyed),
   }
 }
 
-function sentence({ key, waitsFor, unless, untilMs }: KeyedRun): string {
+function sentence({ key, run: { waitsFor, unless, untilMs } }: KeyedRun): string {
   const who = typeof key === 'string' ? key : JSON.stringify(toJson(key))
   const until = untilMs === undefined ? '' : ` until ${new Date(untilMs).toISOString()}`
   if (unless !== undefined) return `${who} matches unless ${unless} comes${until}`

@@ -39,7 +39,9 @@ export interface KeyRange {
 }
 
 /** A slice has no more bytes than this, but for its last row. */
-const sliceMaxBytes = 1024 * 1024
+const sliceMaxBytes = 512 * 1024
+/** Nor do its items as they are shown, but for the last one: clients take messages of 4 MB. */
+const shownMaxBytes = 1024 * 1024
 /** So many rows are looked at for those of one key. */
 const lookMaxRows = 5000
 
@@ -146,13 +148,16 @@ export class RowReader {
       bytes += row.key.length + row.row.length
     }
     const items: T[] = []
+    let shownBytes = 0
     for (const row of stored) {
       const isResumed = cursor !== undefined && row.key.equals(cursor.key)
-      const skipped = isResumed ? cursor.skip : 0
-      const shown = (await show(row)).slice(skipped)
-      const taken = shown.slice(0, limit - items.length)
-      for (const item of taken) items.push(item)
-      if (taken.length < shown.length) return { items, next: { key: row.key, skip: skipped + taken.length } }
+      const shown = await show(row)
+      for (let skip = isResumed ? cursor.skip : 0; skip < shown.length; skip++) {
+        if (items.length === limit || shownBytes >= shownMaxBytes)
+          return { items, next: { key: row.key, skip } }
+        items.push(shown[skip]!)
+        shownBytes += bytesShown(shown[skip])
+      }
     }
     return { items, next }
   }
@@ -193,6 +198,17 @@ export class RowReader {
       for (const range of ranges) range.return?.()
     }
   }
+}
+
+/** About what a value takes in a message. */
+function bytesShown(value: unknown): number {
+  if (typeof value === 'string') return value.length + 4
+  if (typeof value !== 'object' || value === null) return 11
+  if (value instanceof Uint8Array) return value.length + 4
+  let bytes = 4
+  if (Array.isArray(value)) for (const item of value) bytes += bytesShown(item) + 2
+  else for (const [name, field] of Object.entries(value)) bytes += name.length + 8 + bytesShown(field)
+  return bytes
 }
 
 /** The key right behind another. */

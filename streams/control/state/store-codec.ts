@@ -28,8 +28,9 @@ export interface ViewedRow {
   readonly window: { readonly startMs: number; readonly endMs: number } | undefined
 }
 
-export interface KeyedRun extends OpenRun {
+export interface KeyedRun {
   readonly key: unknown
+  readonly run: OpenRun
 }
 
 interface DecodedRow {
@@ -133,7 +134,7 @@ export class StoreCodec {
 
   async runsOf(stored: StoredRowBytes): Promise<KeyedRun[]> {
     const { key, value } = await this.decoded(stored)
-    return (this.store.view.runs?.(value) ?? []).map((run) => ({ key, ...run }))
+    return (this.store.view.runs?.(value) ?? []).map((run) => ({ key, run }))
   }
 
   private windowsOf(key: unknown, { windows }: WindowList<unknown>, watermarkMs: number): ViewedRow[] {
