@@ -13,12 +13,14 @@ import { type RuntimeSettings, type SchemaRegistry, StreamsApp, type Topology } 
 import { Closers } from './closers.ts'
 import type { Config } from './config-schema.ts'
 import { type Control, openControl } from './control.ts'
+import { controlSecurityOf } from './control-security.ts'
 import { detectionTables } from './detection-rows.ts'
 import { orderTables } from './order-rows.ts'
 import { orderTopologies } from './order-topologies.ts'
 import { packageVersion } from './package-info.ts'
 import { openPlatform, type Part, type Platform } from './platform.ts'
 import { expectPrepared, makesWhatIsMissing, prepareTables, prepareTopics } from './prepare.ts'
+import { sideDoorAddress } from './side-door.ts'
 import { statisticsTables } from './statistics-rows.ts'
 
 export interface Application {
@@ -53,6 +55,8 @@ export async function openApplication(
 ): Promise<Application> {
   // Names are checked before anything is created.
   orderTopologies(names, config)
+  // So are settings that guard what is served.
+  if (serves) checkServing(config)
   const platform = await openPlatform(config, {
     parts: partsOfTopologies,
     mode: 'create',
@@ -146,4 +150,10 @@ function runtimeSettings(config: Config): Partial<RuntimeSettings> {
     maxWarmUps: config.maxWarmUps,
     taskDeadlineMs: config.taskDeadlineMs,
   }
+}
+
+/** @throws ConfigError */
+function checkServing(config: Config): void {
+  if (config.controlServer === 'on') controlSecurityOf(config, config.controlHost)
+  sideDoorAddress(config)
 }

@@ -167,8 +167,8 @@ function endOf(error: ControlError | undefined): Pick<ControlAudit, 'outcome' | 
 }
 
 function shown(record: Pick<ControlAudit, 'call_id' | 'caller' | 'role' | 'method' | 'target' | 'peer'>) {
-  const { call_id: callId, caller, role, method, target, peer } = record
-  return { callId, caller, role, method, target, peer }
+  const { call_id: callId, caller: by, role, method, target, peer } = record
+  return { callId, by, role, method, target, peer }
 }
 
 /** What a request is for, by the fields that name things in all services. */

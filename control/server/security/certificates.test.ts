@@ -2,16 +2,16 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, type PeerCertificate } from 'node:tls'
-import { Client } from '@grpc/grpc-js'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../../streams/adapters/system/system-clock.ts'
 import { silentLogger } from '../../../streams/index.ts'
 import { type CertificatePaths, hasOpenssl, TestAuthority } from '../../../tests/support/certificates.ts'
+import { callOf } from '../../../tests/support/control-harness.ts'
 import { SecureControl, type SecureOptions } from '../../../tests/support/secure-control.ts'
 import { waitFor } from '../../../tests/support/waiting.ts'
 import type { ControlError } from '../../errors.ts'
-import { InstanceServiceService } from '../../generated/orderstreams/control/v1/instance_service.ts'
-import { callUnary } from '../outgoing.ts'
+import { StageServiceService } from '../../generated/orderstreams/control/v1/stage_service.ts'
+import { openPeers } from '../peers.ts'
 import { Certificates, namesOf } from './certificates.ts'
 import { parseRoleMapping } from './role-mapping.ts'
 import { makeToken } from './token-file.ts'
@@ -153,15 +153,27 @@ describe.skipIf(!hasOpenssl)('TLS of the control server (skipped without openssl
     // One authority for all.
     const certificates = { ...both, clientCa: servers.cert }
     await serve({ certificates, certificateRoles: roles })
-    const client = new Client(`127.0.0.1:${control.port}`, control.security.channelCredentials!)
-    await callUnary(
-      client,
-      InstanceServiceService.getInstance,
-      { topology: '' },
-      { deadlineMs: Date.now() + 10_000 },
-    )
-    client.close()
-    expect(control.calls).toEqual(['looked by DNS:a.orders.test, viewer'])
+    const endpoint = `127.0.0.1:${control.port}`
+    const peers = openPeers({
+      streams: { peers: async () => [] },
+      topologies: [],
+      instanceId: 'a',
+      zone: null,
+      endpoint: null,
+      clock: systemClock,
+      credentials: control.security.channelCredentials!,
+    })
+    const peer = { instanceId: 'b', zone: null, endpoint, isHere: false }
+    const stage = { topology: 'cleanse', subTopology: '', operator: '' }
+    const request = { stage, reason: '', until: undefined, requestId: '' }
+    const call = callOf({ caller: { name: 'jo', role: 'operator' }, deadlineMs: Date.now() + 10_000 })
+    await peers.forward(peer, StageServiceService.pauseStage, request, call)
+    peers.close()
+    expect(control.calls).toEqual(['paused by jo, operator'])
+    expect(await control.audited()).toMatchObject([
+      { outcome: 'STARTED', caller: 'jo', forwarded: true },
+      { outcome: 'DONE', caller: 'jo', forwarded: true },
+    ])
     expect(control.logged.join()).not.toContain('no rule gives')
   })
 
