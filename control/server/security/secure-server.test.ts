@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { StreamsError } from '../../../streams/index.ts'
@@ -11,6 +12,13 @@ import { HealthService } from '../../generated/health/v1/health.ts'
 import { parseRoleMapping } from './role-mapping.ts'
 import { makeToken } from './token-file.ts'
 
+const same = (bytes: Buffer): Buffer => bytes
+const bytesOnly = {
+  requestSerialize: same,
+  requestDeserialize: same,
+  responseSerialize: same,
+  responseDeserialize: same,
+}
 const viewer = makeToken('ci', 'viewer')
 const operator = makeToken('ops', 'operator')
 
@@ -69,6 +77,30 @@ describe('bearer tokens', () => {
     const health = await errorOf(control.call(HealthService.check, { service: '' }))
     // This server has no health service: the guard is not what refuses.
     expect(health.reason).toBe('UNIMPLEMENTED')
+  })
+
+  it('should say nothing of itself without one: neither by channelz nor by reflection', async () => {
+    await serve({ tokenFile: tokenFile(viewer.line) })
+    const channelz = {
+      path: '/grpc.channelz.v1.Channelz/GetServers',
+      responseStream: false,
+      ...bytesOnly,
+    } as const
+    expect(await reasonOf(control.call(channelz, Buffer.alloc(0)))).toBe('UNAUTHENTICATED')
+    expect((await control.call(channelz, Buffer.alloc(0), { token: viewer.token })).length).toBeGreaterThan(0)
+    for (const version of ['v1', 'v1alpha']) {
+      const client = control.client()
+      const path = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`
+      const stream = client.makeBidiStreamRequest(path, same, same, new Metadata())
+      const code = await new Promise((resolve) => {
+        stream.on('error', ({ code }: ServiceError) => resolve(code))
+        stream.on('end', () => resolve('let in'))
+        stream.resume()
+        stream.end()
+      })
+      client.close()
+      expect(code).toBe(status.UNAUTHENTICATED)
+    }
   })
 
   it('should tell whoever has a wrong one the same, whatever is wrong with it', async () => {
