@@ -67,9 +67,11 @@ async function untilPaused(): Promise<void> {
     topologies: [summary],
   } of stream) {
     console.log(`  ${summary?.flow}, lag ${summary?.lag}`)
-    // Leaving the loop ends the stream.
     if (summary?.flow === FlowState.FLOW_STATE_PAUSED) break
   }
+  // The server would go on telling; that the call ends so is no failure.
+  stream.on('error', () => {})
+  stream.cancel()
 }
 
 async function lookIntoState(): Promise<void> {
@@ -110,7 +112,7 @@ async function finished(begun: Operation | undefined): Promise<Uint8Array> {
   while (operation !== undefined && !operation.done) {
     if (operation.metadata !== undefined) {
       const { step, done, total } = WorkProgress.decode(operation.metadata.value)
-      console.log(`  ${step} ${done}/${total}`)
+      console.log(step === '' ? '  begins' : `  ${step} ${done}/${total}`)
     }
     const request = WaitOperationRequest.create({ name: operation.name, timeout: { seconds: 1, nanos: 0 } })
     operation = await made(operations.waitOperation.bind(operations), request, metadata)
