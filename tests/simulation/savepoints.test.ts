@@ -300,6 +300,23 @@ describe('a topology that is put back to a savepoint', () => {
     expect(crashes).toBeGreaterThan(20)
   })
 
+  it('should have windows again that were over, and that databases had dropped without a word', async () => {
+    const times = [0, 5_000, 5_500, 6_000, 6_500]
+    const events = [0, 1, 0, 1].map((partition) =>
+      times.map((timestampMs): Event => ({ key: `${partition}-a`, value: 1, timestampMs })),
+    )
+    const [last] = fc.sample(settings, { numRuns: 1, seed: 12 })
+    const stop: Pick<Phase, 'settings' | 'end'> = { settings: last!, end: { kind: 'stop', instances: 1 } }
+    const feed = new Feed(events)
+    const directory = newDirectory()
+    let world = await runPhase(stateful, await worldOfInputs(), feed, { ...stop, given: [1, 1, 1, 1] })
+    await save(world, stateful, directory)
+    world = await runPhase(stateful, world.snapshot(), feed, { ...stop, given: [3, 3, 3, 3] })
+    world = await restore(world.snapshot(), stateful, directory)
+    const { closed } = await finish(stateful, outputs, world, feed, last!)
+    for (const key of ['0-a@0', '1-a@0']) expect(closed.filter(([of]) => of === key)).toHaveLength(2)
+  })
+
   it('should give an external sink each result once more, and leave the sink its positions', async () => {
     const records = inputRecords(20)
     const { valid } = sortOut([...records, ...records])

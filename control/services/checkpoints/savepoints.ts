@@ -30,6 +30,8 @@ const reasonMaxLength = 1_000
 
 export class Savepoints {
   private readonly context: ControlContext
+  /** Two at a time would use one scratch database. */
+  private last: Promise<unknown> = Promise.resolve()
 
   constructor(context: ControlContext) {
     this.context = context
@@ -126,7 +128,12 @@ export class Savepoints {
       caller,
       response: { typeName: 'orderstreams.control.v1.Savepoint', encode: Savepoint.encode },
       work: async (report: (report: WorkReport) => void, signal: AbortSignal) => {
-        const manifest = await work({ signal, onProgress: report }).catch((error: unknown) => {
+        const mine = this.last.then(() => {
+          signal.throwIfAborted()
+          return work({ signal, onProgress: report })
+        })
+        this.last = mine.catch(() => {})
+        const manifest = await mine.catch((error: unknown) => {
           signal.throwIfAborted()
           throw error
         })
