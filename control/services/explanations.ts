@@ -150,6 +150,7 @@ function explained(
   const links = explainTask(task.task, facts)
   const root = links.at(-1)
   const sentences = waiting.map(({ operator, text }) => `${operator}: ${text}.`)
+  if (task.away === null && sentences.length === 0) sentences.push(nothingWaits(task, facts))
   return {
     task: task.task,
     instanceId: task.instanceId ?? '',
@@ -160,6 +161,15 @@ function explained(
     rootTask: root?.task ?? task.task,
     rootCause: heldBackMessage(root?.heldBack),
   }
+}
+
+/** What to make of a task of which no operator says that it waits. */
+function nothingWaits({ subTopology }: TaskFacts, { topology }: ExplainFacts): string {
+  const part = topology.subTopologies.find(({ name }) => name === subTopology)
+  const waits = part?.nodes.some(({ role }) => role.kind === 'operator' && role.usesTime === true) === true
+  return waits
+    ? 'Nothing waits for time in it now.'
+    : 'No operator of it waits for time: records are passed on as they come.'
 }
 
 function heldBackMessage(heldBack: EngineHeldBack | undefined): HeldBack | undefined {

@@ -309,5 +309,9 @@ describe('TopologyService and InstanceService', () => {
     expect(await failureOf(negative)).toMatchObject({ reason: 'REQUEST_INVALID' })
     const only = await explained(first!, { partition: 1 })
     expect(only.map(({ task }) => task)).toEqual([`${front}_1`, `${behind}_1`])
+    expect(only.map(({ text }) => text)).toEqual([
+      expect.stringContaining('Nothing waits for time in it now'),
+      expect.stringContaining('Nothing waits for time in it now'),
+    ])
   })
 })
