@@ -35,7 +35,7 @@ async function state(): Promise<Record<string, string>> {
   return dumps
 }
 
-describe('order-streams savepoint', () => {
+describe('order-streams savepoint', { timeout: 120_000 }, () => {
   it('should put a stage back, which then comes to the same state by reading on', async () => {
     const saved = await state()
     expect(await on('savepoint', 'create', 'statistics', '--name', 'one', '--reason', 'a test')).toBe('one\n')
