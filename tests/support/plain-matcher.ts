@@ -197,6 +197,7 @@ export function plainMatches({ pattern, input }: Pick<GoldenCase, 'pattern' | 'i
           (count > 0 &&
             behind?.contiguity === 'notFollowedBy' &&
             satisfies(behind.condition, index, choice)) ||
+          isWatchedAgain(stage, count, last, index, choice) ||
           (index === last + 1 && leaves(stage, count) && !remains(stage, index, choice)))
       if (stopped) {
         // What the event completes is a match all the same, here as in FlinkCEP.
@@ -213,6 +214,18 @@ export function plainMatches({ pattern, input }: Pick<GoldenCase, 'pattern' | 'i
     }
   }
 
+  /** As in FlinkCEP, further times of `times(a, b)` that need not come watch what is absent in front once they pass an event over. */
+  const isWatchedAgain = (stage: number, count: number, last: number, index: number, choice: Choice) => {
+    if (stages[stage]!.quantifier.kind !== 'timesRange' || !leaves(stage, count) || index === last + 1)
+      return false
+    for (let i = stage - 1; i >= 0; i--) {
+      const { contiguity, quantifier, condition } = stages[i]!
+      if (contiguity === 'notFollowedBy') {
+        if (satisfies(condition, index, choice)) return true
+      } else if (!isOptional(quantifier)) return false
+    }
+    return false
+  }
   /** Whether a loop that may be left is not stopped by an absence behind it. */
   const remains = (stage: number, index: number, choice: Choice): boolean => {
     for (let i = stage + 1; stages[i]?.contiguity.startsWith('not') === true; i++) {
