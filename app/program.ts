@@ -34,6 +34,7 @@ First look:
   order-streams start                        12,721 real orders through the whole job, then a live Order API
   order-streams dashboard                    its statistics as they grow (in a second terminal)
   order-streams simulate --orders 1000       a shop's events into it (in a second terminal)
+  order-streams ctl top                      how it gets on, and \`ctl --help\`: control it (in a second terminal)
   order-streams topology describe cleanse    what runs there
   order-streams dead-letters list            what could not be processed (once it is stopped)
 

@@ -97,6 +97,32 @@ describe('the frame of ctl top', () => {
     expect(firstColumn(linesOf({ order }))).toEqual(names)
   })
 
+  it('should cut long names of tasks in their middle, so that their figures have room', () => {
+    const long = WatchTopologiesResponse.fromPartial({
+      ...reading,
+      instances: [
+        {
+          instanceId: 'a',
+          topologies: [
+            { topology: 'statistics', tasks: [task('statistics-orders-per-hour-repartition_3', 5)] },
+          ],
+        },
+      ],
+    })
+    const options = {
+      width: 90,
+      height: undefined,
+      paint: noColours,
+      order: 'lag' as Order,
+      hasTasks: true,
+      address: 'here',
+      notice: null,
+    }
+    expect(topFrame(long, options)).toMatch(
+      /^statistics sta…repartition_3 +a +running +- +95 +5 +- +5\.0 KiB$/m,
+    )
+  })
+
   it('should leave the tasks out when asked to', () => {
     expect(firstColumn(linesOf({ hasTasks: false }))).toEqual(['statistics', 'cleanse'])
   })

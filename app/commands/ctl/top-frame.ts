@@ -51,8 +51,12 @@ const topologyColumns: readonly Column<TopologySummary>[] = [
   ['FAILURES', ({ failures }) => failures.join('; ')],
 ]
 
-const taskColumns: readonly Column<PlacedTask & Figures>[] = [
-  ['TASK', ({ name }) => name],
+/** What the other columns of a task take when nothing is unusual. */
+const taskFigureWidth = 62
+const leastNameWidth = 16
+
+const taskColumns = (width: number): readonly Column<PlacedTask & Figures>[] => [
+  ['TASK', ({ name }) => withinMiddle(name, Math.max(leastNameWidth, width - taskFigureWidth))],
   ['INSTANCE', ({ instanceId }) => instanceId],
   ['IS', ({ status }) => stateText(status)],
   ['FLOW', ({ status }) => flowText(status.flow)],
@@ -95,7 +99,7 @@ export function topFrame(reading: WatchTopologiesResponse, options: TopFrameOpti
     ...(hasTasks
       ? [
           rule('Tasks', width, '', paint),
-          ...tableLines(tasks, taskColumns, options, ({ status }) => status.failure !== ''),
+          ...tableLines(tasks, taskColumns(width), options, ({ status }) => status.failure !== ''),
         ]
       : []),
   ]
@@ -118,6 +122,13 @@ function totals({ topologies, instances }: WatchTopologiesResponse, tasks: reado
     `lag ${count(sum(({ lag }) => lag))}`,
     `state ${sizeText(sum(({ stateDiskBytes }) => stateDiskBytes))}`,
   ].join('  ')
+}
+
+/** Cut in its middle: topologies are told apart by their beginning, tasks by their end. */
+function withinMiddle(text: string, width: number): string {
+  if (text.length <= width) return text
+  const half = Math.floor((width - 1) / 2)
+  return `${text.slice(0, width - 1 - half)}…${text.slice(-half)}`
 }
 
 function tableLines<T>(
