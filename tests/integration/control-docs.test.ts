@@ -147,7 +147,7 @@ describe('docs/control.md', () => {
   for (const { section, command, exitCode, shown } of steps) {
     const isRun = hasGrpcurl || !command.startsWith('grpcurl ')
     it.skipIf(!isRun)(
-      `${section || 'the beginning'}: ${command}${isRun ? '' : ' (needs grpcurl)'}`,
+      `should answer as ${section || 'the beginning'} shows: ${command}${isRun ? '' : ' (skipped: needs grpcurl)'}`,
       async () => {
         const here = command
           .replaceAll('127.0.0.1:50051', address)
