@@ -45,13 +45,16 @@ export const partsOfTopologies: readonly Part[] = ['registry', 'database']
 
 /**
  * @param names of the topologies to run
- * @param options `serves`: whether it serves the control services; `signal` ends the waiting for services that cannot be reached, and
+ * @param options `serves`: whether it serves the control services, and at another port where nobody has chosen the one that is taken; `signal` ends the waiting for services that cannot be reached, and
  *   says that the process is to stop
  */
 export async function openApplication(
   config: Config,
   names: readonly string[],
-  { serves, signal }: { readonly serves: boolean; readonly signal?: AbortSignal },
+  {
+    serves,
+    signal,
+  }: { readonly serves: false | { readonly isPortChosen: boolean }; readonly signal?: AbortSignal },
 ): Promise<Application> {
   // Names are checked before anything is created.
   orderTopologies(names, config)
@@ -96,6 +99,7 @@ export async function openApplication(
     }
     const control = serves
       ? await openControl(config, {
+          ...serves,
           platform,
           registry,
           stores,

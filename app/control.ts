@@ -19,7 +19,7 @@ import { stateService } from '../control/services/state-service.ts'
 import { topologyService } from '../control/services/topology-service.ts'
 import { messageOf, type SchemaRegistry, type StreamsApp, type Topology } from '../streams/index.ts'
 import { Closers } from './closers.ts'
-import { type Config, check } from './config-schema.ts'
+import type { Config } from './config-schema.ts'
 import { controlLimitsOf, controlSecurityOf, isLoopback } from './control-security.ts'
 import { CommandFailed } from './failure.ts'
 import { healthOf } from './health.ts'
@@ -46,6 +46,8 @@ export interface ControlPorts {
   readonly registry: SchemaRegistry
   readonly stores: ControlContext['stores']
   readonly instanceId: string
+  /** Whether somebody has chosen the port: only that one will do then. */
+  readonly isPortChosen: boolean
   /** Aborted as soon as the process is to stop: it is not ready from then on. */
   readonly stopping?: AbortSignal
 }
@@ -63,7 +65,7 @@ export async function openControl(config: Config, ports: ControlPorts): Promise<
   try {
     const security = await openSecurity(settings, { log, registry, clock, logger, instanceId })
     closers.add(() => security.close())
-    const { server, notice } = await listen(config, platform, security)
+    const { server, notice } = await listen(config, ports, security)
     closers.add(() => server.close())
     const healthServer = await listenForHealth(config, platform)
     if (healthServer !== undefined) closers.add(() => healthServer.close())
@@ -135,7 +137,7 @@ function readiness(streams: Pick<StreamsApp, 'status'>, isStopping: boolean): Ma
 
 async function listen(
   config: Config,
-  { clock, logger }: Platform,
+  { platform: { clock, logger }, isPortChosen }: ControlPorts,
   { guard, serverCredentials }: Security,
 ): Promise<{ readonly server: BoundServer; readonly notice: string }> {
   const { controlHost: host, controlPort } = config
@@ -155,7 +157,7 @@ async function listen(
     return { server, notice }
   } catch (error) {
     // Nobody asked for the port: any other will do.
-    if (controlPort === check('controlPort', undefined)?.value && messageOf(error).includes('EADDRINUSE')) {
+    if (!isPortChosen && messageOf(error).includes('EADDRINUSE')) {
       const server = await bind(0)
       const notice =
         `Something else listens on port ${controlPort}, so the control server listens at ${server.address}: ` +

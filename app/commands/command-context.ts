@@ -1,7 +1,7 @@
 /** What commands share: the options that lead to the configuration, and the exit code. */
 import { type Command, Option } from 'commander'
 import { type FlagValue, type LoadedConfig, loadConfig, settingFlags } from '../config.ts'
-import type { Config } from '../config-schema.ts'
+import type { Config, SettingName } from '../config-schema.ts'
 import { UsageError } from '../failure.ts'
 import { tell } from '../output.ts'
 
@@ -115,6 +115,11 @@ export function loadedConfigOf(options: ConfigOptions): LoadedConfig {
 /** For commands that take no place: they only look at settings. */
 export function configOf(options: ConfigOptions): Config {
   return loadedConfigOf(options).config
+}
+
+/** Whether somebody has chosen a setting's value, be it the default. */
+export function isChosen(options: ConfigOptions, name: SettingName): boolean {
+  return loadedConfigOf(options).origins[name] !== 'default'
 }
 
 /** For commands that work on a data directory or, with brokers, in a cluster. @throws UsageError when told both */

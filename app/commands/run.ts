@@ -10,7 +10,13 @@ import { showProgress } from '../progress.ts'
 import { openSideDoor } from '../side-door.ts'
 import { onStopRequest, type StopRequest } from '../stop-request.ts'
 import { startEventLoopWatchdog } from '../watchdog.ts'
-import { addPlaceOptions, type CommandContext, type ConfigOptions, placeConfigOf } from './command-context.ts'
+import {
+  addPlaceOptions,
+  type CommandContext,
+  type ConfigOptions,
+  isChosen,
+  placeConfigOf,
+} from './command-context.ts'
 
 interface RunOptions extends ConfigOptions {
   readonly once?: boolean
@@ -50,7 +56,10 @@ async function run(names: readonly string[], { once, ...options }: RunOptions): 
   const config = placeConfigOf(options)
   const stop = onStopRequest(tell, { graceMs: config.shutdownGraceMs })
   try {
-    const application = await openApplication(config, names, { serves: once !== true, signal: stop.signal })
+    const application = await openApplication(config, names, {
+      serves: once !== true && { isPortChosen: isChosen(options, 'controlPort') },
+      signal: stop.signal,
+    })
     const guards = new Closers()
     try {
       await startGuards(application, stop, guards)

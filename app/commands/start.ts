@@ -24,6 +24,7 @@ import {
   addServerOptions,
   type CommandContext,
   type ConfigOptions,
+  isChosen,
   singleNodeConfigOf,
 } from './command-context.ts'
 
@@ -73,7 +74,10 @@ async function start(options: StartOptions): Promise<number> {
   const stop = onStopRequest(tell)
   // Whoever works off a file and ends has nobody to serve.
   const serves = options.once !== true
-  const application = await openApplication(config, topologyNames, { serves, signal: stop.signal })
+  const application = await openApplication(config, topologyNames, {
+    serves: serves && { isPortChosen: isChosen(options, 'controlPort') },
+    signal: stop.signal,
+  })
   const { platform, streams } = application
   let api: Awaited<ReturnType<typeof serveOrders>> | undefined
   let sideDoor: SideDoor | undefined
