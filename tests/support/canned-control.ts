@@ -11,7 +11,6 @@ import {
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from '../../control/generated/health/v1/health.ts'
 import {
-  Checkpoint,
   CheckpointServiceService,
   CreateSavepointResponse,
   DeleteSavepointResponse,
@@ -27,9 +26,7 @@ import {
   VerifyStateResponse,
   WorkProgress,
 } from '../../control/generated/orderstreams/control/v1/checkpoint_service.ts'
-import { PartitionPosition } from '../../control/generated/orderstreams/control/v1/common.ts'
 import {
-  DeadLetter,
   DeadLetterServiceService,
   DiscardDeadLettersResponse,
   GetDeadLetterResponse,
@@ -40,17 +37,14 @@ import {
 } from '../../control/generated/orderstreams/control/v1/dead_letter_service.ts'
 import {
   GetInstanceResponse,
-  Instance,
   InstanceServiceService,
   ListInstancesResponse,
-  TaskFlow,
 } from '../../control/generated/orderstreams/control/v1/instance_service.ts'
 import {
   GetStageResponse,
   ListStagesResponse,
   PauseStageResponse,
   ResumeStageResponse,
-  StageCommand,
   StageServiceService,
 } from '../../control/generated/orderstreams/control/v1/stage_service.ts'
 import {
@@ -62,8 +56,6 @@ import {
   ListRowsResponse,
   ListStoresResponse,
   ListTimersResponse,
-  ReadSource,
-  Row,
   StateServiceService,
   StreamRowsResponse,
 } from '../../control/generated/orderstreams/control/v1/state_service.ts'
@@ -73,12 +65,28 @@ import {
   ListAssignmentsResponse,
   ListTopologiesResponse,
   TopologyServiceService,
-  TopologySummary,
   WatchTopologiesResponse,
 } from '../../control/generated/orderstreams/control/v1/topology_service.ts'
 import { startControlServer } from '../../control/server/control-server.ts'
 import { systemClock } from '../../streams/adapters/system/system-clock.ts'
 import { silentLogger } from '../../streams/ports/observability.ts'
+
+import {
+  checkpoint,
+  deadLetter,
+  flow,
+  instance,
+  instanceId,
+  row,
+  savepoint,
+  source,
+  summary,
+  task,
+  time,
+  wanted,
+  watermark,
+  windowRow,
+} from './canned-messages.ts'
 
 export interface CannedControl {
   readonly address: string
@@ -88,113 +96,6 @@ export interface CannedControl {
   failNext(method: string, error: Error): void
   close(): Promise<void>
 }
-
-const time = new Date('2017-01-01T10:30:00Z')
-const task = 'order-raw_0'
-const instanceId = 'instance-a'
-
-const watermark = time
-const flow = TaskFlow.fromPartial({
-  state: 'FLOW_STATE_PAUSED',
-  heldBy: [{ topology: 'cleanse' }],
-  stageRevision: 7,
-})
-const summary = TopologySummary.fromPartial({
-  topology: 'cleanse',
-  instanceCount: 2,
-  taskCount: 4,
-  runningTaskCount: 3,
-  lag: 12_721,
-  recordsPerSecond: 1500.25,
-  watermark,
-  watermarkDelay: { seconds: 90, nanos: 0 },
-  stateDiskBytes: 3 * 1024 * 1024,
-  flow: 'FLOW_STATE_RUNNING',
-  failures: ['LOG_UNAVAILABLE: no broker answers'],
-})
-const instance = Instance.fromPartial({
-  instanceId,
-  zone: 'north',
-  endpoint: '10.0.0.1:50051',
-  version: '1.2.3',
-  startTime: time,
-  topologies: [
-    {
-      topology: 'cleanse',
-      state: 'RUNNER_STATE_RUNNING',
-      tasks: [
-        {
-          task,
-          subTopology: 'order-raw',
-          state: 'TASK_STATE_RESTORING',
-          restore: { done: 42, total: 100 },
-          lag: 5,
-          recordsPerSecond: 3.5,
-          watermark,
-          stateDiskBytes: 2048,
-          flow,
-        },
-      ],
-      standbys: [{ task: 'order-raw_1', state: 'following', lag: 9 }],
-    },
-  ],
-})
-const wanted = StageCommand.fromPartial({
-  stage: { topology: 'cleanse' },
-  kind: 'STAGE_COMMAND_KIND_PAUSE',
-  reason: 'schema change',
-  commandedBy: 'anna',
-  commandTime: time,
-  revision: 7,
-})
-const row = Row.fromPartial({
-  key: '31198570044',
-  value: { status: 'PAID', seconds: 1, nanos: 2 },
-  time,
-  partition: 3,
-})
-const windowRow = Row.fromPartial({ ...row, windowStart: time, windowEnd: new Date('2017-01-01T10:31:00Z') })
-const source = ReadSource.fromPartial({ instanceId, task, commitNumber: 12, standby: true, standbyLag: 4 })
-const position = PartitionPosition.fromPartial({ topic: 'order-raw', partition: 0, offset: 17 })
-const checkpoint = Checkpoint.fromPartial({
-  topology: 'cleanse',
-  task,
-  commitNumber: 12,
-  inputOffsets: [position],
-  changelogOffsets: [{ topic: 'cleanse-order-memory-changelog', partition: 0, offset: 99 }],
-  watermark,
-  lag: 3,
-  bytes: 2048,
-  keys: 17,
-  duration: { seconds: 0, nanos: 12_000_000 },
-  instanceId,
-  commitTime: time,
-})
-const savepoint = Savepoint.fromPartial({
-  savepoint: 'before-3.0',
-  topology: 'cleanse',
-  createTime: time,
-  createdBy: 'anna',
-  reason: 'release',
-  path: '/savepoints/before-3.0',
-  inputOffsets: [position],
-  stores: [{ task, store: 'order-memory', rows: 17, bytes: 4096, checksum: 'abc' }],
-  bytes: 4096,
-  stoodStill: { seconds: 1, nanos: 500_000_000 },
-})
-const deadLetter = DeadLetter.fromPartial({
-  name: 'cleanse-dead-letters/0/4',
-  topology: 'cleanse',
-  subTopology: 'order-raw',
-  operator: 'assess',
-  codes: ['OPERATOR_FAILED'],
-  message: 'no such currency',
-  ...position,
-  recordTime: time,
-  failedTime: time,
-  attempt: 1,
-  state: 'DEAD_LETTER_STATE_PENDING',
-})
 
 function operation<T>(
   name: string,
