@@ -10,6 +10,7 @@ import { addressOf, type BoundServer, bindControlServer } from '../control/serve
 import { healthService } from '../control/server/health-service.ts'
 import { openOperations } from '../control/server/operations.ts'
 import { openPeers } from '../control/server/peers.ts'
+import { relaying } from '../control/server/relay.ts'
 import { openSecurity, type Security } from '../control/server/security/open-security.ts'
 import { checkpointService } from '../control/services/checkpoint-service.ts'
 import { deadLetterService } from '../control/services/dead-letter-service.ts'
@@ -105,7 +106,7 @@ export async function openControl(config: Config, ports: ControlPorts): Promise<
         const health = healthService(() => readiness(streams, stopping?.aborted ?? false), clock)
         const services = [...servicesOf(context), operations.service(peers)]
         peers.serveHere(services)
-        server.serve([...services, health])
+        server.serve([...relaying(services, { topologies: names, log, peers }), health])
         healthServer?.serve([health])
         logger.info({ endpoint }, `the control server listens at ${server.address}`)
       },

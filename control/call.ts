@@ -17,6 +17,8 @@ export interface Call {
   readonly deadlineMs: number | undefined
   /** Another instance has passed it on: answer it here, whatever is known of the owner meanwhile. */
   readonly isForwarded: boolean
+  /** An instance that does not run the topology has passed it on: it is not passed on for that once more. */
+  readonly isRelayed?: boolean
   /** Credentials as they came, which are passed on with a call that is forwarded. */
   readonly authorization?: string
 }
@@ -26,6 +28,7 @@ export interface Method {
   readonly requestStream: boolean
   readonly responseStream: boolean
   requestSerialize(request: never): Buffer
+  responseDeserialize(bytes: Buffer): unknown
 }
 
 type RequestOf<M> = M extends { requestDeserialize(bytes: Buffer): infer Q } ? Q : never

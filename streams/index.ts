@@ -128,7 +128,7 @@ export {
   RecordBatchBuilder,
   valueAt,
 } from './records/record-batch.ts'
-export type { Peer } from './runtime/assignment/peers.ts'
+export { type Peer, type ReachableMember, reachableMembers } from './runtime/assignment/peers.ts'
 export { OpenCodecs } from './runtime/codecs.ts'
 export { type CommitStep, commitSteps } from './runtime/commit.ts'
 export { contentOmittedHeader } from './runtime/dead-letters.ts'

@@ -61,3 +61,5 @@ export function isHealth(path: string): boolean {
 
 /** Marks a call that another instance has passed on. */
 export const forwardedKey = 'order-streams-forwarded'
+/** Marks one that an instance has passed on which does not run the topology. */
+export const relayedKey = 'order-streams-relayed'

@@ -25,6 +25,7 @@ import {
   type Guard,
   isChanging,
   isHealth,
+  relayedKey,
 } from './guard.ts'
 import { type RequestIds, requestIdOf } from './request-ids.ts'
 import { errorToTell, knownError, serviceErrorOf, toldInFull } from './status.ts'
@@ -179,6 +180,7 @@ function openCall(incoming: IncomingCall, path: string, isStream: boolean, servi
       signal: abort.signal,
       deadlineMs: hasDeadline ? deadlineMs : undefined,
       isForwarded: isForwarded(incoming.metadata),
+      isRelayed: incoming.metadata.get(relayedKey).length > 0,
       ...authorizationOf(incoming.metadata),
     }),
     end: () => {

@@ -3,6 +3,11 @@ import { type CallOptions, type Client, Metadata, type ServiceError } from '@grp
 import type { StreamMethod, UnaryMethod } from '../context.ts'
 import { controlErrorOf } from './status.ts'
 
+/** What a call needs of its method. */
+export type Sent<
+  M extends { requestSerialize(request: never): Buffer; responseDeserialize(bytes: Buffer): unknown },
+> = Pick<M, 'requestSerialize' | 'responseDeserialize'> & { readonly path: string }
+
 export interface OutgoingOptions {
   readonly metadata?: Metadata
   /** By the system's clock; none without it. */
@@ -13,7 +18,7 @@ export interface OutgoingOptions {
 /** @throws ControlError */
 export function callUnary<Q, A>(
   client: Client,
-  method: UnaryMethod<Q, A>,
+  method: Sent<UnaryMethod<Q, A>>,
   request: Q,
   options: OutgoingOptions = {},
 ): Promise<A> {
@@ -47,7 +52,7 @@ export function callUnary<Q, A>(
  */
 export async function* callStream<Q, A>(
   client: Client,
-  method: StreamMethod<Q, A>,
+  method: Sent<StreamMethod<Q, A>>,
   request: Q,
   options: OutgoingOptions = {},
 ): AsyncGenerator<A> {

@@ -7,7 +7,7 @@
  */
 import { type ChannelCredentials, Client, credentials, Metadata } from '@grpc/grpc-js'
 import type { Clock, Peer, StreamsApp } from '../../streams/index.ts'
-import type { Call, Service } from '../call.ts'
+import type { Call, Method, Service } from '../call.ts'
 import type { PeerInstance, Peers, StreamMethod, TaskOwners, UnaryMethod } from '../context.ts'
 import { ControlError } from '../errors.ts'
 import {
@@ -15,7 +15,7 @@ import {
   InstanceServiceService,
   InstanceTopology,
 } from '../generated/orderstreams/control/v1/instance_service.ts'
-import { forwardedKey } from './guard.ts'
+import { forwardedKey, relayedKey } from './guard.ts'
 import { callStream, callUnary, type OutgoingOptions } from './outgoing.ts'
 import { passOnCaller } from './security/caller-metadata.ts'
 import { knownError } from './status.ts'
@@ -36,6 +36,9 @@ export interface PeersOptions {
 }
 
 export interface OpenPeers extends Peers {
+  /** Passes a call on to an instance of another topology, which answers it as if it had come there first. */
+  relay(peer: PeerInstance, method: Method, request: never, call: Call): Promise<unknown>
+  relayStream(peer: PeerInstance, method: Method, request: never, call: Call): AsyncIterable<unknown>
   /** Calls of this very instance go to these services, without a connection. */
   serveHere(services: readonly Service[]): void
   close(): void
@@ -119,6 +122,22 @@ export function openPeers(options: PeersOptions): OpenPeers {
     }
   }
 
+  const relay: OpenPeers['relay'] = async (peer, method, request, call) => {
+    try {
+      return await callUnary(clientOf(peer), method, request, outgoing(call, relayedKey))
+    } catch (error) {
+      throw seenFromHere(error, peer)
+    }
+  }
+
+  const relayStream: OpenPeers['relayStream'] = async function* (peer, method, request, call) {
+    try {
+      yield* callStream(clientOf(peer), method, request, outgoing(call, relayedKey))
+    } catch (error) {
+      throw seenFromHere(error, peer)
+    }
+  }
+
   const members = async (call: Call, topology?: string): Promise<readonly PeerInstance[]> => {
     const wanted = topology === undefined ? topologies : [topology]
     const lists = await Promise.all(wanted.map((name) => peersOf(name, call)))
@@ -150,6 +169,8 @@ export function openPeers(options: PeersOptions): OpenPeers {
     assigned: peersOf,
     forward,
     forwardStream,
+    relay,
+    relayStream,
     async ownersOf(topology, task, call): Promise<TaskOwners> {
       const peers = await peersOf(topology, call)
       const active = peers.find((peer) => peer.active.includes(task))
@@ -173,9 +194,9 @@ export function openPeers(options: PeersOptions): OpenPeers {
   }
 }
 
-function outgoing(call: Call): OutgoingOptions {
+function outgoing(call: Call, mark = forwardedKey): OutgoingOptions {
   const metadata = new Metadata()
-  metadata.set(forwardedKey, '1')
+  metadata.set(mark, '1')
   passOnCaller(call.caller, metadata)
   if (call.authorization !== undefined) metadata.set('authorization', call.authorization)
   return { metadata, deadlineMs: call.deadlineMs, signal: call.signal }

@@ -16,6 +16,7 @@ import { type Guard, openGuard } from '../../control/server/guard.ts'
 import { openOperations } from '../../control/server/operations.ts'
 import { callStream, callUnary } from '../../control/server/outgoing.ts'
 import { openPeers } from '../../control/server/peers.ts'
+import { relaying } from '../../control/server/relay.ts'
 import { type EmbeddedLog, openEmbeddedLog } from '../../streams/adapters/embedded/embedded-log.ts'
 import { systemClock } from '../../streams/adapters/system/system-clock.ts'
 import {
@@ -49,6 +50,8 @@ export interface InstanceOptions {
   /** Of an instance that was there before; an empty one without it. */
   readonly stores?: MemoryStoreProvider
   readonly services?: ClusterOptions['services']
+  /** Instead of the cluster's: what this instance runs. */
+  readonly topologies?: ClusterOptions['topologies']
   readonly guard?: Guard
   readonly limits?: Partial<ServerLimits>
   readonly logger?: Logger
@@ -156,7 +159,7 @@ export class ControlInstance {
       limits: { closeGraceMs: 1_000, ...own.limits },
     })
     const endpoint = own.isReachable === false ? null : server.address
-    const topologies = options.topologies()
+    const topologies = (own.topologies ?? options.topologies)()
     const metrics = new MemoryMetrics()
     const streams = new StreamsApp({
       topologies,
@@ -193,7 +196,7 @@ export class ControlInstance {
     }
     const services = [...(own.services ?? options.services)(context), operations.service(peers)]
     peers.serveHere(services)
-    server.serve(services)
+    server.serve(relaying(services, { topologies: names, log, peers }))
     return new ControlInstance(server.address, context, stores, metrics, [
       () => operations.close(),
       () => server.close(),

@@ -15,6 +15,8 @@ export interface Peer {
   readonly standby: readonly string[]
 }
 
+export type ReachableMember = Pick<Peer, 'instanceId' | 'zone'> & { readonly endpoint: string }
+
 /** In the order of their ids; undefined while the group is being shared out. @throws LOG_UNAVAILABLE, LOG_REFUSED */
 export async function peersOf(topology: Topology, log: Log): Promise<Peer[] | undefined> {
   const { isSettled, members } = await log.describeGroup(topology.name)
@@ -22,6 +24,19 @@ export async function peersOf(topology: Topology, log: Log): Promise<Peer[] | un
   return members
     .flatMap((member) => peerOf(member, topology) ?? [])
     .sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1))
+}
+
+/** The members of a topology's group that say where they are reached; none while it is being shared out, or has no members. */
+export async function reachableMembers(
+  topologyName: string,
+  log: Pick<Log, 'describeGroup'>,
+): Promise<ReachableMember[]> {
+  const { members } = await log.describeGroup(topologyName)
+  return members.flatMap(({ userData }) => {
+    const member = decodeMemberData(userData)
+    if (member === undefined || member.endpoint === null) return []
+    return [{ instanceId: member.instanceId, zone: member.zone, endpoint: member.endpoint }]
+  })
 }
 
 function peerOf({ userData, assignment }: DescribedMember, topology: Topology): Peer | undefined {
