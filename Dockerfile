@@ -39,13 +39,13 @@ ENV NODE_ENV=production \
     NODE_OPTIONS=--max-semi-space-size=64 \
     STATE_DIR=/var/lib/order-streams \
     DATA_DIR=/var/lib/order-streams/data \
-    HEALTH_HOST=0.0.0.0 \
-    HEALTH_PORT=8080 \
+    HTTP_HOST=0.0.0.0 \
+    HTTP_PORT=8080 \
     API_HOST=0.0.0.0 \
     ORDER_STREAMS_LOG_FORMAT=json
 USER 1000:1000
 VOLUME /var/lib/order-streams
-EXPOSE 8080 8081
+EXPOSE 8080 8081 50051
 HEALTHCHECK --interval=10s --timeout=5s --start-period=2m --start-interval=1s CMD ["healthcheck"]
 ENTRYPOINT ["tini", "--", "node", "/app/bin/order-streams.js"]
 CMD ["--help"]

@@ -3,6 +3,15 @@ import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { simulateOrders } from '../../api/simulator/simulate-orders.ts'
 import { sampleFile } from '../../app/package-info.ts'
+import { openControlClient } from '../../control/client.ts'
+import {
+  GetRowRequest,
+  StateServiceService,
+} from '../../control/generated/orderstreams/control/v1/state_service.ts'
+import {
+  ListAssignmentsRequest,
+  TopologyServiceService,
+} from '../../control/generated/orderstreams/control/v1/topology_service.ts'
 import { waitFor } from '../support/waiting.ts'
 import { countRows, differences, ExpectedTables, readRows } from './expected-tables.ts'
 import { openSystem, type System, whyNoDocker } from './system.ts'
@@ -59,6 +68,25 @@ describe.skipIf(whyNot !== null)(
         }
       },
       10 * minutes,
+    )
+
+    it(
+      'should be controlled from the host: what other containers run is answered by way of ingest',
+      async () => {
+        const client = openControlClient({ address: system.controlAddress, timeoutMs: 60_000 })
+        try {
+          const request = ListAssignmentsRequest.fromPartial({ topology: 'cleanse' })
+          const { assignments } = await client.call(TopologyServiceService.listAssignments, request)
+          expect(new Set(assignments.map(({ instanceId }) => instanceId)).size).toBe(3)
+          const key = JSON.parse(simulated[0]!.toString('utf8')).order_id
+          const asked = GetRowRequest.fromPartial({ topology: 'cleanse', store: 'order-memory', key })
+          const { row } = await client.call(StateServiceService.getRow, asked)
+          expect(row?.key).toBe(key)
+        } finally {
+          client.close()
+        }
+      },
+      3 * minutes,
     )
 
     it(

@@ -23,6 +23,8 @@ export function whyNoDocker(): string | null {
 
 export interface System {
   readonly apiUrl: string
+  /** Of the control service of `ingest`, as host:port. */
+  readonly controlAddress: string
   openDatabase(): Promise<Database>
   /** Brings everything up, and answers when all of it is healthy. */
   start(): Promise<void>
@@ -44,7 +46,7 @@ export interface Container {
 
 /** @param scale how many containers of a service there are, where it is not one. */
 export async function openSystem(scale: Readonly<Record<string, number>>): Promise<System> {
-  const [apiPort, kafkaPort, registryPort, mysqlPort] = await freePorts(4)
+  const [apiPort, kafkaPort, registryPort, mysqlPort, controlPort] = await freePorts(5)
   const environment = new DockerComposeEnvironment(repository, 'docker-compose.yml')
     .withBuild()
     .withEnvironment({
@@ -53,6 +55,7 @@ export async function openSystem(scale: Readonly<Record<string, number>>): Promi
       KAFKA_PORT: String(kafkaPort),
       REGISTRY_PORT: String(registryPort),
       MYSQL_PORT: String(mysqlPort),
+      CONTROL_PORT: String(controlPort),
     })
     .withClientOptions({
       commandOptions: [
@@ -65,6 +68,7 @@ export async function openSystem(scale: Readonly<Record<string, number>>): Promi
   let started: StartedDockerComposeEnvironment | undefined
   return {
     apiUrl: `http://127.0.0.1:${apiPort}`,
+    controlAddress: `127.0.0.1:${controlPort}`,
     openDatabase: () => openDatabase(`mysql://orders:orders@127.0.0.1:${mysqlPort}/orders`, { poolSize: 1 }),
     start: async () => {
       started = await environment.up()
