@@ -17,6 +17,8 @@ export interface Listing<Q extends PageRequest, A, T> {
   readonly query: unknown
   /** The request for one place. */
   requestAt(place: Place, page: PageRequest): Q
+  /** What `query` is of the request that asks for one place only, where that differs. */
+  readonly queryAt?: (place: Place) => unknown
   read(reader: RowReader, place: Place, cursor: RowCursor | undefined, limit: number): Promise<Slice<T>>
   itemsOf(answer: A): {
     readonly items: readonly T[]
@@ -86,11 +88,12 @@ function partAt<Q extends PageRequest, A, T>(
       return { items, next, sources: [source] }
     },
     async there(peer, forwarded) {
-      const at = listing.places.indexOf(place)
-      const pageToken = cursor === undefined ? '' : tokenOf(listing, { at, cursor })
+      // As it looks to the other instance, which makes and takes tokens of that request.
+      const asIfOne = { places: [place], query: listing.queryAt?.(place) ?? listing.query }
+      const pageToken = cursor === undefined ? '' : tokenOf(asIfOne, { at: 0, cursor })
       const asked = listing.requestAt(place, { pageSize: limit, pageToken })
       const answer = listing.itemsOf(await context.peers.forward(peer, listing.method, asked, forwarded))
-      const next = positionOf(listing, { pageSize: limit, pageToken: answer.nextPageToken })
+      const next = positionOf(asIfOne, { pageSize: limit, pageToken: answer.nextPageToken })
       return { ...answer, next: answer.nextPageToken === '' ? undefined : next.cursor }
     },
   })

@@ -105,13 +105,15 @@ export async function listTimers(
   const stores = await namedOrAll(context, request, 'timers', `${store}-timers`, call)
   const mode = readMode(request.options)
   const { places, keys } = placesOfKey(stores, request)
+  const timersOf = (name: string | undefined) => ['timers', topology, name, key, mode.isolation]
   const { items, nextPageToken, sources } = await listPage<ListTimersRequest, ListTimersResponse, Timer>(
     context,
     {
       method: StateServiceService.listTimers,
       places,
       mode,
-      query: ['timers', topology, store === '' ? '' : stores[0]?.spec.name, key, mode.isolation],
+      query: timersOf(store === '' ? '' : stores[0]?.spec.name),
+      queryAt: (place) => timersOf(place.store.spec.name),
       requestAt: (place, page) => ({ ...request, ...page, ...within(place) }),
       async read(reader, place, cursor, limit) {
         const slice = await reader.timers(keys.get(place.store)?.bytes, cursor, limit)
@@ -136,6 +138,7 @@ export async function listPartialMatches(
   const stores = await namedOrAll(context, request, 'pattern', store, call)
   const mode = readMode(request.options)
   const { places, keys } = placesOfKey(stores, request)
+  const matchesOf = (name: string) => ['matches', topology, name, key, mode.isolation]
   const { items, nextPageToken, sources } = await listPage<
     ListPartialMatchesRequest,
     ListPartialMatchesResponse,
@@ -146,7 +149,8 @@ export async function listPartialMatches(
       method: StateServiceService.listPartialMatches,
       places,
       mode,
-      query: ['matches', topology, store, key, mode.isolation],
+      query: matchesOf(store),
+      queryAt: (place) => matchesOf(place.store.spec.name),
       requestAt: (place, page) => ({ ...request, ...page, ...within(place) }),
       async read(reader, place, cursor, limit) {
         const bytes = keys.get(place.store)?.bytes
