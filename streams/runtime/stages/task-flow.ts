@@ -68,7 +68,8 @@ export class TaskFlow {
     // What was decoded since may be behind the end of a drain.
     this.openGates(nowMs)
     let most = Math.min(batchMaxRecords, this.gates.maxRecords)
-    if (this.bucket !== undefined) most = Math.min(most, this.bucket.available(nowMs))
+    if (this.bucket !== undefined && !this.gates.isRepeating)
+      most = Math.min(most, this.bucket.available(nowMs))
     for (const input of this.parts.inputs.all) most = Math.min(most, this.recordsBeforeStop(input))
     // Of none at all, for what comes first is a watermark then.
     return most
@@ -77,8 +78,9 @@ export class TaskFlow {
   /** After a slice. @param lastInput where the last record came from; undefined when there was none */
   passed(records: number, lastInput: PartitionInput | undefined): void {
     if (this.isFree) return
+    if (this.gates.isRepeating) return
     this.bucket?.take(records)
-    if (lastInput === undefined || this.gates.isRepeating) return
+    if (lastInput === undefined) return
     const { all } = this.parts.inputs
     for (const hold of this.orders.holds) {
       if (hold.kind !== 'pause' || stepsLeft(hold, this.stepsUsed) === 0) continue
