@@ -192,7 +192,7 @@ describe('start', () => {
   it('should serve the Order API after the input, process what comes, and stop when told to', async () => {
     writeLines(input, [Buffer.from(JSON.stringify(sampleOrder('a')))])
     const running = startOrderStreams(['start', '--input', input, '--data-dir', dataDir, '--api-port', '0'])
-    const url = /listens at (\S+)\. /.exec(await running.said('Ctrl-C stops.'))?.[1]
+    const url = /Order API listens at (http[^;\s]+)/.exec(await running.said('Ctrl-C stops.'))?.[1]
     const response = await fetch(`${url}/v1/orders`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
