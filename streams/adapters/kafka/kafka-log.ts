@@ -95,17 +95,25 @@ export class KafkaLog implements Log {
 
   async offsetRanges(partitions: readonly TopicPartition[]): Promise<OffsetRange[]> {
     this.checkOpen()
-    const asked = partitions.map(({ topic, partition }) => ({ topic, partition }))
+    const placeOf = ({ topic, partition }: TopicPartition): string => `${topic} ${partition}`
+    // Kafka refuses a request that names a partition twice.
+    const distinct = new Map(
+      partitions.map(({ topic, partition }) => [placeOf({ topic, partition }), { topic, partition }]),
+    )
+    const asked = [...distinct.values()]
     const [starts, ends] = await Promise.all(
       (['start', 'end'] as const).map((which) =>
         this.leaders.callLeaders(`asking for the ${which} of`, asked, (own) => listOffsets(which, own)),
       ),
     )
-    return asked.map(({ topic, partition }, index) => {
-      const start = standing(starts![index]!)
-      // Records may be deleted between the two answers.
-      return { topic, partition, start, end: Math.max(start, standing(ends![index]!)) }
-    })
+    const ranges = new Map(
+      asked.map((place, index) => {
+        const start = standing(starts![index]!)
+        // Records may be deleted between the two answers.
+        return [placeOf(place), { ...place, start, end: Math.max(start, standing(ends![index]!)) }]
+      }),
+    )
+    return partitions.map((place) => ranges.get(placeOf(place))!)
   }
 
   async deleteRecords(before: readonly PartitionOffset[]): Promise<void> {
