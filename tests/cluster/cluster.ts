@@ -3,14 +3,16 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { simulateOrders } from '../../api/simulator/simulate-orders.ts'
+import { readPartition } from '../../app/read-topic.ts'
 import type { Database } from '../../sql/database.ts'
 import { openDatabase } from '../../sql/open.ts'
 import { type KafkaLog, openKafkaLog } from '../../streams/adapters/kafka/kafka-log.ts'
 import { systemClock } from '../../streams/adapters/system/system-clock.ts'
+import type { TopicPartition } from '../../streams/index.ts'
 import { waitFor } from '../support/waiting.ts'
 import { readContents } from './actual-contents.ts'
 import { CommitWatch, type Pause } from './commit-watch.ts'
-import { differences } from './contents.ts'
+import { type Contents, differences } from './contents.ts'
 import { httpRegistry } from './http-registry.ts'
 import { Instance } from './instances.ts'
 import type { Network } from './network.ts'
@@ -39,6 +41,10 @@ export interface ClusterOptions {
   readonly services: Services
   readonly directory: string
   readonly network: Network | null
+  /** Besides `ingest`, `cleanse` and `statistics`. */
+  readonly topologies?: readonly string[]
+  /** Of an instance, besides those that say where the services are. */
+  readonly settingsOf?: (id: string) => Readonly<Record<string, string>>
 }
 
 let clusterCount = 0
@@ -135,6 +141,7 @@ export class Cluster {
     // A user of its own tells whose a connection is.
     await this.database.query(`CREATE USER IF NOT EXISTS '${id}' IDENTIFIED BY '${id}'`)
     await this.database.query(`GRANT ALL ON ${this.databaseName}.* TO '${id}'`)
+    const settings = { sessionTimeoutMs: String(sessionTimeoutMs), ...this.options.settingsOf?.(id) }
     const instance = new Instance({
       id,
       directory: join(this.options.directory, `${this.databaseName}-${id}`),
@@ -144,11 +151,11 @@ export class Cluster {
         'ingest',
         'cleanse',
         'statistics',
+        ...(this.options.topologies ?? []),
         ...addressFlags(addresses, `${id}:${id}`, this.databaseName),
         '--log-format',
         'json',
-        '--set',
-        `sessionTimeoutMs=${sessionTimeoutMs}`,
+        ...settingFlags(settings),
       ],
     }).start()
     this.instances.push(instance)
@@ -228,14 +235,43 @@ export class Cluster {
     })
   }
 
-  /** Ends the load and then, when everything has come out, the instances. Answers what is wrong, a sentence each. */
-  async finish(): Promise<string[]> {
+  /** Runs a command of the product on the services. */
+  async command(words: readonly string[], settings: Readonly<Record<string, string>>): Promise<string> {
+    const { onHost } = this.services
+    const addresses = addressFlags(onHost, root, this.databaseName)
+    const { stdout } = await run(process.execPath, [
+      program,
+      ...words,
+      ...addresses,
+      ...settingFlags(settings),
+    ])
+    return stdout
+  }
+
+  /** By order, how many events of it there are by now, repeats and broken ones not counted. */
+  eventCounts(): Map<string, number> {
+    return this.oracle.eventCounts()
+  }
+
+  /** How many records of a topic are committed from an offset up to another one. */
+  async recordsBetween(partition: TopicPartition, from: number, to: number): Promise<number> {
+    let count = 0
+    for await (const batch of readPartition(this.log, partition, from)) {
+      for (let index = 0; index < batch.length; index++) {
+        const offset = batch.offsets[index]!
+        if (offset >= from && offset < to) count++
+      }
+    }
+    return count
+  }
+
+  /**
+   * Ends the load and waits until everything has come out. Answers what is wrong, a sentence each.
+   * @param unless places that are not looked at
+   */
+  async settle(...unless: readonly string[]): Promise<string[]> {
     this.doing = 'ending the load'
     await this.load.stop()
-    const expected = this.oracle.contents()
-    const { log, database } = this
-    const registry = httpRegistry(this.services.onHost.registryUrl)
-    const compare = async () => differences(expected, await readContents({ log, database, registry }))
     let found: string[] = []
     const { processedCounts, parsedCounts, countedEvents } = this.oracle
     try {
@@ -243,13 +279,19 @@ export class Cluster {
         this.hasOut(processedCounts, parsedCounts, countedEvents),
       )
       await this.waitUntil('the contents are as they should be', async () => {
-        found = await compare()
+        found = await this.problems(unless)
         return found.length === 0
       })
     } catch (error) {
       return [String(error), ...found]
     }
-    const problems: string[] = []
+    return []
+  }
+
+  /** Ends the load and then, when everything has come out, the instances. Answers what is wrong, a sentence each. */
+  async finish(...unless: readonly string[]): Promise<string[]> {
+    const problems = await this.settle(...unless)
+    if (problems.length > 0) return problems
     for (const instance of this.instances) {
       if (!instance.isRunning) continue
       this.doing = `ending instance ${instance.id}`
@@ -257,7 +299,16 @@ export class Cluster {
       if (code !== 0) problems.push(`instance ${instance.id} ended with ${signal ?? code} after SIGTERM`)
     }
     this.doing = 'reading everything once more'
-    return [...problems, ...(await compare())]
+    return [...problems, ...(await this.problems(unless))]
+  }
+
+  private async problems(unless: readonly string[]): Promise<string[]> {
+    const { log, database } = this
+    const registry = httpRegistry(this.services.onHost.registryUrl)
+    const actual = await readContents({ log, database, registry })
+    const looked = (contents: Contents): Contents =>
+      new Map([...contents].filter(([place]) => !unless.includes(place)))
+    return differences(looked(this.oracle.contents()), looked(actual))
   }
 
   /** What is known of it, for a test that failed. */
@@ -301,6 +352,10 @@ function addressFlags(addresses: Addresses, login: string, databaseName: string)
   const { brokers, registryUrl, mysqlAddress } = addresses
   const databaseUrl = `mysql://${login}@${mysqlAddress}/${databaseName}`
   return ['--brokers', brokers, '--registry', registryUrl, '--database', databaseUrl]
+}
+
+function settingFlags(settings: Readonly<Record<string, string>>): string[] {
+  return Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`])
 }
 
 function sameTexts(a: readonly string[], b: readonly string[]): boolean {

@@ -93,6 +93,11 @@ export class Instance {
     return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null
   }
 
+  /** Deletes its state directory. */
+  forget(): void {
+    rmSync(join(this.options.directory, 'state'), { recursive: true, force: true })
+  }
+
   /** The newest lines that it printed. */
   tail(): string {
     return this.lines.join('\n')

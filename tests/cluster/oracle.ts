@@ -84,6 +84,11 @@ export class Oracle {
     return this.statistics.eventCount
   }
 
+  /** By order. */
+  eventCounts(): Map<string, number> {
+    return new Map([...this.orders].map(([id, { eventCount }]) => [id, eventCount]))
+  }
+
   contents(): Contents {
     const tables = new Places()
     for (const { header, lines } of this.orders.values()) {
