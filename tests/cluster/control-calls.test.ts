@@ -63,9 +63,9 @@ async function looksAtTopologies(control: ControlCluster): Promise<void> {
     expect(listAt(answer, 'tasks').every((task) => at(task, 'text') !== '')).toBe(true)
   for (const id of ids) {
     const request = { topology: 'cleanse', interval: '0.2s', with_tasks: true }
-    const watched = await control.call(id, 'TopologyService/WatchTopologies', request, { timeoutSeconds: 2 })
+    const watched = await control.call(id, 'TopologyService/WatchTopologies', request, { timeoutSeconds: 3 })
     expect(watched.code, watched.text).toBe(statusCodes.deadlineExceeded)
-    expect(watched.messages.length).toBeGreaterThan(1)
+    expect(watched.messages.length).toBeGreaterThan(0)
     expect(listAt(watched.messages[0], 'topologies')).toHaveLength(1)
     expect(await control.ask(id, 'InstanceService/GetInstance', {})).toMatchObject({
       instance: { instanceId: id },
@@ -248,7 +248,7 @@ async function looksAtServers(control: ControlCluster): Promise<void> {
     expect(answer).toEqual({ status: 'SERVING' })
   for (const answer of await control.askAll('grpc.health.v1.Health/List', {}))
     expect(at(answer, 'statuses', 'statistics', 'status')).toBe('SERVING')
-  const watched = await control.call('b', 'grpc.health.v1.Health/Watch', {}, { timeoutSeconds: 1 })
+  const watched = await control.call('b', 'grpc.health.v1.Health/Watch', {}, { timeoutSeconds: 3 })
   expect(watched.messages).toEqual([{ status: 'SERVING' }])
   for (const version of ['v1', 'v1alpha']) {
     const path = `grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`
