@@ -235,16 +235,11 @@ export class Cluster {
     })
   }
 
-  /** Runs a command of the product on the services. */
+  /** Runs a command of the product on Kafka. */
   async command(words: readonly string[], settings: Readonly<Record<string, string>>): Promise<string> {
-    const { onHost } = this.services
-    const addresses = addressFlags(onHost, root, this.databaseName)
-    const { stdout } = await run(process.execPath, [
-      program,
-      ...words,
-      ...addresses,
-      ...settingFlags(settings),
-    ])
+    const { brokers, registryUrl } = this.services.onHost
+    const place = ['--brokers', brokers, '--registry', registryUrl]
+    const { stdout } = await run(process.execPath, [program, ...words, ...place, ...settingFlags(settings)])
     return stdout
   }
 
