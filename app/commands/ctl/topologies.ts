@@ -186,21 +186,18 @@ function addExplainCommand(topologies: Command, context: CommandContext): void {
   )
 }
 
+/** The server's sentences say it all; what it has in fields is for programs, and for people where it has no sentences. */
 function explanationText(explanation: TaskExplanation): string {
-  const { task, instanceId, watermark, heldBackBy, rootTask, rootCause, waiting, text } = explanation
+  const { task, instanceId, watermark, heldBackBy, waiting, text } = explanation
+  const heading = `${task} on ${orNothing(instanceId)}, watermark ${timeText(watermark)}`
+  if (text !== '') return `${heading}\n  ${text}`
   return [
-    `${task} on ${orNothing(instanceId)}, watermark ${timeText(watermark)}`,
+    heading,
     ...(heldBackBy === undefined ? [] : [`  held back by ${heldBackText(heldBackBy)}`]),
-    ...(rootTask === '' || rootTask === task
-      ? []
-      : [
-          `  which begins at task ${rootTask}${rootCause === undefined ? '' : `: ${heldBackText(rootCause)}`}`,
-        ]),
     ...waiting.map(
       ({ operator, due, text: what }) =>
         `  ${operator}: ${what}${due === undefined ? '' : `, due ${timeText(due)}`}`,
     ),
-    ...(text === '' ? [] : [`  ${text}`]),
   ].join('\n')
 }
 
