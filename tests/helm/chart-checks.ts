@@ -61,11 +61,17 @@ export function runTool(name: string, args: readonly string[], input = ''): Endi
 
 /** The manifests with the values of a file, hooks and tests too. Throws what helm says when it cannot make them. */
 export function render(valuesFile: string): string {
-  return execFileSync(
-    join(tools, 'helm'),
-    ['template', 'orders', '.', '--namespace', 'shop', '--kube-version', kubernetesVersion, '-f', valuesFile],
-    { cwd: chart, encoding: 'utf8', maxBuffer: 1 << 28 },
-  )
+  return renderWith(['-f', valuesFile])
+}
+
+/** The same with other ways to give values. */
+export function renderWith(values: readonly string[]): string {
+  const args = ['template', 'orders', '.', '--namespace', 'shop', '--kube-version', kubernetesVersion]
+  return execFileSync(join(tools, 'helm'), [...args, ...values], {
+    cwd: chart,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  })
 }
 
 /** Says what is wrong with manifests by the API's own schemas; unknown kinds and fields are wrong, too. */

@@ -1,0 +1,66 @@
+/** What the chart says of the product and of its own files, held against these. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { parse, parseAllDocuments } from 'yaml'
+import { loadConfig } from '../../app/config.ts'
+import { orderTopologies, topologyNames } from '../../app/order-topologies.ts'
+import { sourceTopicsOf } from '../../streams/runtime/task-place.ts'
+import { chart, filesIn, renderWith, whyNoChecks } from './chart-checks.ts'
+
+const skipped = whyNoChecks !== ''
+
+describe('the topics that topologies are scaled by', () => {
+  const template = readFileSync(join(chart, 'templates/_scaling.tpl'), 'utf8')
+  const listed: Record<string, string[]> = parse(
+    /define "order-streams\.inputTopics" -\}\}\n([^{]*)/.exec(template)?.[1] ?? '',
+  )
+  const { config } = loadConfig({ environment: {}, flags: [], workingDirectory: chart })
+
+  it.each(topologyNames)('should be those that the group %s reads', (name) => {
+    const [topology] = orderTopologies([name], config)
+    const repartitioned = topology!.repartitionTopics.map((topic) => topic.name)
+
+    const read = new Set(sourceTopicsOf(topology!).filter((topic) => !repartitioned.includes(topic)))
+
+    expect(listed[name]?.toSorted()).toEqual([...read].toSorted())
+  })
+
+  it('should be of topologies that there are', () => {
+    expect(Object.keys(listed)).toEqual(topologyNames)
+  })
+})
+
+describe(`what the chart takes over from files${whyNoChecks}`, () => {
+  const manifests = (setting: string) =>
+    parseAllDocuments(renderWith(['-f', 'quickstart-values.yaml', '--set', setting])).map((document) =>
+      document.toJS(),
+    )
+  const ofKind = (kind: string, setting: string) =>
+    manifests(setting).filter((manifest) => manifest?.kind === kind)
+
+  it.skipIf(skipped)('should be all alert rules, with what Prometheus fills in as it is', () => {
+    const files = filesIn('rules').filter((file) => file.endsWith('.yaml'))
+    const groups = files.flatMap((file) => parse(readFileSync(join(chart, 'rules', file), 'utf8')).groups)
+
+    const [rule] = ofKind('PrometheusRule', 'metrics.prometheusRule.enabled=true')
+
+    expect(groups.length).toBeGreaterThan(0)
+    expect(rule.spec.groups).toEqual(groups)
+  })
+
+  it.skipIf(skipped)('should be all dashboards, each small enough for a ConfigMap', () => {
+    const files = filesIn('dashboards').filter((file) => file.endsWith('.json'))
+    const texts = files.map((file) => readFileSync(join(chart, 'dashboards', file), 'utf8'))
+
+    const found = ofKind('ConfigMap', 'metrics.dashboards.enabled=true').flatMap((manifest) =>
+      Object.entries<string>(manifest.data).filter(([name]) => files.includes(name)),
+    )
+
+    expect(files.length).toBeGreaterThan(0)
+    expect(Object.fromEntries(found.map(([name, text]) => [name, JSON.parse(text)]))).toEqual(
+      Object.fromEntries(files.map((name, index) => [name, JSON.parse(texts[index]!)])),
+    )
+    expect(Math.max(...texts.map((text) => Buffer.byteLength(text)))).toBeLessThan(1024 * 1024)
+  })
+})
