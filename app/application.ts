@@ -20,6 +20,7 @@ import { orderTopologies } from './order-topologies.ts'
 import { packageVersion } from './package-info.ts'
 import { openPlatform, type Part, type Platform } from './platform.ts'
 import { expectPrepared, makesWhatIsMissing, prepareTables, prepareTopics } from './prepare.ts'
+import type { Probes } from './probes.ts'
 import { sideDoorAddress } from './side-door.ts'
 import { statisticsTables } from './statistics-rows.ts'
 
@@ -45,24 +46,32 @@ export const partsOfTopologies: readonly Part[] = ['registry', 'database']
 
 /**
  * @param names of the topologies to run
- * @param options `serves`: whether it serves the control services, and at another port where nobody has chosen the one that is taken; `signal` ends the waiting for services that cannot be reached, and
- *   says that the process is to stop
+ * @param options `serves`: whether it serves the control services, and at another port where nobody has chosen the one that is taken;
+ *   `probes` are opened before any service is reached, and closed by the caller, last; `signal` ends the waiting for services that
+ *   cannot be reached, and says that the process is to stop
  */
 export async function openApplication(
   config: Config,
   names: readonly string[],
   {
     serves,
+    probes,
     signal,
-  }: { readonly serves: false | { readonly isPortChosen: boolean }; readonly signal?: AbortSignal },
+  }: {
+    readonly serves: false | { readonly isPortChosen: boolean }
+    readonly probes?: Probes
+    readonly signal?: AbortSignal
+  },
 ): Promise<Application> {
   // Names are checked before anything is created.
   orderTopologies(names, config)
   // So are settings that guard what is served.
   if (serves) checkServing(config)
+  const metricsPage = openMetricsPage(packageVersion())
   const platform = await openPlatform(config, {
     parts: partsOfTopologies,
     mode: 'create',
+    onBegin: async (ports) => probes?.open({ ...ports, metrics: metricsPage }),
     ...(signal === undefined ? {} : { signal }),
   })
   const { log, clock, logger } = platform
@@ -87,7 +96,6 @@ export async function openApplication(
       await expectPrepared(platform, config, topologies, database)
     }
     const metrics = new MemoryMetrics()
-    const metricsPage = openMetricsPage(packageVersion())
     const settings = runtimeSettings(config)
     const ports = {
       log,
@@ -124,6 +132,7 @@ export async function openApplication(
       // Once more: nobody is to call what is being stopped.
       closers.add(() => control.close())
     }
+    probes?.show(streams)
     metricsPage.show({ streams, topologies: names, clock })
     logger.info({ on: platform.label, topologies: names, instanceId }, 'opened')
     const close = () => closers.closeAll(logger)

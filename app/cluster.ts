@@ -13,10 +13,11 @@ import { reach } from './reach.ts'
 import { openStateDirectory } from './state-directory.ts'
 
 /** Reaches the brokers; the rest is reached when it is asked for. */
-export async function openCluster(config: Config, { parts, signal }: Opening): Promise<Platform> {
+export async function openCluster(config: Config, { parts, signal, onBegin }: Opening): Promise<Platform> {
   const connection = checkClusterSettings(config, parts)
   const clock = systemClock
   const logger = pinoLogger({ level: config.logLevel, format: config.logFormat })
+  await onBegin?.({ clock, logger })
   const reaching = {
     clock,
     logger,

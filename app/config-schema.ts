@@ -146,7 +146,7 @@ export const settings = {
     'host:port, or a host',
   ),
   controlHealthPort: integer(
-    'A port on controlHost that answers grpc.health.v1 only, without TLS, for probes; 0 is none',
+    'A port on controlHost that answers grpc.health.v1 only, without TLS, for probes, from the start on; 0 is none',
     0,
     0,
     65_535,

@@ -23,7 +23,7 @@ import { Closers } from './closers.ts'
 import type { Config } from './config-schema.ts'
 import { controlLimitsOf, controlSecurityOf, isLoopback } from './control-security.ts'
 import { CommandFailed } from './failure.ts'
-import { healthOf } from './health.ts'
+import { servedHealth } from './health.ts'
 import { packageVersion } from './package-info.ts'
 import type { Platform } from './platform.ts'
 import { orderRejections } from './rejections.ts'
@@ -68,8 +68,6 @@ export async function openControl(config: Config, ports: ControlPorts): Promise<
     closers.add(() => security.close())
     const { server, notice } = await listen(config, ports, security)
     closers.add(() => server.close())
-    const healthServer = await listenForHealth(config, platform)
-    if (healthServer !== undefined) closers.add(() => healthServer.close())
     const endpoint = endpointOf(config, server.port)
     const zone = config.zone === '' ? null : config.zone
     return {
@@ -103,11 +101,10 @@ export async function openControl(config: Config, ports: ControlPorts): Promise<
           operations,
           savepointDirectory: savepointDirectoryOf(config, platform.isCluster),
         }
-        const health = healthService(() => readiness(streams, stopping?.aborted ?? false), clock)
+        const health = healthService(() => servedHealth(streams.status(), stopping?.aborted ?? false), clock)
         const services = [...servicesOf(context), operations.service(peers)]
         peers.serveHere(services)
         server.serve([...relaying(services, { topologies: names, log, peers }), health])
-        healthServer?.serve([health])
         logger.info({ endpoint }, `the control server listens at ${server.address}`)
       },
     }
@@ -126,14 +123,6 @@ function servicesOf(context: ControlContext): Service[] {
     checkpointService(context),
     deadLetterService(context, [orderRejections]),
   ]
-}
-
-/** As /readyz says it, of the whole by the empty name and of each topology. */
-function readiness(streams: Pick<StreamsApp, 'status'>, isStopping: boolean): Map<string, boolean> {
-  const status = streams.status()
-  const isReady = (topologies: typeof status): boolean =>
-    healthOf(topologies, isStopping).unready.length === 0
-  return new Map([['', isReady(status)], ...status.map((one) => [one.name, isReady([one])] as const)])
 }
 
 async function listen(
@@ -169,23 +158,6 @@ async function listen(
     throw new CommandFailed(
       `the control server cannot listen on ${addressOf(host, controlPort)}: choose another port with --control-port or CONTROL_PORT, ` +
         `another address with CONTROL_HOST, or none with --set controlServer=off\n  ${messageOf(error)}`,
-    )
-  }
-}
-
-/** Probes have neither certificates nor tokens: with either they have a port of their own, which answers nothing else. */
-async function listenForHealth(
-  config: Config,
-  { clock, logger }: Platform,
-): Promise<BoundServer | undefined> {
-  const { controlHost: host, controlHealthPort: port } = config
-  if (port === 0) return undefined
-  try {
-    return await bindControlServer({ host, port, clock, logger, introspection: false })
-  } catch (error) {
-    throw new CommandFailed(
-      `the port for health by gRPC cannot be listened on, ${addressOf(host, port)}: choose another one with ` +
-        `--set controlHealthPort=…, or none with 0\n  ${messageOf(error)}`,
     )
   }
 }

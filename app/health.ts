@@ -16,6 +16,24 @@ export function healthOf(topologies: readonly TopologyStatus[], isStopping: bool
   return { dead, unready }
 }
 
+/**
+ * As grpc.health.v1 tells it, by the names that are asked for: `liveness` as /livez, `readiness` and the empty name as /readyz, and
+ * each topology by its own.
+ */
+export function servedHealth(
+  topologies: readonly TopologyStatus[],
+  isStopping: boolean,
+): Map<string, boolean> {
+  const whole = healthOf(topologies, isStopping)
+  const isReady = whole.unready.length === 0
+  return new Map([
+    ...topologies.map((one) => [one.name, healthOf([one], isStopping).unready.length === 0] as const),
+    ['', isReady],
+    ['readiness', isReady],
+    ['liveness', whole.dead.length === 0],
+  ])
+}
+
 function unreadiness(topology: TopologyStatus): string[] {
   const { name, state } = topology
   if (state.kind === 'failed') return [`topology ${name} has failed: ${told(state.error)}`]

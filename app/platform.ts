@@ -41,6 +41,8 @@ export interface Opening {
   readonly mode: 'create' | 'existing'
   /** Ends the waiting for services that cannot be reached. */
   readonly signal?: AbortSignal
+  /** Called once messages can be logged, before any service is reached. */
+  readonly onBegin?: (platform: Pick<Platform, 'clock' | 'logger'>) => Promise<void>
 }
 
 /** @throws ConfigError, CommandFailed, LOG_UNAVAILABLE, LOG_REFUSED, STATE_DIRECTORY_LOCKED and its kin */

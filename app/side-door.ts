@@ -2,7 +2,6 @@
 import { type FastifyReply, fastify } from 'fastify'
 import type { MetricsPage } from '../control/http/metrics.ts'
 import { type Logger, messageOf, type StreamsApp } from '../streams/index.ts'
-import type { Application } from './application.ts'
 import { ConfigError } from './config.ts'
 import { type Config, check } from './config-schema.ts'
 import { CommandFailed } from './failure.ts'
@@ -124,14 +123,14 @@ function answer(
     .send({ status: isGood ? 'ok' : 'failing', reasons, topologies: topologies.map(shownTopology) })
 }
 
-/** Of an application, by its configuration; undefined when none is wanted. @throws ConfigError, CommandFailed */
+/** By the configuration; undefined when none is wanted. @throws ConfigError, CommandFailed */
 export async function openSideDoor(
-  { config, platform: { logger }, streams, metricsPage: metrics }: Application,
-  stopping: AbortSignal,
+  config: Config,
+  options: Omit<SideDoorOptions, keyof SideDoorAddress>,
 ): Promise<SideDoor | undefined> {
   const address = sideDoorAddress(config)
   if (address === undefined) return undefined
-  const sideDoor = await startSideDoor({ ...address, streams, metrics, stopping, logger })
-  logger.info({}, `the HTTP side door listens at ${sideDoor.url}`)
+  const sideDoor = await startSideDoor({ ...address, ...options })
+  options.logger.info({}, `the HTTP side door listens at ${sideDoor.url}`)
   return sideDoor
 }

@@ -7,7 +7,7 @@ import { openDataDirectory } from './data-directory.ts'
 import { openLogFile } from './log-file.ts'
 import type { Opening, Platform } from './platform.ts'
 
-export async function openSingleNode(config: Config, { mode }: Opening): Promise<Platform> {
+export async function openSingleNode(config: Config, { mode, onBegin }: Opening): Promise<Platform> {
   const data = await openDataDirectory(config, mode)
   const closers = new Closers()
   const { log, registry, stores, clock } = data
@@ -15,6 +15,7 @@ export async function openSingleNode(config: Config, { mode }: Opening): Promise
   try {
     const { logger, path, close } =
       mode === 'create' ? openLogFile(config) : { logger: silentLogger, path: null, close: () => {} }
+    await onBegin?.({ clock, logger })
     return {
       isCluster: false,
       label: config.dataDir,

@@ -6,8 +6,8 @@ import { exitCodes, Stopped } from '../failure.ts'
 import { FlowMeter } from '../flow.ts'
 import { topologyNames } from '../order-topologies.ts'
 import { tell } from '../output.ts'
+import { Probes } from '../probes.ts'
 import { showProgress } from '../progress.ts'
-import { openSideDoor } from '../side-door.ts'
 import { onStopRequest, type StopRequest } from '../stop-request.ts'
 import { startEventLoopWatchdog } from '../watchdog.ts'
 import {
@@ -55,29 +55,32 @@ Examples:
 async function run(names: readonly string[], { once, ...options }: RunOptions): Promise<number> {
   const config = placeConfigOf(options)
   const stop = onStopRequest(tell, { graceMs: config.shutdownGraceMs })
+  const probes = new Probes(config, names, stop.signal)
   try {
     const application = await openApplication(config, names, {
       serves: once !== true && { isPortChosen: isChosen(options, 'controlPort') },
+      probes,
       signal: stop.signal,
     })
     const guards = new Closers()
     try {
-      await startGuards(application, stop, guards)
+      startGuards(application, guards)
       return await work(application, once === true, stop)
     } finally {
       await stop.close('the topologies', () => application.close())
-      await stop.close('the HTTP side door', () => guards.closeAll(application.platform.logger))
+      await stop.close('the watchdog', () => guards.closeAll(application.platform.logger))
     }
   } catch (error) {
     if (error instanceof Stopped && once !== true) return exitCodes.done
     throw error
   } finally {
+    await stop.close('the probes', () => probes.close())
     stop.dispose()
   }
 }
 
-/** What tells others how the process is doing, and ends it when it hangs. */
-async function startGuards(application: Application, stop: StopRequest, guards: Closers): Promise<void> {
+/** What ends the process when it hangs. */
+function startGuards(application: Application, guards: Closers): void {
   const { config, platform } = application
   if (platform.isCluster) {
     const watchdog = startEventLoopWatchdog({ deadlineMs: config.eventLoopDeadlineMs })
@@ -85,8 +88,6 @@ async function startGuards(application: Application, stop: StopRequest, guards: 
   }
   const { control } = application
   if (control !== undefined && control.notice !== '' && !platform.isCluster) tell(control.notice)
-  const sideDoor = await openSideDoor(application, stop.signal)
-  if (sideDoor !== undefined) guards.add(sideDoor.close)
 }
 
 async function work(application: Application, isOnce: boolean, stop: StopRequest): Promise<number> {

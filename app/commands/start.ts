@@ -12,9 +12,9 @@ import { serveOrders } from '../order-api.ts'
 import { topologyNames } from '../order-topologies.ts'
 import { out, tell } from '../output.ts'
 import { sampleFile } from '../package-info.ts'
+import { Probes } from '../probes.ts'
 import { showProgress } from '../progress.ts'
 import { endOf } from '../read-topic.ts'
-import { openSideDoor, type SideDoor } from '../side-door.ts'
 import { onStopRequest, type StopRequest } from '../stop-request.ts'
 import { type RunFacts, summaryData, summaryText, whereToLook } from '../summary.ts'
 import { type Tally, takeTally } from '../tally.ts'
@@ -74,17 +74,32 @@ async function start(options: StartOptions): Promise<number> {
   const stop = onStopRequest(tell)
   // Whoever works off a file and ends has nobody to serve.
   const serves = options.once !== true
-  const application = await openApplication(config, topologyNames, {
-    serves: serves && { isPortChosen: isChosen(options, 'controlPort') },
-    signal: stop.signal,
-  })
-  const { platform, streams } = application
+  const probes = new Probes(config, topologyNames, stop.signal)
+  try {
+    const application = await openApplication(config, topologyNames, {
+      serves: serves && { isPortChosen: isChosen(options, 'controlPort') },
+      ...(serves ? { probes } : {}),
+      signal: stop.signal,
+    })
+    return await serveAndProcess(application, probes, options, stop)
+  } finally {
+    await probes.close()
+    stop.dispose()
+  }
+}
+
+async function serveAndProcess(
+  application: Application,
+  { sideDoor }: Probes,
+  options: StartOptions,
+  stop: StopRequest,
+): Promise<number> {
+  const { config, platform, streams } = application
+  const serves = options.once !== true
   let api: Awaited<ReturnType<typeof serveOrders>> | undefined
-  let sideDoor: SideDoor | undefined
   try {
     if (serves) {
       api = await serveOrders(platform, config)
-      sideDoor = await openSideDoor(application, stop.signal)
       if (application.control !== undefined && application.control.notice !== '')
         tell(application.control.notice)
     }
@@ -114,8 +129,6 @@ async function start(options: StartOptions): Promise<number> {
   } finally {
     await api?.close()
     await application.close()
-    await sideDoor?.close()
-    stop.dispose()
   }
 }
 
