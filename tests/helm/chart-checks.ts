@@ -80,10 +80,17 @@ export function checkAgainstSchemas(manifests: string): Ending {
   return runTool('kubeconform', ['-strict', '-schema-location', location], manifests)
 }
 
-/** Critical findings as `object: check: what is wrong`. */
+/**
+ * Critical findings as `object: what is wrong`. CPU needs no limit: it would slow a pod down while processors are idle, and requests
+ * share them out when they are not.
+ */
 export function criticalFindings(manifests: string, ignored: readonly string[]): string[] {
   const ignoring = ignored.flatMap((check) => ['--ignore-test', check])
-  const { text } = runTool('kube-score', ['score', '--output-format', 'ci', ...ignoring, '-'], manifests)
+  const { text } = runTool(
+    'kube-score',
+    ['score', '--output-format', 'ci', '--ignore-container-cpu-limit', ...ignoring, '-'],
+    manifests,
+  )
   return text
     .split('\n')
     .filter((line) => line.startsWith('[CRITICAL]'))
