@@ -61,7 +61,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   jose: ['control'],
   'prom-client': ['control', 'app'],
   commander: ['app'],
-  yaml: ['app'],
+  yaml: ['app', 'tests/helm'],
   'log-update': ['app'],
   zod: ['api', 'app'],
   'pure-rand': ['api/simulator', 'streams/testing', 'bench'],
