@@ -1,8 +1,11 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { StreamsError } from '../streams/index.ts'
+import { MemoryMetrics } from '../streams/testing/index.ts'
 import { openOrderLog, recordsOf } from '../tests/support/order-log.ts'
+import { waitFor } from '../tests/support/waiting.ts'
 import { type OrderApi, type OrderApiOptions, startOrderApi } from './http-server.ts'
 import { OrderIngestion } from './ingestion.ts'
 
@@ -42,6 +45,25 @@ function order(changes: object = {}) {
 }
 
 describe('the Order API', () => {
+  it('should count requests by the status of their answer, without those of probes, as docs/metrics.md says', async () => {
+    const metrics = new MemoryMetrics()
+    const { post, api } = await start({ metrics })
+    await post(JSON.stringify(order()))
+    await post('not JSON')
+    await fetch(`${api.url}/healthz`)
+    const counted = () => metrics.total('order_api_requests_total')
+    await waitFor('both are counted', () => counted() === 2)
+    expect(metrics.total('order_api_requests_total', { code: '202' })).toBe(1)
+    expect(metrics.total('order_api_requests_total', { code: '400' })).toBe(1)
+    const shown = metrics.snapshot()
+    expect(shown.find(({ kind }) => kind === 'histogram')).toMatchObject({ count: 2 })
+    const page = readFileSync('docs/metrics.md', 'utf8')
+    for (const { name, kind, help } of shown)
+      expect(page).toMatch(
+        new RegExp(`\\| .${name.replace(/_ms$/, '_seconds')}. \\| ${kind} \\| .* \\| ${help} \\|`),
+      )
+  })
+
   it('should accept an order and append it byte for byte', async () => {
     const { post, log } = await start()
     const body = JSON.stringify(order(), null, 2)

@@ -2,11 +2,19 @@
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import { defaultParseLimits } from '../orders/parse-order.ts'
 import { defaultOrderLimits } from '../orders/rule.ts'
-import { type Clock, type Logger, messageOf, StreamsError, silentLogger } from '../streams/index.ts'
+import {
+  type Clock,
+  type Logger,
+  type Metrics,
+  messageOf,
+  StreamsError,
+  silentLogger,
+} from '../streams/index.ts'
 import { OrderApiError, systemCodeOf } from './errors.ts'
 import type { OrderIngestion } from './ingestion.ts'
 import { openApiDocument } from './openapi.ts'
 import { type RequestLimits, readOrderRequest } from './order-request.ts'
+import { requestMeters } from './request-meters.ts'
 
 export interface OrderApiOptions {
   readonly ingestion: Pick<OrderIngestion, 'accept'>
@@ -16,6 +24,8 @@ export interface OrderApiOptions {
   /** 0 takes any that is free. */
   readonly port: number
   readonly logger?: Logger
+  /** Where requests are counted. */
+  readonly metrics?: Metrics
   readonly maxBodyBytes?: number
   readonly limits?: Partial<RequestLimits>
 }
@@ -28,6 +38,8 @@ export interface OrderApi {
   close(): Promise<void>
 }
 
+/** For probes, which are not counted. */
+const healthPath = '/healthz'
 const defaultMaxBodyBytes = 8 * 1024 * 1024
 /** How long a client may take to send a request. */
 const requestTimeoutMs = 60_000
@@ -75,12 +87,19 @@ function createServer(options: OrderApiOptions): FastifyInstance {
     const encoding = request.headers['content-encoding'] ?? 'identity'
     done(encoding === 'identity' ? undefined : new PackedBody(encoding))
   })
+  if (options.metrics !== undefined) {
+    const count = requestMeters(options.metrics)
+    server.addHook('onResponse', (request, reply, done) => {
+      if (request.url !== healthPath) count(reply.statusCode, reply.elapsedTime)
+      done()
+    })
+  }
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
   )
 
-  server.get('/healthz', () => ({ status: 'ok' }))
+  server.get(healthPath, () => ({ status: 'ok' }))
   server.get('/v1/openapi.json', () => openApiDocument)
   server.post('/v1/orders', async (request, reply) => {
     const nowMs = clock.now()

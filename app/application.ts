@@ -112,10 +112,18 @@ export async function openApplication(
           registry,
           stores,
           instanceId,
+          metrics: metricsPage.metrics,
           ...(signal === undefined ? {} : { stopping: signal }),
         })
       : undefined
-    if (control !== undefined) closers.add(() => control.close())
+    if (control !== undefined) {
+      closers.add(() => control.close())
+      metricsPage.gauge(
+        'control_streams_open',
+        'Streams of control calls that are under way.',
+        () => control.openStreams,
+      )
+    }
     const { zone } = config
     const endpoint = control?.endpoint ?? null
     const streams = new StreamsApp({

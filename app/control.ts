@@ -18,7 +18,13 @@ import { instanceService } from '../control/services/instance-service.ts'
 import { stageService } from '../control/services/stage-service.ts'
 import { stateService } from '../control/services/state-service.ts'
 import { topologyService } from '../control/services/topology-service.ts'
-import { messageOf, type SchemaRegistry, type StreamsApp, type Topology } from '../streams/index.ts'
+import {
+  type Metrics,
+  messageOf,
+  type SchemaRegistry,
+  type StreamsApp,
+  type Topology,
+} from '../streams/index.ts'
 import { Closers } from './closers.ts'
 import type { Config } from './config-schema.ts'
 import { controlLimitsOf, controlSecurityOf, isLoopback } from './control-security.ts'
@@ -36,6 +42,8 @@ export interface Control {
   readonly endpoint: string | null
   /** What people should know of where it listens; empty when it is as they would expect. */
   readonly notice: string
+  /** Streams of callers that are under way. */
+  readonly openStreams: number
   /** Begins to answer. */
   serve(streams: StreamsApp, topologies: readonly Topology[]): void
   /** Cancels operations, ends calls, and lets everything go. */
@@ -47,6 +55,8 @@ export interface ControlPorts {
   readonly registry: SchemaRegistry
   readonly stores: ControlContext['stores']
   readonly instanceId: string
+  /** Where calls are counted. */
+  readonly metrics: Metrics
   /** Whether somebody has chosen the port: only that one will do then. */
   readonly isPortChosen: boolean
   /** Aborted as soon as the process is to stop: it is not ready from then on. */
@@ -74,6 +84,9 @@ export async function openControl(config: Config, ports: ControlPorts): Promise<
       address: server.address,
       endpoint,
       notice,
+      get openStreams() {
+        return server.openStreams
+      },
       close: () => closers.closeAll(logger),
       serve: (streams, topologies) => {
         const names = topologies.map(({ name }) => name)
@@ -101,7 +114,10 @@ export async function openControl(config: Config, ports: ControlPorts): Promise<
           operations,
           savepointDirectory: savepointDirectoryOf(config, platform.isCluster),
         }
-        const health = healthService(() => servedHealth(streams.status(), stopping?.aborted ?? false), clock)
+        const health = healthService(
+          () => servedHealth(streams.status(), stopping?.aborted === true ? 'stopping' : 'running'),
+          clock,
+        )
         const services = [...servicesOf(context), operations.service(peers)]
         peers.serveHere(services)
         server.serve([...relaying(services, { topologies: names, log, peers }), health])
@@ -127,7 +143,7 @@ function servicesOf(context: ControlContext): Service[] {
 
 async function listen(
   config: Config,
-  { platform: { clock, logger }, isPortChosen }: ControlPorts,
+  { platform: { clock, logger }, metrics, isPortChosen }: ControlPorts,
   { guard, serverCredentials }: Security,
 ): Promise<{ readonly server: BoundServer; readonly notice: string }> {
   const { controlHost: host, controlPort } = config
@@ -139,6 +155,7 @@ async function listen(
       logger,
       guard,
       limits: controlLimitsOf(config),
+      metrics,
       ...(serverCredentials === undefined ? {} : { credentials: serverCredentials }),
     })
   try {

@@ -8,11 +8,14 @@ export interface Health {
   readonly unready: readonly string[]
 }
 
-export function healthOf(topologies: readonly TopologyStatus[], isStopping: boolean): Health {
+/** Starting is a process until its services were reached and its topologies are made. */
+export type Phase = 'starting' | 'running' | 'stopping'
+
+export function healthOf(topologies: readonly TopologyStatus[], phase: Phase): Health {
   const dead = topologies.flatMap(({ name, state }) =>
     state.kind === 'failed' ? [`topology ${name} has failed: ${told(state.error)}`] : [],
   )
-  const unready = isStopping ? ['the process is stopping'] : topologies.flatMap(unreadiness)
+  const unready = phase === 'running' ? topologies.flatMap(unreadiness) : [`the process is ${phase}`]
   return { dead, unready }
 }
 
@@ -20,14 +23,11 @@ export function healthOf(topologies: readonly TopologyStatus[], isStopping: bool
  * As grpc.health.v1 tells it, by the names that are asked for: `liveness` as /livez, `readiness` and the empty name as /readyz, and
  * each topology by its own.
  */
-export function servedHealth(
-  topologies: readonly TopologyStatus[],
-  isStopping: boolean,
-): Map<string, boolean> {
-  const whole = healthOf(topologies, isStopping)
+export function servedHealth(topologies: readonly TopologyStatus[], phase: Phase): Map<string, boolean> {
+  const whole = healthOf(topologies, phase)
   const isReady = whole.unready.length === 0
   return new Map([
-    ...topologies.map((one) => [one.name, healthOf([one], isStopping).unready.length === 0] as const),
+    ...topologies.map((one) => [one.name, healthOf([one], phase).unready.length === 0] as const),
     ['', isReady],
     ['readiness', isReady],
     ['liveness', whole.dead.length === 0],

@@ -2,17 +2,26 @@
 import { type OrderApi, startOrderApi } from '../api/http-server.ts'
 import { OrderIngestion } from '../api/ingestion.ts'
 import { topics } from '../schemas/topics.ts'
+import type { Metrics } from '../streams/index.ts'
 import type { Config } from './config-schema.ts'
 import { orderLimits } from './order-topologies.ts'
 import type { Platform } from './platform.ts'
 import { expectPrepared, makesWhatIsMissing, prepareTopics } from './prepare.ts'
 
 /** The topics must be there. @throws PORT_UNUSABLE */
-export async function serveOrders(platform: Platform, config: Config): Promise<OrderApi> {
+export async function serveOrders(platform: Platform, config: Config, metrics: Metrics): Promise<OrderApi> {
   const { clock, logger } = platform
   const ingestion = await ingestionOn(platform)
   const { apiHost: host, apiPort: port } = config
-  return startOrderApi({ ingestion, clock, host, port, logger, limits: { order: orderLimits(config) } })
+  return startOrderApi({
+    ingestion,
+    clock,
+    host,
+    port,
+    logger,
+    metrics,
+    limits: { order: orderLimits(config) },
+  })
 }
 
 /** The topics must be there. */

@@ -12,7 +12,7 @@ import { type Clock, type Logger, messageOf, type StreamsApp, type TopologyStatu
 import { Closers } from './closers.ts'
 import type { Config } from './config-schema.ts'
 import { CommandFailed } from './failure.ts'
-import { servedHealth } from './health.ts'
+import { type Phase, servedHealth } from './health.ts'
 import { openSideDoor, type SideDoor } from './side-door.ts'
 
 export interface ProbePorts {
@@ -26,6 +26,7 @@ export class Probes {
   private readonly stopping: AbortSignal
   private readonly closers = new Closers()
   private logger: Logger | undefined
+  private isStarting = true
   private door: SideDoor | undefined
   private streams: Pick<StreamsApp, 'status'>
 
@@ -48,20 +49,26 @@ export class Probes {
    */
   async open({ clock, logger, metrics }: ProbePorts): Promise<void> {
     this.logger = logger
-    const { stopping } = this
     const streams = { status: () => this.streams.status() }
+    const phase = () => this.phase
     const health = await listenForHealth(this.config, clock, logger)
     if (health !== undefined) {
       this.closers.add(() => health.close())
-      health.serve([healthService(() => servedHealth(streams.status(), stopping.aborted), clock)])
+      health.serve([healthService(() => servedHealth(streams.status(), phase()), clock)])
     }
-    this.door = await openSideDoor(this.config, { streams, metrics, stopping, logger })
+    this.door = await openSideDoor(this.config, { streams, metrics, phase, logger })
     if (this.door !== undefined) this.closers.add(this.door.close)
   }
 
   /** The topologies themselves are asked from now on. */
   show(streams: Pick<StreamsApp, 'status'>): void {
     this.streams = streams
+    this.isStarting = false
+  }
+
+  private get phase(): Phase {
+    if (this.stopping.aborted) return 'stopping'
+    return this.isStarting ? 'starting' : 'running'
   }
 
   async close(): Promise<void> {

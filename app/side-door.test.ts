@@ -4,6 +4,7 @@ import { input, inputRecords, keyedCount } from '../tests/simulation/cases.ts'
 import { append, newProcess, openLog, run, settle, worldWithInput } from '../tests/simulation/world.ts'
 import { ConfigError } from './config.ts'
 import { type Config, check, settingNames } from './config-schema.ts'
+import type { Phase } from './health.ts'
 import { type SideDoor, sideDoorAddress, startSideDoor } from './side-door.ts'
 
 const running: TopologyStatus = {
@@ -20,15 +21,16 @@ const failure = new StreamsError('STORAGE_FULL', 'the disk is full')
 
 describe('startSideDoor', () => {
   let topologies: TopologyStatus[] = []
-  let stopping = new AbortController()
+  let current: Phase = 'running'
+  const phase = () => current
   let server: SideDoor | undefined
 
   async function serve(...statuses: Partial<TopologyStatus>[]): Promise<void> {
     topologies = statuses.map((status) => ({ ...running, ...status }))
-    stopping = new AbortController()
+    current = 'running'
     const streams = { status: () => topologies }
     const listening = { host: '127.0.0.1', port: 0, logger: silentLogger }
-    server = await startSideDoor({ ...listening, streams, stopping: stopping.signal })
+    server = await startSideDoor({ ...listening, streams, phase })
   }
 
   async function ask(path: string): Promise<{ code: number; body: { status: string; reasons: string[] } }> {
@@ -119,9 +121,18 @@ describe('startSideDoor', () => {
 
   it('should be alive and not ready from the moment it is to stop', async () => {
     await serve({})
-    stopping.abort()
+    current = 'stopping'
     expect(await ask('/readyz')).toMatchObject({ code: 503, body: { reasons: ['the process is stopping'] } })
     expect((await ask('/livez')).code).toBe(200)
+  })
+
+  it('should be alive and not ready until it is told what runs, whatever that is', async () => {
+    await serve()
+    current = 'starting'
+    expect(await ask('/readyz')).toMatchObject({ code: 503, body: { reasons: ['the process is starting'] } })
+    expect((await ask('/livez')).code).toBe(200)
+    current = 'running'
+    expect((await ask('/readyz')).code).toBe(200)
   })
 
   it('should say what there is to ask for', async () => {
@@ -139,7 +150,7 @@ describe('startSideDoor', () => {
       host: '127.0.0.1',
       port,
       streams: { status: () => [] },
-      stopping: stopping.signal,
+      phase,
       logger: silentLogger,
     })
     await expect(again).rejects.toThrow(/HTTP_PORT.*\n.*EADDRINUSE/)
@@ -154,7 +165,7 @@ describe('startSideDoor', () => {
       host: '127.0.0.1',
       port: 0,
       streams: app,
-      stopping: new AbortController().signal,
+      phase,
       logger: silentLogger,
     })
     expect((await ask('/readyz')).code).toBe(503)
@@ -178,7 +189,7 @@ describe('startSideDoor', () => {
       contentType: 'text/plain; version=0.0.4; charset=utf-8',
     }
     const none = { host: '127.0.0.1', port: 0, streams: { status: () => [] }, logger: silentLogger }
-    server = await startSideDoor({ ...none, stopping: stopping.signal, metrics })
+    server = await startSideDoor({ ...none, phase, metrics })
     const response = await fetch(`${server.url}/metrics`)
     expect([response.status, response.headers.get('content-type')]).toEqual([200, metrics.contentType])
     expect(await response.text()).toBe('# HELP a b\n')
@@ -196,7 +207,7 @@ describe('startSideDoor', () => {
     await serve({})
     const port = Number(new URL(server!.url).port)
     const none = { host: '127.0.0.1', streams: { status: () => [] }, logger: silentLogger }
-    const other = await startSideDoor({ ...none, stopping: stopping.signal, port, isPortFree: true })
+    const other = await startSideDoor({ ...none, phase, port, isPortFree: true })
     expect(Number(new URL(other.url).port)).not.toBe(port)
     await other.close()
   })

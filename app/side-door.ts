@@ -5,7 +5,7 @@ import { type Logger, messageOf, type StreamsApp } from '../streams/index.ts'
 import { ConfigError } from './config.ts'
 import { type Config, check } from './config-schema.ts'
 import { CommandFailed } from './failure.ts'
-import { healthOf, shownTopology } from './health.ts'
+import { healthOf, type Phase, shownTopology } from './health.ts'
 
 export interface SideDoorAddress {
   readonly host: string
@@ -19,8 +19,8 @@ export interface SideDoorOptions extends SideDoorAddress {
   readonly streams: Pick<StreamsApp, 'status'>
   /** Absent: none are served. */
   readonly metrics?: Pick<MetricsPage, 'text' | 'contentType'>
-  /** Aborted as soon as the process is to stop: it is not ready from then on. */
-  readonly stopping: AbortSignal
+  /** Ready it is while it is running only. */
+  readonly phase: () => Phase
   readonly logger: Logger
 }
 
@@ -68,18 +68,18 @@ export async function startSideDoor(options: SideDoorOptions): Promise<SideDoor>
 }
 
 async function listen(options: SideDoorOptions, port: number): Promise<SideDoor> {
-  const { host, streams, stopping, logger, metrics } = options
+  const { host, streams, phase, logger, metrics } = options
   const server = fastify({ logger: false, forceCloseConnections: true })
   let toldUnready = ''
   const live = (_request: unknown, reply: FastifyReply): FastifyReply => {
     const status = streams.status()
-    return answer(reply, healthOf(status, stopping.aborted).dead, status)
+    return answer(reply, healthOf(status, phase()).dead, status)
   }
   server.get('/livez', live)
   server.get('/healthz', live)
   server.get('/readyz', (_request, reply) => {
     const status = streams.status()
-    const { unready } = healthOf(status, stopping.aborted)
+    const { unready } = healthOf(status, phase())
     const told = unready.join('; ')
     if (told !== '' && toldUnready === '') logger.warn({ reasons: unready }, 'not ready')
     if (told === '' && toldUnready !== '') logger.info({}, 'ready again')

@@ -1,8 +1,11 @@
 import type { Command } from 'commander'
+import { openMetricsPage } from '../../control/http/metrics.ts'
 import { exitCodes, Stopped } from '../failure.ts'
 import { prepareForOrders, serveOrders } from '../order-api.ts'
 import { tell } from '../output.ts'
-import { withPlatform } from '../platform.ts'
+import { packageVersion } from '../package-info.ts'
+import { type Opening, withPlatform } from '../platform.ts'
+import { Probes } from '../probes.ts'
 import { onStopRequest } from '../stop-request.ts'
 import { startEventLoopWatchdog } from '../watchdog.ts'
 import {
@@ -26,12 +29,12 @@ export function addApiCommand(program: Command, context: CommandContext): void {
         'processes them. (`start` serves the Order API too, and processes at once.)',
     )
     .option('--port <port>', 'the same as --api-port')
-  addApiOptions(addPlaceOptions(command, 'registryUrl'))
+  addApiOptions(addPlaceOptions(command, 'registryUrl', 'httpPort'))
     .addHelpText(
       'after',
       `
 POST /v1/orders takes one order or an array, and answers 202 with what was accepted, or 400 naming each bad field.
-GET /v1/openapi.json describes it all; GET /healthz answers while it lives.
+GET /v1/openapi.json describes it all; GET /healthz answers while it lives. /livez, /readyz and /metrics are at --http-port.
 
 Examples:
   order-streams api --brokers localhost:9092
@@ -49,23 +52,29 @@ async function serve(options: ConfigOptions): Promise<number> {
   const config = placeConfigOf(options)
   const stop = onStopRequest(tell, { graceMs: config.shutdownGraceMs })
   const watchdog = startEventLoopWatchdog({ deadlineMs: config.eventLoopDeadlineMs })
+  const probes = new Probes(config, [], stop.signal)
+  const page = openMetricsPage(packageVersion())
   try {
-    return await withPlatform(
-      config,
-      { parts: [], mode: 'create', signal: stop.signal },
-      async (platform) => {
-        await prepareForOrders(platform, config)
-        const api = await serveOrders(platform, config)
-        tell(`The Order API listens at ${api.url}. Ctrl-C stops.`)
-        await stop.requested
-        await stop.close('a request under way', () => api.close())
-        return exitCodes.done
-      },
-    )
+    const opening: Opening = {
+      parts: [],
+      mode: 'create',
+      signal: stop.signal,
+      onBegin: (ports) => probes.open({ ...ports, metrics: page }),
+    }
+    return await withPlatform(config, opening, async (platform) => {
+      await prepareForOrders(platform, config)
+      const api = await serveOrders(platform, config, page.metrics)
+      probes.show({ status: () => [] })
+      tell(`The Order API listens at ${api.url}. Ctrl-C stops.`)
+      await stop.requested
+      await stop.close('a request under way', () => api.close())
+      return exitCodes.done
+    })
   } catch (error) {
     if (error instanceof Stopped) return exitCodes.done
     throw error
   } finally {
+    await stop.close('the probes', () => probes.close())
     await watchdog.close()
     stop.dispose()
   }

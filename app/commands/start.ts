@@ -99,7 +99,7 @@ async function serveAndProcess(
   let api: Awaited<ReturnType<typeof serveOrders>> | undefined
   try {
     if (serves) {
-      api = await serveOrders(platform, config)
+      api = await serveOrders(platform, config, application.metricsPage.metrics)
       if (application.control !== undefined && application.control.notice !== '')
         tell(application.control.notice)
     }

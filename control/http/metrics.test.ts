@@ -8,11 +8,14 @@ import {
   RecordBatchBuilder,
   requiredTopics,
   StreamsApp,
+  StreamsError,
   silentLogger,
+  type TaskObserver,
 } from '../../streams/index.ts'
 import { MemoryMetrics, MemoryRegistry, MemoryStoreProvider } from '../../streams/testing/index.ts'
 import { jsonTopic } from '../../tests/support/topologies.ts'
 import { waitFor } from '../../tests/support/waiting.ts'
+import { CallMeters } from '../server/call-meters.ts'
 import { type MetricsPage, openMetricsPage } from './metrics.ts'
 import { bothMetrics } from './prom-metrics.ts'
 
@@ -92,7 +95,7 @@ afterEach(async () => {
   await log.close()
 })
 
-async function startInstance(id: string) {
+async function startInstance(id: string, observer: TaskObserver = {}) {
   const page = openMetricsPage('1.2.3')
   const memory = new MemoryMetrics()
   const app = new StreamsApp({
@@ -105,6 +108,7 @@ async function startInstance(id: string) {
     metrics: bothMetrics(memory, page.metrics),
     settings: { commitIntervalMs: 10 },
     instanceId: id,
+    observer,
   })
   apps.push(app)
   page.show({ streams: app, topologies: ['counting'], clock: systemClock })
@@ -197,6 +201,45 @@ describe('the metrics page', () => {
     expect(await tasksOf(second.page)).toEqual([])
   })
 
+  it('should count what ended runs of tasks, and how often the group shared them out', async () => {
+    let isBroken = true
+    const { page, app } = await startInstance('a', {
+      onCommitStep: (_task, step) => {
+        if (!isBroken || step !== 'sent') return
+        isBroken = false
+        throw new StreamsError('LOG_UNAVAILABLE', 'placed by the test')
+      },
+    })
+    await write(0, 1)
+    await app.drained()
+    const shown = await shownOf(page)
+    expect(shown.get('streams_task_failures_total')?.samples).toMatchObject([
+      { labels: { topology: 'counting', code: 'LOG_UNAVAILABLE' }, value: 1 },
+    ])
+    expect(shown.get('streams_rebalances_total')?.samples).toMatchObject([
+      { labels: { topology: 'counting' }, value: 1 },
+    ])
+  })
+
+  it('should show gauges as they stand when it is asked', async () => {
+    const page = openMetricsPage('1.2.3')
+    let streams = 2
+    let parts: Record<string, number> = { caches: 5, base: 7 }
+    page.gauge('open', 'Open.', () => streams)
+    page.gauge('parts', 'Parts.', { label: 'part', read: () => parts })
+    const values = async (name: string) =>
+      (await shownOf(page)).get(name)?.samples.map(({ labels, value }) => [labels['part'] ?? '', value])
+    expect(await values('open')).toEqual([['', 2]])
+    expect(await values('parts')).toEqual([
+      ['caches', 5],
+      ['base', 7],
+    ])
+    streams = 0
+    parts = { base: 9 }
+    expect(await values('open')).toEqual([['', 0]])
+    expect(await values('parts')).toEqual([['base', 9]])
+  })
+
   it('should label with what does not grow with the data', async () => {
     const { page, app } = await startInstance('a')
     await write(0, 1)
@@ -211,15 +254,23 @@ describe('the metrics page', () => {
 
   it('should be as docs/metrics.md says', async () => {
     const { page, app } = await startInstance('a')
-    // Dropped records are counted from the first one on.
+    // What is counted from the first one on, or by sinks.
     page.metrics.counter('streams_records_dropped_total', 'Records left out by an operator.', {})
+    const failures = 'Errors that ended a run of a task, whether it was opened again or not.'
+    page.metrics.counter('streams_task_failures_total', failures, {})
+    const writes = 'How long the sink took to write the rows of a commit and to commit them.'
+    page.metrics.histogram('streams_sink_write_duration_ms', writes, {})
+    const path = '/orderstreams.control.v1.StageService/GetStage'
+    new CallMeters(page.metrics).begin({ path, responseStream: false }, 0, () => 5)(undefined)
+    page.gauge('control_streams_open', 'Streams of control calls that are under way.', () => 0)
     await write(0, 1)
     await app.drained()
     const shown = [...(await shownOf(page))].map(([name, { type, help }]) => `${name} | ${type} | ${help}`)
     const text = readFileSync('docs/metrics.md', 'utf8')
-    const documented = [...text.matchAll(/^\| `([a-z0-9_]+)` \| (\w+) \| [^|]* \| (.+) \|$/gm)].map(
-      ([, name, type, help]) => `${name} | ${type} | ${help}`,
-    )
+    // The rows of the Order API are held against it there.
+    const documented = [...text.matchAll(/^\| `([a-z0-9_]+)` \| (\w+) \| [^|]* \| (.+) \|$/gm)]
+      .map(([, name, type, help]) => `${name} | ${type} | ${help}`)
+      .filter((row) => !row.startsWith('order_api_'))
     expect(documented.sort()).toEqual(shown.sort())
   })
 

@@ -7,6 +7,8 @@ import { topologyMetrics } from './topology-metrics.ts'
 export interface MetricsPage {
   /** For the engine to count with. */
   readonly metrics: Metrics
+  /** A gauge that is read when somebody asks; by its labels where it has one. */
+  gauge(name: string, help: string, read: GaugeReading): void
   /** Names what is shown from then on. */
   show(shown: {
     readonly streams: Pick<StreamsApp, 'running'>
@@ -17,6 +19,11 @@ export interface MetricsPage {
   text(): Promise<string>
   readonly contentType: string
 }
+
+/** A value, or values by the value of one label. */
+export type GaugeReading =
+  | (() => number)
+  | { readonly label: string; readonly read: () => Readonly<Record<string, number>> }
 
 export function openMetricsPage(version: string): MetricsPage {
   const registry = new Registry()
@@ -35,6 +42,7 @@ export function openMetricsPage(version: string): MetricsPage {
   }
   return {
     metrics,
+    gauge: (name, help, read) => addGauge(registry, name, help, read),
     show: (shown) => {
       topologies = topologyMetrics({ registry, ...shown })
     },
@@ -46,4 +54,23 @@ export function openMetricsPage(version: string): MetricsPage {
     },
     contentType: registry.contentType,
   }
+}
+
+function addGauge(registry: Registry, name: string, help: string, reading: GaugeReading): void {
+  const isPlain = typeof reading === 'function'
+  new Gauge({
+    name,
+    help,
+    labelNames: isPlain ? [] : [reading.label],
+    registers: [registry],
+    collect() {
+      if (isPlain) {
+        this.set(reading())
+        return
+      }
+      this.reset()
+      for (const [value, number] of Object.entries(reading.read()))
+        this.set({ [reading.label]: value }, number)
+    },
+  })
 }

@@ -8,8 +8,8 @@
 import { Counter as PromCounter, Histogram as PromHistogram, type Registry } from 'prom-client'
 import type { Counter, Gauge, Histogram, Labels, Metrics } from '../../streams/index.ts'
 
-/** All that the engine labels its meters with; none of them grows with the data. */
-export const labelNames = ['topology', 'task', 'operator', 'reason'] as const
+/** All that meters are labelled with; none of them grows with the data. */
+export const labelNames = ['topology', 'task', 'operator', 'reason', 'code', 'service', 'method'] as const
 
 /** From a commit that a test sees to one that waits for the log. */
 const durationBucketsSeconds = [

@@ -21,48 +21,71 @@ export interface TopologyMetricsOptions {
 }
 
 type Running = NonNullable<TaskStatusView['running']>
+type RunningGauge = readonly [string, string, (task: Running, nowMs: number) => number | null]
+
+/** Of the database of a running task. */
+const databaseGauges = (
+  [
+    [
+      'streams_state_memtable_bytes',
+      'Memory of the database that holds writes which are not in files yet.',
+      'memtableBytes',
+    ],
+    [
+      'streams_state_block_cache_bytes',
+      'Memory of the database that holds blocks of files.',
+      'blockCacheBytes',
+    ],
+    ['streams_state_level0_files', 'Sorted runs that a read may have to look into.', 'level0Files'],
+    [
+      'streams_state_pending_compaction_bytes',
+      'What a compaction that is due may have to rewrite, at most; 0 while none is due.',
+      'pendingCompactionBytes',
+    ],
+  ] as const
+).map(([name, help, field]): RunningGauge => [name, help, ({ database }) => database?.[field] ?? null])
 
 /** Of a running task: name, help, and the value, which is null while it is not known. */
-const runningGauges: readonly (readonly [string, string, (task: Running, nowMs: number) => number | null])[] =
+const runningGauges: readonly RunningGauge[] = [
+  ['streams_input_lag_records', 'Records known to wait in the input.', ({ lag }) => lag],
   [
-    ['streams_input_lag_records', 'Records known to wait in the input.', ({ lag }) => lag],
-    [
-      'streams_watermark_timestamp_seconds',
-      'Up to when records are expected to be complete, in seconds since 1970.',
-      ({ watermarkMs }) => seconds(watermarkMs),
-    ],
-    [
-      'streams_watermark_delay_seconds',
-      'How far the watermark is behind the clock.',
-      ({ watermarkMs }, nowMs) => (watermarkMs === null ? null : (nowMs - watermarkMs) / 1000),
-    ],
-    [
-      'streams_last_commit_timestamp_seconds',
-      'When the task committed last since it was opened here, in seconds since 1970.',
-      ({ committedMs }) => seconds(committedMs),
-    ],
-    ['streams_timers_pending', 'Timers that are set and not due yet.', ({ timerCount }) => timerCount],
-    [
-      'streams_state_disk_bytes',
-      'State on disk, of the database and its write-ahead log; an estimate.',
-      ({ stateDiskBytes }) => stateDiskBytes,
-    ],
-    [
-      'streams_state_database_memory_bytes',
-      'Memory of the database: memtables, block cache, readers of tables.',
-      ({ stateMemoryBytes, stateCacheBytes }) => stateMemoryBytes - stateCacheBytes,
-    ],
-    [
-      'streams_state_cache_bytes',
-      'Live rows in memory; an estimate.',
-      ({ stateCacheBytes }) => stateCacheBytes,
-    ],
-    [
-      'streams_inputs_held',
-      'Partitions that stage commands hold.',
-      ({ inputs }) => inputs.filter(({ isHeld }) => isHeld).length,
-    ],
-  ]
+    'streams_watermark_timestamp_seconds',
+    'Up to when records are expected to be complete, in seconds since 1970.',
+    ({ watermarkMs }) => seconds(watermarkMs),
+  ],
+  [
+    'streams_watermark_delay_seconds',
+    'How far the watermark is behind the clock.',
+    ({ watermarkMs }, nowMs) => (watermarkMs === null ? null : (nowMs - watermarkMs) / 1000),
+  ],
+  [
+    'streams_last_commit_timestamp_seconds',
+    'When the task committed last since it was opened here, in seconds since 1970.',
+    ({ committedMs }) => seconds(committedMs),
+  ],
+  ['streams_timers_pending', 'Timers that are set and not due yet.', ({ timerCount }) => timerCount],
+  [
+    'streams_state_disk_bytes',
+    'State on disk, of the database and its write-ahead log; an estimate.',
+    ({ stateDiskBytes }) => stateDiskBytes,
+  ],
+  [
+    'streams_state_database_memory_bytes',
+    'Memory of the database: memtables, block cache, readers of tables.',
+    ({ stateMemoryBytes, stateCacheBytes }) => stateMemoryBytes - stateCacheBytes,
+  ],
+  [
+    'streams_state_cache_bytes',
+    'Live rows in memory; an estimate.',
+    ({ stateCacheBytes }) => stateCacheBytes,
+  ],
+  ...databaseGauges,
+  [
+    'streams_inputs_held',
+    'Partitions that stage commands hold.',
+    ({ inputs }) => inputs.filter(({ isHeld }) => isHeld).length,
+  ],
+]
 
 const taskStates = ['opening', 'restoring', 'running', 'waiting', 'stopped', 'given-up', 'failed'] as const
 

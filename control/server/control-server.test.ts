@@ -1,7 +1,8 @@
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../streams/adapters/system/system-clock.ts'
-import { type LogFields, type Logger, StreamsError, silentLogger } from '../../streams/index.ts'
+import { type LogFields, type Logger, type Metrics, StreamsError, silentLogger } from '../../streams/index.ts'
+import { MemoryMetrics } from '../../streams/testing/index.ts'
 import { failureOf } from '../../tests/support/control-harness.ts'
 import { type EchoHandlers, echoDefinition, plainEcho } from '../../tests/support/echo-service.ts'
 import { waitFor } from '../../tests/support/waiting.ts'
@@ -22,7 +23,7 @@ afterEach(async () => {
 
 async function serve(
   handlers: Partial<EchoHandlers>,
-  more: { limits?: Partial<ServerLimits>; guard?: Guard; logger?: Logger } = {},
+  more: { limits?: Partial<ServerLimits>; guard?: Guard; logger?: Logger; metrics?: Metrics } = {},
 ): Promise<void> {
   server = await bindControlServer({
     host: '127.0.0.1',
@@ -31,6 +32,7 @@ async function serve(
     logger: more.logger ?? silentLogger,
     guard: more.guard ?? openGuard,
     limits: { closeGraceMs: 300, ...more.limits },
+    ...(more.metrics === undefined ? {} : { metrics: more.metrics }),
   })
   server.serve([service(echoDefinition, { ...plainEcho, ...handlers })])
   client = new Client(server.address, credentials.createInsecure(), { 'grpc.enable_retries': 0 })
@@ -58,6 +60,37 @@ function waiting(): { handler: EchoHandlers['getEcho']; called: Promise<Call>; e
 }
 
 describe('the control server', () => {
+  it('should count calls by their status, how long they took, and streams that are open', async () => {
+    const metrics = new MemoryMetrics()
+    let isGood = true
+    await serve(
+      {
+        getEcho: async () => {
+          if (!isGood) throw new ControlError('KEY_NOT_FOUND', 'there is none')
+          return { text: 'yes' }
+        },
+        async *watch(_request, { signal }) {
+          yield { text: 'first' }
+          await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        },
+      },
+      { metrics },
+    )
+    await callUnary(client, getEcho, { text: 'x' })
+    isGood = false
+    await failureOf(callUnary(client, getEcho, { text: 'x' }))
+    const method = getEcho.path.split('/')[2]!
+    expect(metrics.total('control_calls_total', { method, code: 'OK' })).toBe(1)
+    expect(metrics.total('control_calls_total', { method, code: 'NOT_FOUND' })).toBe(1)
+    const durations = metrics.snapshot().find(({ name }) => name === 'control_call_duration_ms')
+    expect(durations).toMatchObject({ labels: { method }, count: 2 })
+    const stream = callStream(client, watch, { text: 'x' })
+    await stream.next()
+    await waitFor('the stream is open', () => server.openStreams === 1)
+    await stream.return(undefined)
+    await waitFor('it is not any more', () => server.openStreams === 0)
+  })
+
   it('should answer calls, and tell its handlers who calls until when', async () => {
     let seen: Call | undefined
     await serve({

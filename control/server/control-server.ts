@@ -6,9 +6,10 @@
  * Bound, its address is known, which others need before the services can be made; nothing is answered until it serves.
  */
 import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js'
-import { type Clock, type Logger, messageOf, StreamsError } from '../../streams/index.ts'
+import { type Clock, type Logger, type Metrics, messageOf, StreamsError } from '../../streams/index.ts'
 import type { Service } from '../call.ts'
 import { ControlError } from '../errors.ts'
+import { CallMeters } from './call-meters.ts'
 import { type Guard, openGuard } from './guard.ts'
 import { implementationOf, type RunningCall, type Serving } from './handlers.ts'
 import { addIntrospection } from './introspection.ts'
@@ -26,6 +27,8 @@ export interface ControlServerOptions {
   /** Plaintext without them. */
   readonly credentials?: ServerCredentials
   readonly limits?: Partial<ServerLimits>
+  /** Where calls are counted. */
+  readonly metrics?: Metrics
   /** Whether it tells tools what it serves and how its connections do: server reflection and channelz. True by default. */
   readonly introspection?: boolean
 }
@@ -63,6 +66,8 @@ export interface BoundServer {
   readonly port: number
   /** `host:port`, as clients on this machine or in this network give it. */
   readonly address: string
+  /** Streams that are under way. */
+  readonly openStreams: number
   /** Begins to answer. */
   serve(services: readonly Service[]): void
   /** Streams end at once, other calls have some time; after that all connections are cut. */
@@ -101,7 +106,8 @@ export async function bindControlServer(options: ControlServerOptions): Promise<
     'grpc.max_connection_idle_ms': limits.connectionIdleMs,
   })
   const calls = new Set<RunningCall>()
-  const serving: Serving = { guard, clock, logger, requestIds: new RequestIds(clock), calls }
+  const meters = new CallMeters(options.metrics)
+  const serving: Serving = { guard, clock, logger, requestIds: new RequestIds(clock), meters, calls }
   const port = await listen(server, host, options.port, credentials)
   const endLimit = limitConnections(port, limits.maxConnections, logger)
   let closing: Promise<void> | undefined
@@ -109,6 +115,9 @@ export async function bindControlServer(options: ControlServerOptions): Promise<
     host,
     port,
     address: addressOf(host, port),
+    get openStreams() {
+      return meters.openStreams
+    },
     serve: (services) => {
       for (const service of services)
         server.addService(grpcDefinition(service), implementationOf(service, serving))

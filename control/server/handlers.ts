@@ -18,6 +18,7 @@ import type {
 import type { Clock, Logger } from '../../streams/index.ts'
 import type { Call, Caller, Method, Service } from '../call.ts'
 import { ControlError } from '../errors.ts'
+import type { CallEnd, CallMeters } from './call-meters.ts'
 import {
   type CallOrigin,
   type ChangingCall,
@@ -35,6 +36,7 @@ export interface Serving {
   readonly clock: Clock
   readonly logger: Logger
   readonly requestIds: RequestIds
+  readonly meters: CallMeters
   /** Calls that are under way, for the server to end them. */
   readonly calls: Set<RunningCall>
 }
@@ -74,6 +76,7 @@ async function serveUnary(
 ): Promise<void> {
   // Decoded by the definition that the handler was made for.
   const request = incoming.request as never
+  const ended = meterOf(method, serving)
   const open = openCall(incoming, method.path, false, serving)
   try {
     const caller = await admit(incoming, method.path, serving.guard)
@@ -81,9 +84,12 @@ async function serveUnary(
     const answer = await audited(method.path, incoming, call, serving, () =>
       serving.requestIds.once(method, request, call, () => handler(request, call)),
     )
+    ended(undefined)
     callback(null, answer)
   } catch (thrown) {
-    callback(serviceErrorOf(errorOf(thrown, open.signal, method.path, serving.logger)))
+    const error = errorOf(thrown, open.signal, method.path, serving.logger)
+    ended(error)
+    callback(serviceErrorOf(error))
   } finally {
     open.end()
   }
@@ -97,6 +103,7 @@ async function serveStream(
 ): Promise<void> {
   // Decoded by the definition that the handler was made for.
   const request = incoming.request as never
+  const ended = meterOf(method, serving)
   const open = openCall(incoming, method.path, true, serving)
   const { signal } = open
   try {
@@ -107,12 +114,19 @@ async function serveStream(
         if (!incoming.write(answer)) await once(incoming, 'drain', { signal })
       }
     })
+    ended(undefined)
     incoming.end()
   } catch (thrown) {
-    incoming.emit('error', serviceErrorOf(errorOf(thrown, signal, method.path, serving.logger)))
+    const error = errorOf(thrown, signal, method.path, serving.logger)
+    ended(error)
+    incoming.emit('error', serviceErrorOf(error))
   } finally {
     open.end()
   }
+}
+
+function meterOf(method: Method, { meters, clock }: Serving): CallEnd {
+  return meters.begin(method, clock.now(), () => clock.now())
 }
 
 /** Answers until the signal is aborted: a handler that waits for something is not waited for then. */

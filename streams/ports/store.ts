@@ -48,6 +48,19 @@ export interface StoreReader {
   range(range: KeyRange): IterableIterator<StoreEntry>
 }
 
+/** In bytes, but for the files. What a store has none of is 0. */
+export interface StoreSize {
+  readonly diskBytes: number
+  /** Of all: buffers of writes, cache of blocks, and what else is kept of files. */
+  readonly memoryBytes: number
+  readonly memtableBytes: number
+  readonly blockCacheBytes: number
+  /** Sorted runs that a read may have to look into. */
+  readonly level0Files: number
+  /** What a compaction that is due may have to rewrite, at most. */
+  readonly pendingCompactionBytes: number
+}
+
 export interface Store extends StoreReader {
   batch(): StoreBatch
   /**
@@ -61,8 +74,8 @@ export interface Store extends StoreReader {
    * what nobody reads any more: it is not part of any batch.
    */
   deleteRange(from: Uint8Array, to: Uint8Array): void
-  /** Bytes on disk and in memory, as an estimate. */
-  size(): { readonly diskBytes: number; readonly memoryBytes: number }
+  /** Estimates, in a time that does not grow with what is there. */
+  size(): StoreSize
   /** @throws INVARIANT_VIOLATED, after it has closed, when ranges were left open. */
   close(): Promise<void>
 }

@@ -75,6 +75,8 @@ export interface CommitResult {
   readonly outputRecords: number
   /** Written to the sink. */
   readonly sinkRows: number
+  /** How long the sink took; null without one. */
+  readonly sinkMs: number | null
 }
 
 /** Commits everything the task did since the last commit. @throws whatever a step throws: rebuild the task. */
@@ -89,9 +91,12 @@ export async function commitTask(target: CommitTarget, request: CommitRequest): 
   await step('flushed')
 
   let sinkRows = 0
+  let sinkMs: number | null = null
   if (compiled.sinkWriter.isUsed) {
     sinkRows = compiled.sinkWriter.waitingRows
+    const beginMs = target.now()
     const rejected = await compiled.sinkWriter.prepare(request.inputOffsets)
+    sinkMs = target.now() - beginMs
     sinkRows -= rejected.length
     for (const failure of rejected) target.deadLetters.add(failure, target.now())
     await step('sink-prepared')
@@ -123,7 +128,9 @@ export async function commitTask(target: CommitTarget, request: CommitRequest): 
     await step('committed')
   }
   if (compiled.sinkWriter.isUsed) {
+    const beginMs = target.now()
     await compiled.sinkWriter.commit()
+    sinkMs = (sinkMs ?? 0) + target.now() - beginMs
     await step('sink-committed')
   }
   if (target.database !== undefined && encoded.batch !== undefined)
@@ -135,7 +142,7 @@ export async function commitTask(target: CommitTarget, request: CommitRequest): 
     await step('offsets-sent')
   }
   const written = encoded.outputs.reduce((sum, { length }) => sum + length, 0)
-  return { checkpoint, outputRecords: written - watermarks, sinkRows }
+  return { checkpoint, outputRecords: written - watermarks, sinkRows, sinkMs }
 }
 
 interface EncodedChanges {

@@ -19,6 +19,7 @@ import { flowOfClosed } from './stages/decide-flow.ts'
 import type { TaskFlowView } from './stages/stage.ts'
 import type { Task } from './task.ts'
 import { databaseName, type TaskEnvironment, type TaskObserver, taskIdOf } from './task-environment.ts'
+import { countTaskFailure } from './task-meters.ts'
 import type { TaskPlace } from './task-place.ts'
 import { TaskActivity } from './task-watch.ts'
 
@@ -104,6 +105,7 @@ export class TaskDriver {
   /** It hangs, and nobody waits for it any more. Should it come back, it can commit only while nobody else owns the task. */
   abandon(error: StreamsError): void {
     this.stopping = true
+    this.countFailure(error)
     this.state = this.failed(error)
     this.abandoned()
     this.onFailed(error)
@@ -166,6 +168,7 @@ export class TaskDriver {
         return
       } catch (error) {
         if (this.stopping && error instanceof StreamsError && error.code === 'CLOSED') break
+        this.countFailure(error)
         const ended = await this.recover(error).catch((failure: unknown) => this.failed(failure))
         if (ended !== undefined) {
           this.state = ended
@@ -252,7 +255,7 @@ export class TaskDriver {
     // State that a newer release wrote, while this one still runs.
     const unread = error instanceof SchemaNotLoaded ? error.schemaId : undefined
     const recovery = unread === undefined ? recoveryOf(error) : 'rebuild-task'
-    const code = error instanceof StreamsError ? error.code : 'UNKNOWN'
+    const code = codeOf(error)
     const fields = { task: this.taskId, code, reason: messageOf(error) }
     switch (recovery) {
       case 'fenced':
@@ -299,8 +302,13 @@ export class TaskDriver {
     })
   }
 
+  private countFailure(error: unknown): void {
+    const { metrics, topology } = this.environment
+    countTaskFailure(metrics, topology.name, codeOf(error))
+  }
+
   private failed(error: unknown): DriverState {
-    const code = error instanceof StreamsError ? error.code : 'UNKNOWN'
+    const code = codeOf(error)
     const fields = { task: this.taskId, code, reason: messageOf(error), error, attempts: this.failures }
     this.environment.logger.error(fields, 'the task cannot go on')
     return { kind: 'failed', error }
@@ -310,4 +318,8 @@ export class TaskDriver {
     this.activity.rest()
     return this.signal.pause(delayMs, () => this.stopping)
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof StreamsError ? error.code : 'UNKNOWN'
 }

@@ -3,6 +3,12 @@ import type { Counter, Gauge, Histogram, Metrics } from '../ports/observability.
 import type { Checkpoint } from '../schemas/generated/records.ts'
 import { Rate } from './rate.ts'
 
+interface MeteredTask {
+  readonly topology: string
+  readonly task: string
+  readonly hasSink: boolean
+}
+
 export class TaskMeters {
   /** Since the task was opened here. */
   recordsIn = 0
@@ -17,11 +23,12 @@ export class TaskMeters {
   private readonly commitDuration: Histogram
   private readonly commitBytes: Counter
   private readonly sinkRows: Counter
+  private readonly sinkWrites: Histogram | undefined
   private readonly lag: Gauge
   private readonly watermark: Gauge
   private readonly timers: Gauge
 
-  constructor(metrics: Metrics, topology: string, task: string, nowMs: number) {
+  constructor(metrics: Metrics, { topology, task, hasSink }: MeteredTask, nowMs: number) {
     const labels = { topology, task }
     this.rate = new Rate(nowMs)
     this.recordsInTotal = metrics.counter('streams_records_in_total', 'Records processed.', labels)
@@ -43,6 +50,13 @@ export class TaskMeters {
       labels,
     )
     this.sinkRows = metrics.counter('streams_sink_rows_total', 'Rows written to the sink.', labels)
+    this.sinkWrites = hasSink
+      ? metrics.histogram(
+          'streams_sink_write_duration_ms',
+          'How long the sink took to write the rows of a commit and to commit them.',
+          labels,
+        )
+      : undefined
     this.watermark = metrics.gauge(
       'streams_watermark_ms',
       'Up to when records are expected to be complete, epoch milliseconds.',
@@ -64,6 +78,7 @@ export class TaskMeters {
     checkpoint: Checkpoint
     outputRecords: number
     sinkRows: number
+    sinkMs: number | null
     deadLetters: number
     lag: number
   }): void {
@@ -76,8 +91,21 @@ export class TaskMeters {
     this.commitDuration.observe(facts.checkpoint.duration_ms)
     this.commitBytes.add(facts.checkpoint.bytes)
     this.sinkRows.add(facts.sinkRows)
+    if (facts.sinkMs !== null) this.sinkWrites?.observe(facts.sinkMs)
     this.lag.set(facts.lag)
     this.timers.set(facts.checkpoint.timer_count)
     if (facts.checkpoint.watermark !== null) this.watermark.set(facts.checkpoint.watermark)
   }
+}
+
+/** Counts an error that ended a run of a task. */
+export function countTaskFailure(metrics: Metrics, topology: string, code: string): void {
+  const help = 'Errors that ended a run of a task, whether it was opened again or not.'
+  metrics.counter('streams_task_failures_total', help, { topology, code }).add(1)
+}
+
+/** How often the group has said what this instance runs of a topology. */
+export function rebalanceCounter(metrics: Metrics, topology: string): Counter {
+  const help = 'Times that the group has shared out the tasks of the topology.'
+  return metrics.counter('streams_rebalances_total', help, { topology })
 }

@@ -1,5 +1,6 @@
 /** A task as whoever looks into it sees it: plain data as of one moment, taken between two slices of its work. */
 import type { TopicPartition } from '../ports/log.ts'
+import type { StoreSize } from '../ports/store.ts'
 
 export interface TaskView {
   readonly inputs: readonly InputView[]
@@ -23,6 +24,8 @@ export interface TaskView {
   readonly stateMemoryBytes: number
   /** Of these, live rows. */
   readonly stateCacheBytes: number
+  /** How the database stands; null without one. */
+  readonly database: StoreSize | null
 }
 
 export interface InputView extends TopicPartition {

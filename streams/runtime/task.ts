@@ -83,8 +83,7 @@ export class Task {
     this.database = parts.database
     this.meters = new TaskMeters(
       environment.metrics,
-      environment.topology.name,
-      parts.id,
+      { topology: environment.topology.name, task: parts.id, hasSink: compiled.sinkWriter.isUsed },
       environment.clock.now(),
     )
     this.checkpoint = parts.checkpoint
@@ -191,7 +190,7 @@ export class Task {
     const inputOffsets = this.inputs.offsets()
     const hasNews = !this.flow.isFree && this.decideByContent(true).kind !== 'nothing'
     const atOnce = requested || this.flow.wantsCommit
-    const { checkpoint, outputRecords, sinkRows } = await commitTask(this.commitTarget, {
+    const { checkpoint, outputRecords, sinkRows, sinkMs } = await commitTask(this.commitTarget, {
       commitNumber: this.commitNumber + 1,
       inputOffsets,
       groupOffsets: this.inputs.groupOffsets(),
@@ -209,6 +208,7 @@ export class Task {
       checkpoint,
       outputRecords,
       sinkRows,
+      sinkMs,
       deadLetters: this.deadLetters.count,
       lag: this.inputs.lag,
     })
@@ -218,7 +218,7 @@ export class Task {
   /** What it does right now, for whoever looks into it. */
   view(): TaskView {
     const { compiled, meters, inputs, database, environment } = this
-    const size = database?.store.size() ?? { diskBytes: 0, memoryBytes: 0 }
+    const size = database?.store.size() ?? null
     let estimatedBytes = 0
     for (const { cachedBytes } of compiled.stores.values()) estimatedBytes += cachedBytes
     // Some stores reckon with averages.
@@ -234,9 +234,10 @@ export class Task {
       commitNumber: this.commitNumber,
       committedMs: meters.committedMs,
       timerCount: compiled.timerCount,
-      stateDiskBytes: size.diskBytes,
-      stateMemoryBytes: size.memoryBytes + liveBytes,
+      stateDiskBytes: size?.diskBytes ?? 0,
+      stateMemoryBytes: (size?.memoryBytes ?? 0) + liveBytes,
       stateCacheBytes: liveBytes,
+      database: size,
     }
   }
 

@@ -41,6 +41,7 @@ import type { StandbyDriver, StandbyState } from './standby-driver.ts'
 import type { DriverState, TaskDriver } from './task-driver.ts'
 import type { TaskEnvironment, TaskObserver } from './task-environment.ts'
 import { TaskManager } from './task-manager.ts'
+import { rebalanceCounter } from './task-meters.ts'
 import { sourceTopicsOf, tasksNamed, tasksReading } from './task-place.ts'
 import { timedTopics } from './timed-inputs.ts'
 import { recordTopology } from './topology-record.ts'
@@ -221,6 +222,7 @@ export class TopologyRunner {
     this.tasks = tasks
     await tasks.start()
     if (this.isEnding) return
+    const rebalances = rebalanceCounter(ports.metrics, topology.name)
     const shape = shapeOf(topology)
     this.member = await ports.log.joinGroup({
       groupId: environment.groupId,
@@ -232,7 +234,10 @@ export class TopologyRunner {
         return encodeMemberData({ instanceId, zone, endpoint, topology: shape, ...tasks.holdings() })
       },
       onRebalancing: () => {},
-      onAssigned: (assignment) => this.assigned(tasks, assignment),
+      onAssigned: (assignment) => {
+        rebalances.add(1)
+        this.assigned(tasks, assignment)
+      },
       onLost: (error) => this.fail(error),
     })
     if (this.state.kind === 'starting') this.state = { kind: 'running' }

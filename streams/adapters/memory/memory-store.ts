@@ -1,5 +1,5 @@
 import { StreamsError } from '../../errors.ts'
-import type { KeyRange, Store, StoreBatch, StoreEntry, StoreProvider } from '../../ports/store.ts'
+import type { KeyRange, Store, StoreBatch, StoreEntry, StoreProvider, StoreSize } from '../../ports/store.ts'
 import { batchSpent, nestedStoreName, rangesLeftOpen, storeClosed } from '../store-errors.ts'
 import { storeNameSegments } from '../store-name.ts'
 import { type EntrySource, OpenRanges } from '../store-ranges.ts'
@@ -140,8 +140,16 @@ class MemoryStore implements Store {
     for (const { key } of content.fork().entries({ from, to })) content.delete(key)
   }
 
-  size(): { readonly diskBytes: number; readonly memoryBytes: number } {
-    return { diskBytes: 0, memoryBytes: this.content().byteLength }
+  size(): StoreSize {
+    const memoryBytes = this.content().byteLength
+    return {
+      diskBytes: 0,
+      memoryBytes,
+      memtableBytes: 0,
+      blockCacheBytes: 0,
+      level0Files: 0,
+      pendingCompactionBytes: 0,
+    }
   }
 
   async close(): Promise<void> {

@@ -8,7 +8,7 @@
  */
 import binding, { type Batch, type Database, type Iterator } from 'rocksdb/binding.js'
 import type { StreamsError } from '../../errors.ts'
-import type { KeyRange, Store, StoreBatch, StoreEntry } from '../../ports/store.ts'
+import type { KeyRange, Store, StoreBatch, StoreEntry, StoreSize } from '../../ports/store.ts'
 import { batchSpent, rangesLeftOpen, storeClosed } from '../store-errors.ts'
 import { type EntrySource, OpenRanges } from '../store-ranges.ts'
 import { type AsynchronousReader, unwatchReads, watchReads } from './failed-reads.ts'
@@ -119,16 +119,20 @@ export class RocksStore implements Store, AsynchronousReader {
     }
   }
 
-  size(): { readonly diskBytes: number; readonly memoryBytes: number } {
+  size(): StoreSize {
     this.checkOpen()
-    // What lies in memtables lies in the write-ahead log too.
-    const memtables = this.property('rocksdb.cur-size-all-mem-tables')
+    const memtableBytes = this.property('rocksdb.size-all-mem-tables')
+    const blockCacheBytes = this.property('rocksdb.block-cache-usage')
+    const fileBytes = this.property('rocksdb.total-sst-files-size')
     return {
-      diskBytes: this.property('rocksdb.total-sst-files-size') + memtables,
-      memoryBytes:
-        memtables +
-        this.property('rocksdb.block-cache-usage') +
-        this.property('rocksdb.estimate-table-readers-mem'),
+      // What lies in memtables lies in the write-ahead log too.
+      diskBytes: fileBytes + this.property('rocksdb.cur-size-all-mem-tables'),
+      memoryBytes: memtableBytes + blockCacheBytes + this.property('rocksdb.estimate-table-readers-mem'),
+      memtableBytes,
+      blockCacheBytes,
+      level0Files: this.property('rocksdb.num-files-at-level0'),
+      // RocksDB's own estimate is of compaction by levels; a universal one may rewrite all that is there.
+      pendingCompactionBytes: this.property('rocksdb.compaction-pending') > 0 ? fileBytes : 0,
     }
   }
 
