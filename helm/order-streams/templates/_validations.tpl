@@ -1,0 +1,71 @@
+{{/* Combinations that no schema can refuse: all of them are told at once, each with its remedy. */}}
+{{- define "order-streams.validations" -}}
+{{- $problems := list }}
+{{- with .Values }}
+{{- if and (not .kafka.brokers) (not .quickstart.kafka.enabled) }}
+{{- $problems = append $problems "kafka.brokers is empty: name some brokers as host:port, or take the one of quickstart (-f quickstart-values.yaml)" }}
+{{- end }}
+{{- if and .kafka.brokers .quickstart.kafka.enabled }}
+{{- $problems = append $problems "kafka.brokers and quickstart.kafka.enabled are both set: keep one of them" }}
+{{- end }}
+{{- if and (not .registry.url) (not .quickstart.registry.enabled) }}
+{{- $problems = append $problems "registry.url is empty: give the URL of the schema registry, or take the one of quickstart" }}
+{{- end }}
+{{- if and .registry.url .quickstart.registry.enabled }}
+{{- $problems = append $problems "registry.url and quickstart.registry.enabled are both set: keep one of them" }}
+{{- end }}
+{{- $databases := 0 }}
+{{- range list .database.url .database.existingSecret .quickstart.mysql.enabled }}{{ if . }}{{ $databases = add $databases 1 }}{{ end }}{{ end }}
+{{- if eq (int $databases) 0 }}
+{{- $problems = append $problems "there is no database: set database.existingSecret to a Secret with the URL (or database.url), or take the one of quickstart" }}
+{{- else if gt (int $databases) 1 }}
+{{- $problems = append $problems "more than one of database.existingSecret, database.url and quickstart.mysql.enabled is set: keep one of them" }}
+{{- end }}
+{{- if and (ne .kafka.sasl.mechanism "none") (not .kafka.sasl.existingSecret) }}
+{{- $problems = append $problems (printf "kafka.sasl.mechanism is %s, but kafka.sasl.existingSecret is empty: name a Secret with %s and %s" .kafka.sasl.mechanism .kafka.sasl.usernameKey .kafka.sasl.passwordKey) }}
+{{- end }}
+{{- if and .kafka.sasl.existingSecret (eq .kafka.sasl.mechanism "none") }}
+{{- $problems = append $problems "kafka.sasl.existingSecret is set, but kafka.sasl.mechanism is none: set it to plain, scram-sha-256 or scram-sha-512" }}
+{{- end }}
+{{- if ne (empty .kafka.tls.certKey) (empty .kafka.tls.keyKey) }}
+{{- $problems = append $problems "of kafka.tls.certKey and kafka.tls.keyKey only one is set: a client certificate takes both" }}
+{{- end }}
+{{- with .control }}
+{{- $credentials := or .clientCa.enabled .tokens.existingSecret .jwt.jwks }}
+{{- if and (not .insecure) (not .tls.enabled) }}
+{{- $problems = append $problems "the control services would be in plaintext: set control.tls.enabled, with existingSecret or certManager, or control.insecure to true where a service mesh encrypts" }}
+{{- else if and (not .insecure) (not $credentials) }}
+{{- $problems = append $problems "the control services would ask nobody for credentials: set control.clientCa.enabled, control.tokens.existingSecret or control.jwt.jwks, or control.insecure to true" }}
+{{- end }}
+{{- if and .tls.enabled (not .tls.existingSecret) (not .tls.certManager.enabled) }}
+{{- $problems = append $problems "control.tls.enabled without a certificate: set control.tls.existingSecret, or control.tls.certManager.enabled" }}
+{{- end }}
+{{- if and .tls.existingSecret .tls.certManager.enabled }}
+{{- $problems = append $problems "control.tls.existingSecret and control.tls.certManager.enabled are both set: keep one of them" }}
+{{- end }}
+{{- if and .tls.certManager.enabled (not .tls.certManager.issuerRef.name) }}
+{{- $problems = append $problems "control.tls.certManager.issuerRef.name is empty: name an Issuer of this namespace, or a ClusterIssuer with kind: ClusterIssuer" }}
+{{- end }}
+{{- if and .clientCa.enabled (not .tls.enabled) }}
+{{- $problems = append $problems "control.clientCa.enabled needs control.tls.enabled: client certificates are shown within TLS" }}
+{{- end }}
+{{- if and .jwt.jwks (or (not .jwt.issuer) (not .jwt.audience)) }}
+{{- $problems = append $problems "control.jwt.jwks needs control.jwt.issuer and control.jwt.audience" }}
+{{- end }}
+{{- if eq (int .port) (int .healthPort) }}
+{{- $problems = append $problems (printf "control.port and control.healthPort are both %d: give them different ports" (int .port)) }}
+{{- end }}
+{{- end }}
+{{- if and .tracing.enabled (not .tracing.endpoint) }}
+{{- $problems = append $problems "tracing.enabled, but tracing.endpoint is empty: give the URL of a collector that takes OTLP over HTTP, such as http://collector:4318" }}
+{{- end }}
+{{- range $name, $topology := include "order-streams.enabledTopologies" $ | fromYaml }}
+{{- if and (eq $topology.autoscaling.kind "none") (gt (int $topology.replicas) (int $.Values.kafka.partitions)) }}
+{{- $problems = append $problems (printf "topologies.%s.replicas is %d, more than kafka.partitions (%d): instances beyond the partitions have nothing to do; lower it, or give the topics more partitions" $name (int $topology.replicas) (int $.Values.kafka.partitions)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if $problems }}
+{{- fail (printf "\n  %s" (join "\n  " $problems)) }}
+{{- end }}
+{{- end }}
