@@ -7,45 +7,36 @@
  * 2. `advance` and `commit` must not overlap.
  * 3. After an error it is not used again: close it, which aborts, and open a new one (open-task.ts).
  */
-import type { StreamsError } from '../errors.ts'
+import { messageOf, type StreamsError } from '../errors.ts'
 import type { LogReader, PartitionOffset, TransactionalProducer } from '../ports/log.ts'
 import type { Checkpoint } from '../schemas/generated/records.ts'
 import type { FlushFailure } from '../state/committable-store.ts'
 import { DatabaseSnapshot } from '../state/database-snapshot.ts'
 import type { TaskDatabase } from '../state/task-database.ts'
-import { internalTopics, repartitions, type SubTopology } from '../topology/topology.ts'
+import { internalTopics } from '../topology/topology.ts'
 import { closeAll } from './close-all.ts'
 import { type CommitTarget, commitTask } from './commit.ts'
 import type { CompiledTask } from './compiled-task.ts'
-import { DeadLetters, dispose } from './dead-letters.ts'
+import { type DeadLetters, dispose } from './dead-letters.ts'
 import { type CommitDecision, decideCommit } from './decide-commit.ts'
-import { checkpointTopic, deadLetterTopic } from './internal-topics.ts'
 import type { PartitionInput } from './partition-input.ts'
 import type { ErrorPolicy } from './settings.ts'
-import { TaskFlow } from './stages/task-flow.ts'
-import type { StartingPoint } from './starting-point.ts'
+import type { TaskFlow } from './stages/task-flow.ts'
 import type { TaskEnvironment } from './task-environment.ts'
 import { TaskInputs } from './task-inputs.ts'
 import { TaskMeters } from './task-meters.ts'
+import {
+  announcerOf,
+  commitTargetOf,
+  deadLettersOf,
+  flowOf,
+  type TaskParts,
+  tracingOf,
+} from './task-parts.ts'
+import type { TaskTracing } from './task-tracing.ts'
 import { knownMs, type TaskView } from './task-view.ts'
 import { timedInputs } from './timed-inputs.ts'
-import { WatermarkAnnouncer } from './watermark-announcer.ts'
-
-export interface TaskParts {
-  readonly id: string
-  readonly environment: TaskEnvironment
-  readonly subTopology: SubTopology
-  readonly compiled: CompiledTask
-  /** Undefined when the guarantee is at-least-once. */
-  readonly producer: TransactionalProducer | undefined
-  /** Undefined when the sub-topology keeps no state. */
-  readonly database: TaskDatabase | undefined
-  /** The last one before the task was opened. */
-  readonly checkpoint: Checkpoint | undefined
-  readonly start: StartingPoint
-  /** Called when there may be something to do. */
-  readonly onReady: () => void
-}
+import type { WatermarkAnnouncer } from './watermark-announcer.ts'
 
 /** The clock is looked at once in this many records, a power of two. */
 const recordsPerClockCheck = 32
@@ -61,6 +52,8 @@ export class Task {
   /** Whether and how stage commands hold it. */
   readonly flow: TaskFlow
   private readonly deadLetters: DeadLetters
+  /** Undefined while tracing is off. */
+  private readonly tracing: TaskTracing | undefined
   private readonly announcer: WatermarkAnnouncer
   private readonly meters: TaskMeters
   private readonly commitTarget: CommitTarget
@@ -92,11 +85,12 @@ export class Task {
       parts.database?.position.commitNumber ?? 0,
     )
     this.lastCommitMs = environment.clock.now()
-    this.deadLetters = deadLettersOf(parts)
+    this.tracing = tracingOf(parts)
+    this.deadLetters = deadLettersOf(parts, this.tracing)
     this.usesTime = parts.subTopology.usesTime
     this.hasAlarms = !compiled.time.isUnused
     this.announcer = announcerOf(parts)
-    this.commitTarget = commitTargetOf(parts, this.deadLetters, this.announcer)
+    this.commitTarget = commitTargetOf(parts, this.deadLetters, this.announcer, this.tracing)
     this.reader = environment.log.openReader({
       onReady: parts.onReady,
       onError: (_partition, error) => {
@@ -199,6 +193,7 @@ export class Task {
       holds: this.flow.checkpointHolds(hasNews),
       expiryMaxRows: this.environment.settings.expiryMaxRowsPerCommit,
     })
+    this.tracing?.committed({ number: checkpoint.commit_number, records: outputRecords, rows: sinkRows })
     this.commitNumber = checkpoint.commit_number
     this.checkpoint = checkpoint
     this.inputs.markCommitted(inputOffsets)
@@ -280,6 +275,7 @@ export class Task {
 
   /** Drops what is not committed and lets go of everything. @throws the first error, after all was tried */
   async close(): Promise<void> {
+    this.tracing?.close()
     await closeAll([
       () => this.reader.close(),
       () => this.compiled.sinkWriter.close(),
@@ -338,7 +334,7 @@ export class Task {
   /** Answers whether it was a record, not a watermark. */
   private processHead(input: PartitionInput): boolean {
     const slot = input.head
-    const { record, time } = this.compiled
+    const { time } = this.compiled
     const watermark = input.watermarkAt(slot)
     if (watermark !== undefined) {
       input.time.hear(watermark)
@@ -346,6 +342,15 @@ export class Task {
       input.advance()
       return false
     }
+    const span = this.tracing?.begin(input.batchOf(slot), input.indexOf(slot))
+    if (span === undefined) this.processRecord(input, slot)
+    else this.tracing?.process(span, () => this.processRecord(input, slot))
+    input.advance()
+    return true
+  }
+
+  private processRecord(input: PartitionInput, slot: number): void {
+    const { record, time } = this.compiled
     const { settings } = this.environment
     const decodeFailure = input.failureOf(slot)
     if (decodeFailure === undefined) {
@@ -360,8 +365,6 @@ export class Task {
     } else {
       this.recordFailed(input, slot, decodeFailure, settings.onDecodeError, 'source')
     }
-    input.advance()
-    return true
   }
 
   private recordFailed(
@@ -374,8 +377,10 @@ export class Task {
     const batch = input.batchOf(slot)
     const index = input.indexOf(slot)
     const place = { ...input.partition, offset: batch.offsets[index]!, operator }
+    this.tracing?.failed(operator, error)
     const disposal = dispose(error, policy, place, this.id)
     if (disposal !== true) throw disposal
+    this.environment.logger.debug({ ...place, task: this.id, error: messageOf(error) }, 'a dead letter')
     this.deadLetters.add({ batch, index, operator, error }, this.environment.clock.now())
   }
 }
@@ -385,64 +390,4 @@ interface SliceOutcome {
   readonly woken: number
   /** Where the last record came from. */
   readonly lastInput: PartitionInput | undefined
-}
-
-function flowOf(
-  { id: taskId, environment, subTopology, compiled, checkpoint }: TaskParts,
-  inputs: TaskInputs,
-): TaskFlow {
-  const { topology, partitionCounts, stages, clock } = environment
-  const task = { taskId, topology, subTopology, partition: compiled.partition, partitionCounts }
-  const { time } = compiled
-  return new TaskFlow({ task, commands: stages, inputs, time, checkpoint, nowMs: clock.now() })
-}
-
-function deadLettersOf({ environment, subTopology, compiled, start }: TaskParts): DeadLetters {
-  const topic = deadLetterTopic(environment.topology.name)
-  return new DeadLetters(
-    {
-      topic: topic.name,
-      partitionCount: environment.partitionCounts.get(topic.name) ?? 1,
-      codec: environment.codecs.of(topic).value,
-      recordMaxBytes: environment.settings.recordMaxBytes,
-      topology: environment.topology.name,
-      subTopology: subTopology.name,
-      publishedUpTo: new Map(start.committed.map(({ topic: input, offset }) => [input, offset])),
-    },
-    compiled.outputs,
-  )
-}
-
-function announcerOf({ id, environment, subTopology, compiled }: TaskParts): WatermarkAnnouncer {
-  const { timedTopics, partitionCounts, settings } = environment
-  const targets = repartitions(subTopology)
-    .filter((topic) => timedTopics.has(topic))
-    .map((topic) => ({ topic, partitionCount: partitionCounts.get(topic) ?? 0 }))
-  return new WatermarkAnnouncer(id, compiled.time, targets, settings.watermarkIntervalMs)
-}
-
-function commitTargetOf(
-  parts: TaskParts,
-  deadLetters: DeadLetters,
-  announcer: WatermarkAnnouncer,
-): CommitTarget {
-  const { id, environment, compiled, producer, database } = parts
-  const { topology, groupId, instanceId, log, clock, codecs, observer } = environment
-  const checkpoints = checkpointTopic(topology.name)
-  return {
-    taskId: id,
-    topologyName: topology.name,
-    groupId,
-    instanceId,
-    log,
-    producer,
-    compiled,
-    database,
-    deadLetters,
-    announcer,
-    checkpointTopic: checkpoints.name,
-    checkpointCodec: codecs.of(checkpoints).value,
-    now: () => clock.now(),
-    step: (step) => observer.onCommitStep?.(id, step),
-  }
 }

@@ -16,6 +16,7 @@ import type { GroupMember, Log, MemberAssignment, TopicPartition } from '../port
 import type { Logger, Metrics } from '../ports/observability.ts'
 import type { SchemaRegistry } from '../ports/registry.ts'
 import type { StoreProvider } from '../ports/store.ts'
+import type { Tracer } from '../ports/tracing.ts'
 import type { Topology } from '../topology/topology.ts'
 import {
   type AssignmentData,
@@ -53,6 +54,8 @@ export interface RuntimePorts {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Without one nothing is traced. */
+  readonly tracer?: Tracer
 }
 
 export type RunnerState =
