@@ -37,6 +37,7 @@ export function sqlSink({ name, database, tables }: SqlSinkOptions): Sink<SqlRow
   const writer = new RowWriter({ dialect, statementLimitBytes, tables })
   return {
     name,
+    traceAttributes: { 'db.system.name': dialect, 'db.operation.name': 'upsert' },
     open: async (task) => {
       const progress = await withRetries(() => takeTask(database, task))
       return new SqlSinkSession(database, writer, task, progress)

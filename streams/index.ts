@@ -117,6 +117,14 @@ export { silentLogger } from './ports/observability.ts'
 export type { RegisteredSchema, SchemaRegistry } from './ports/registry.ts'
 export type { RowRejection, Sink, SinkSession, SinkTask } from './ports/sink.ts'
 export type * from './ports/store.ts'
+export {
+  traceContextOf,
+  traceParentHeader,
+  traceParentOf,
+  traceStateHeader,
+  withTrace,
+} from './ports/trace-headers.ts'
+export type { Span, SpanAttributes, SpanStart, TraceContext, Tracer } from './ports/tracing.ts'
 export { ByteWriter } from './records/byte-writer.ts'
 export { partitionForKey } from './records/murmur2.ts'
 export {

@@ -9,9 +9,12 @@
  *                └────► rollback
  */
 import type { PartitionOffset, TopicPartition } from './log.ts'
+import type { SpanAttributes } from './tracing.ts'
 
 export interface Sink<R> {
   readonly name: string
+  /** What spans of its writes say of it, such as `db.system.name`. */
+  readonly traceAttributes?: SpanAttributes
   /**
    * Takes the task over: from now on no earlier session of it can commit.
    * @throws SINK_UNAVAILABLE, SINK_FAILED

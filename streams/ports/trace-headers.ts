@@ -41,17 +41,17 @@ export function withTrace(headers: Headers, context: TraceContext): Headers {
 /** The context that a record was sent in, if it is to be recorded; to find that it is not costs next to nothing. */
 export function sampledTraceIn(headers: Headers | undefined): TraceContext | undefined {
   if (headers === undefined) return undefined
-  const traceParent = valueOf(headers, traceParentHeader)
+  const traceParent = headerValue(headers, traceParentHeader)
   if (traceParent === undefined) return undefined
   const context = traceContextOf(textOf(traceParent))
   if (context?.isSampled !== true) return undefined
-  const traceState = valueOf(headers, traceStateHeader)
+  const traceState = headerValue(headers, traceStateHeader)
   return traceState === undefined
     ? context
     : (traceContextOf(textOf(traceParent), textOf(traceState)) ?? context)
 }
 
-function valueOf(headers: Headers, name: string): Uint8Array | undefined {
+function headerValue(headers: Headers, name: string): Uint8Array | undefined {
   for (const { key, value } of headers) if (key === name) return value ?? undefined
   return undefined
 }

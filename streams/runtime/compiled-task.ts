@@ -100,7 +100,7 @@ export class CompiledTask implements TaskContext {
     this.outputs = new OutputCollector({
       taskPartition: partition,
       recordMaxBytes: environment.settings.recordMaxBytes,
-      headers: () => withoutReplay(this.record.headers),
+      headers: () => this.record.forwarded ?? withoutReplay(this.record.headers),
       time: this.time,
     })
     this.sinkWriter = new SinkWriter(this.record, () => this.operatorName)

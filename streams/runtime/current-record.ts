@@ -6,6 +6,10 @@ import type { RecordContext } from '../topology/task-context.ts'
 export class CurrentRecord implements RecordContext {
   timestampMs = 0
   streamTimeMs: number
+  /** The headers of what is passed on, where they are not the record's own: those of its trace. */
+  forwarded: Headers | undefined
+  /** The same between records. */
+  forwardedBetween: Headers | undefined
   private batch: RecordBatch | undefined
   private index = 0
 
@@ -23,6 +27,7 @@ export class CurrentRecord implements RecordContext {
   /** Between records, when what was held back is passed on at commit. */
   clear(): void {
     this.batch = undefined
+    this.forwarded = this.forwardedBetween
     this.timestampMs = this.streamTimeMs
   }
 

@@ -1,7 +1,14 @@
 /** Records at fault, on their way to the dead letters: in the same transaction as everything else of their commit. */
 import { messageOf, RecordError, StreamsError } from '../errors.ts'
 import type { ByteWriter } from '../records/byte-writer.ts'
-import { headersAt, keyAt, type RecordBatch, valueAt } from '../records/record-batch.ts'
+import {
+  type Headers,
+  headersAt,
+  keyAt,
+  noHeaders,
+  type RecordBatch,
+  valueAt,
+} from '../records/record-batch.ts'
 import type { DeadLetter } from '../schemas/generated/records.ts'
 import { type Codec, SchemaNotLoaded } from '../serde/serde.ts'
 import type { OutputCollector } from './output-collector.ts'
@@ -44,22 +51,27 @@ export interface DeadLetterTarget {
   readonly publishedUpTo: ReadonlyMap<string, number>
 }
 
+/** The headers by which the dead letter of a record belongs to the trace of that. */
+type TraceOf = (batch: RecordBatch, index: number) => Headers
+
 export class DeadLetters {
   /** Dead letters since the task was opened. */
   count = 0
   private readonly target: DeadLetterTarget
   private readonly outputs: OutputCollector
+  private readonly traceOf: TraceOf
 
-  constructor(target: DeadLetterTarget, outputs: OutputCollector) {
+  constructor(target: DeadLetterTarget, outputs: OutputCollector, traceOf: TraceOf = () => noHeaders) {
     this.target = target
     this.outputs = outputs
+    this.traceOf = traceOf
   }
 
   add({ batch, index, operator, error }: Failure, nowMs: number): void {
     const offset = batch.offsets[index]!
     if (offset < (this.target.publishedUpTo.get(batch.topic) ?? 0)) return
     const headers = headersAt(batch, index)
-    this.write({
+    const letter: DeadLetter = {
       topic: batch.topic,
       partition: batch.partition,
       offset,
@@ -69,7 +81,8 @@ export class DeadLetters {
       headers: headers.map(({ key, value }) => ({ key, value: value === null ? null : Buffer.from(value) })),
       ...this.circumstances(operator, error, nowMs),
       attempt: 1 + attemptsBefore(headers),
-    })
+    }
+    this.write(letter, this.traceOf(batch, index))
   }
 
   /** A row has no place in a topic yet: its changelog is named, with offset -1. */
@@ -98,7 +111,7 @@ export class DeadLetters {
     }
   }
 
-  private write(letter: DeadLetter): void {
+  private write(letter: DeadLetter, headers: Headers = noHeaders): void {
     const { target } = this
     const builder = this.outputs.builder(target.topic, letter.partition % target.partitionCount)
     const { writer } = builder
@@ -109,7 +122,7 @@ export class DeadLetters {
       this.encode(key, withoutContent(letter, key), writer)
     }
     const keyEnd = start + (key?.length ?? 0)
-    builder.add(letter.timestamp, key === null ? -1 : start, keyEnd, keyEnd, writer.position)
+    builder.add(letter.timestamp, key === null ? -1 : start, keyEnd, keyEnd, writer.position, headers)
     this.outputs.bytes += writer.position - start
     this.outputs.records++
     this.count++

@@ -14,7 +14,7 @@ type RowPlace = Pick<Failure, 'batch' | 'index'>
 
 /** Rows for one sink; `R` is known where rows are made. */
 class SinkBuffer<R> {
-  private readonly sink: Sink<R>
+  readonly sink: Sink<R>
   private session: SinkSession<R> | undefined
   /** Of each row, where its record lies and which operator made it. */
   private rows: R[] = []
@@ -100,6 +100,11 @@ export class SinkWriter {
       }
       buffer.add(row, place, this.operatorName())
     }
+  }
+
+  /** Undefined without one. */
+  get sink(): Pick<Sink<unknown>, 'name' | 'traceAttributes'> | undefined {
+    return this.buffer?.sink
   }
 
   get isUsed(): boolean {

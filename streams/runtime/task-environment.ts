@@ -3,6 +3,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Logger, Metrics } from '../ports/observability.ts'
 import type { StoreProvider } from '../ports/store.ts'
+import type { Tracer } from '../ports/tracing.ts'
 import type { Checkpoint } from '../schemas/generated/records.ts'
 import type { SubTopology, Topology } from '../topology/topology.ts'
 import type { CheckpointView } from './checkpoint-view.ts'
@@ -28,6 +29,8 @@ export interface TaskEnvironment {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Undefined while tracing is off. */
+  readonly tracer?: Tracer
   readonly settings: RuntimeSettings
   readonly codecs: OpenCodecs
   readonly checkpoints: CheckpointView
