@@ -102,6 +102,10 @@ export const errorCatalogue = {
     recovery: 'stop',
     summary: 'A task has got no further for longer than it may: something that it waits for does not answer.',
   },
+  MEMORY_BUDGET_EXCEEDED: {
+    recovery: 'stop',
+    summary: 'The tasks that are assigned here need more memory than the process may take.',
+  },
   TOPOLOGY_MIXED: {
     recovery: 'stop',
     summary: 'Other instances of the group run the topology with other sub-topologies or stores.',

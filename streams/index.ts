@@ -132,6 +132,7 @@ export {
   type Headers,
   headersAt,
   keyAt,
+  noHeaders,
   type RecordBatch,
   RecordBatchBuilder,
   valueAt,
@@ -142,6 +143,7 @@ export { type CommitStep, commitSteps } from './runtime/commit.ts'
 export { contentOmittedHeader } from './runtime/dead-letters.ts'
 export { followToEnd } from './runtime/follow-to-end.ts'
 export { checkpointTopic, deadLetterStatusTopic, deadLetterTopic } from './runtime/internal-topics.ts'
+export { type MemoryParts, processBytes } from './runtime/memory-budget.ts'
 export { attemptHeader, replayForHeader } from './runtime/replay-headers.ts'
 export { registerSchemas, requiredTopics } from './runtime/requirements.ts'
 export type { RestoreProgress } from './runtime/restore.ts'

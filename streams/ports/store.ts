@@ -7,13 +7,27 @@
  * `tests/contracts/store-contract.ts` states this as tests; every adapter passes it.
  */
 
+/** What an open database may take of memory, in bytes. */
+export interface StoreMemory {
+  /** Uncompressed blocks of the files that were read lately. */
+  readonly blockCacheBytes: number
+  /** Of one buffer of writes; several are there while the disk is slow: expect two to three times this much. */
+  readonly writeBufferBytes: number
+}
+
+export const defaultStoreMemory: StoreMemory = {
+  blockCacheBytes: 16 * 1024 * 1024,
+  writeBufferBytes: 8 * 1024 * 1024,
+}
+
 export interface StoreProvider {
   /**
    * Opens the database with this name, creating it when missing. Names are paths of one or more segments of letters,
    * digits, `.`, `_` and `-`, joined by `/`. No name may lie below another's: not `a/b` where `a` is a database.
+   * @param memory what it may take, where the provider has a say in that
    * @throws CONFIGURATION_INVALID, STATE_DIRECTORY_LOCKED, STATE_DIRECTORY_UNUSABLE, STATE_CORRUPT, STORAGE_FULL
    */
-  open(name: string): Promise<Store>
+  open(name: string, memory?: StoreMemory): Promise<Store>
   /** Deletes a database that is not open. Does nothing when there is none. */
   destroy(name: string): Promise<void>
   exists(name: string): Promise<boolean>

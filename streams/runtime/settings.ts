@@ -16,6 +16,11 @@ export interface RuntimeSettings {
   readonly onProcessingError: ErrorPolicy
   /** Partitions of the topics that the engine makes, and of those that name no number of their own. */
   readonly defaultPartitions: number
+  /**
+   * What the process may take of memory, with all its tasks: where they do not fit, each gets less, down to a least size. 0 is no
+   * budget: the sizes of tasks hold as they are set.
+   */
+  readonly memoryBudgetBytes: number
   /** Live objects that a task keeps, over all its stores. */
   readonly cacheMaxBytesPerTask: number
   /** A task tells those behind its repartition topics its time this often, unless it stands still. */
@@ -73,6 +78,7 @@ export const defaultSettings: RuntimeSettings = {
   onDecodeError: 'dead-letter',
   onProcessingError: 'dead-letter',
   defaultPartitions: 4,
+  memoryBudgetBytes: 0,
   cacheMaxBytesPerTask: 32 * 1024 * 1024,
   watermarkIntervalMs: 200,
   wakeMaxRows: 500,
@@ -98,7 +104,7 @@ export const defaultSettings: RuntimeSettings = {
   fencedTaskReopenMs: 5_000,
 }
 
-const mayBeZero = new Set<string>(['standbyReplicas', 'warmUpMaxLag'])
+const mayBeZero = new Set<string>(['standbyReplicas', 'warmUpMaxLag', 'memoryBudgetBytes'])
 
 /** @throws CONFIGURATION_INVALID naming the setting and its range. */
 export function resolveSettings(given: Partial<RuntimeSettings>): RuntimeSettings {

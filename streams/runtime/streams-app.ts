@@ -3,6 +3,7 @@ import { StreamsError } from '../errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import type { Topology } from '../topology/topology.ts'
 import { type Peer, peersOf } from './assignment/peers.ts'
+import { MemoryBudget, type MemoryParts } from './memory-budget.ts'
 import { type RuntimeSettings, resolveSettings } from './settings.ts'
 import { Signal } from './signal.ts'
 import { heldError } from './stages/held-work.ts'
@@ -41,6 +42,7 @@ export class StreamsApp {
   readonly failed: Promise<never>
   private readonly options: StreamsAppOptions
   private readonly runners: readonly TopologyRunner[]
+  private readonly budget: MemoryBudget
   private readonly committed: Signal
   private rejectFailed: (error: unknown) => void = () => {}
   private stopping: Promise<void> | undefined
@@ -65,6 +67,8 @@ export class StreamsApp {
         options.observer?.onCommitted?.(checkpoint)
       },
     }
+    const budget = new MemoryBudget(settings)
+    this.budget = budget
     this.runners = options.topologies.map(
       (topology) =>
         new TopologyRunner(
@@ -79,6 +83,7 @@ export class StreamsApp {
           },
           observer,
           (error) => this.fail(error),
+          budget,
         ),
     )
   }
@@ -113,6 +118,11 @@ export class StreamsApp {
     if (runner === undefined)
       throw new StreamsError('TOPOLOGY_INVALID', `this application runs no topology "${topologyName}"`)
     return runner.running()
+  }
+
+  /** What the budget of memory is given to; undefined without one. */
+  memoryParts(): MemoryParts | undefined {
+    return this.budget.parts()
   }
 
   status(): TopologyStatus[] {

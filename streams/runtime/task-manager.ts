@@ -7,7 +7,9 @@
  *    opened: a database has one user.
  */
 import type { PartitionOffset } from '../ports/log.ts'
+import { taskCount } from './internal-topics.ts'
 import { LocalState } from './local-state.ts'
+import type { MemoryBudget, TaskDemand } from './memory-budget.ts'
 import { StandbyDriver, type StandbyState } from './standby-driver.ts'
 import { type DriverState, TaskDriver } from './task-driver.ts'
 import type { TaskEnvironment } from './task-environment.ts'
@@ -43,10 +45,18 @@ export class TaskManager {
   private isAssigned = false
   private isStopping = false
   private reconciling: Promise<void> = Promise.resolve()
+  private readonly budget: MemoryBudget
+  /** At which share of the budget tasks and copies were opened. */
+  private readonly shares = new Map<TaskDriver | StandbyDriver, number>()
+  private wanted: TasksWanted | undefined
+  private readonly endBudget: () => void
 
-  constructor(environment: TaskEnvironment, events: TaskManagerEvents) {
+  constructor(environment: TaskEnvironment, events: TaskManagerEvents, budget: MemoryBudget) {
     this.environment = environment
     this.events = events
+    this.budget = budget
+    budget.expect(environment.topology.name, allDemands(environment))
+    this.endBudget = budget.onChange(() => this.resize())
     this.localState = new LocalState(environment)
     const { clock, settings } = environment
     environment.stages.onChange(() => {
@@ -66,6 +76,7 @@ export class TaskManager {
   }
 
   assign(wanted: TasksWanted): void {
+    this.wanted = wanted
     this.reconciling = this.reconciling
       .then(() => this.reconcile(wanted))
       .catch((error: unknown) => this.events.onFailed(error))
@@ -159,18 +170,35 @@ export class TaskManager {
     await Promise.all(all().map((one) => one.stop()))
     this.watch.close()
     await this.localState.close()
+    this.endBudget()
+    this.budget.release(this.environment.topology.name)
+  }
+
+  /** Tasks whose memory does not fit the budget any more are opened anew, with what they may have now. */
+  private resize(): void {
+    const { wanted } = this
+    const isOutgrown = [...this.shares.values()].some((share) => this.budget.isOutgrown(share))
+    if (isOutgrown && wanted !== undefined && !this.isStopping) this.assign(wanted)
   }
 
   private async reconcile(wanted: TasksWanted): Promise<void> {
     if (this.isStopping) return
     const copies = new Map([...wanted.standby, ...wanted.warmUp])
+    this.budget.assign(this.environment.topology.name, [
+      ...[...wanted.active.values()].map((place) => demandOf(place, false)),
+      ...[...copies.values()].map((place) => demandOf(place, true)),
+    ])
+    const isOutgrown = (one: TaskDriver | StandbyDriver) => this.budget.isOutgrown(this.shares.get(one) ?? 1)
     const lost = [...this.drivers].filter(
-      ([id, { state }]) => !wanted.active.has(id) || state.kind === 'given-up',
+      ([id, driver]) => !wanted.active.has(id) || driver.state.kind === 'given-up' || isOutgrown(driver),
     )
-    const dropped = [...this.standbys].filter(([id, { state }]) => !copies.has(id) || state.kind === 'failed')
+    const dropped = [...this.standbys].filter(
+      ([id, standby]) => !copies.has(id) || standby.state.kind === 'failed' || isOutgrown(standby),
+    )
     const released = [...lost, ...dropped].map(([, one]) => one)
     await Promise.all(released.map((one) => one.stop()))
     if (this.isStopping) return
+    for (const one of released) this.shares.delete(one)
     for (const [id] of lost) this.drivers.delete(id)
     for (const [id] of dropped) this.standbys.delete(id)
     const elsewhere = released.filter(({ taskId }) => !wanted.active.has(taskId) && !copies.has(taskId))
@@ -190,16 +218,59 @@ export class TaskManager {
   }
 
   private newDriver({ subTopology, partition }: TaskPlace): TaskDriver {
-    return new TaskDriver(this.environment, subTopology, partition, (error) => this.events.onFailed(error))
+    const driver = new TaskDriver(this.sizedEnvironment(), subTopology, partition, (error) =>
+      this.events.onFailed(error),
+    )
+    this.shares.set(driver, this.budget.share)
+    return driver
+  }
+
+  /** With the sizes that a task may have which is opened now. */
+  private sizedEnvironment(): TaskEnvironment {
+    const { environment, budget } = this
+    const { cacheMaxBytes, inputMaxBufferedBytes, transactionMaxBytes, ...memory } = budget.memoryAt(
+      budget.share,
+    )
+    const { stores } = environment
+    return {
+      ...environment,
+      settings: {
+        ...environment.settings,
+        cacheMaxBytesPerTask: cacheMaxBytes,
+        inputMaxBufferedBytes,
+        transactionMaxBytes,
+      },
+      stores: {
+        open: (name) => stores.open(name, memory),
+        destroy: (name) => stores.destroy(name),
+        exists: (name) => stores.exists(name),
+      },
+    }
   }
 
   private newStandby(id: string, place: TaskPlace): StandbyDriver {
     const { clock, settings } = this.environment
-    return new StandbyDriver(this.environment, place, (lag) => {
+    const standby = new StandbyDriver(this.sizedEnvironment(), place, (lag) => {
       if (!this.warmingUp.has(id) || lag > settings.warmUpMaxLag) return
       if (clock.now() - this.toldWarmMs < warmedUpMinIntervalMs) return
       this.toldWarmMs = clock.now()
       this.events.onWarmedUp(id)
     })
+    this.shares.set(standby, this.budget.share)
+    return standby
   }
+}
+
+function demandOf(
+  { subTopology: { sources, stores } }: Pick<TaskPlace, 'subTopology'>,
+  isCopy: boolean,
+): TaskDemand {
+  return { inputs: isCopy ? 0 : sources.length, hasStores: stores.length > 0, isCopy }
+}
+
+/** Of every task that the topology has. */
+function allDemands({ topology, partitionCounts }: TaskEnvironment): TaskDemand[] {
+  return topology.subTopologies.flatMap((subTopology) =>
+    Array.from({ length: taskCount(subTopology, partitionCounts) }, () => demandOf({ subTopology }, false)),
+  )
 }

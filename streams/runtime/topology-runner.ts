@@ -31,6 +31,7 @@ import { closeAll } from './close-all.ts'
 import { OpenCodecs } from './codecs.ts'
 import { GlobalTables } from './global-tables.ts'
 import { checkpointTopic, controlTopic, topicsOf } from './internal-topics.ts'
+import { MemoryBudget } from './memory-budget.ts'
 import { PartitionWatch } from './partition-watch.ts'
 import type { RuntimeSettings } from './settings.ts'
 import { CommandFollower } from './stages/command-follower.ts'
@@ -155,6 +156,7 @@ export class TopologyRunner {
   private readonly identity: InstanceIdentity
   private readonly observer: TaskObserver
   private readonly onFailed: (error: unknown) => void
+  private readonly budget: MemoryBudget
   private tasks: TaskManager | undefined
   private environment: TaskEnvironment | undefined
   private globalTables: GlobalTables | undefined
@@ -172,6 +174,7 @@ export class TopologyRunner {
     identity: InstanceIdentity,
     observer: TaskObserver,
     onFailed: (error: unknown) => void,
+    budget = new MemoryBudget(settings),
   ) {
     this.topology = topology
     this.ports = ports
@@ -179,6 +182,7 @@ export class TopologyRunner {
     this.identity = identity
     this.observer = observer
     this.onFailed = onFailed
+    this.budget = budget
   }
 
   /** Does nothing once it was stopped. @throws what keeps it from starting; what it had opened is let go again */
@@ -218,10 +222,14 @@ export class TopologyRunner {
     this.partitionWatch = new PartitionWatch(ports, topics, environment.partitionCounts, (error) =>
       this.fail(error),
     )
-    const tasks = new TaskManager(environment, {
-      onFailed: (error) => this.fail(error),
-      onWarmedUp: () => this.member?.rejoin(),
-    })
+    const tasks = new TaskManager(
+      environment,
+      {
+        onFailed: (error) => this.fail(error),
+        onWarmedUp: () => this.member?.rejoin(),
+      },
+      this.budget,
+    )
     this.tasks = tasks
     await tasks.start()
     if (this.isEnding) return

@@ -2,7 +2,7 @@ import { mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import binding, { type Database, type OpenOptions } from 'rocksdb/binding.js'
 import { StreamsError } from '../../errors.ts'
-import type { Store, StoreProvider } from '../../ports/store.ts'
+import { defaultStoreMemory, type Store, type StoreMemory, type StoreProvider } from '../../ports/store.ts'
 import { nestedStoreName } from '../store-errors.ts'
 import { storeNameSegments } from '../store-name.ts'
 import { storeError } from './rocks-errors.ts'
@@ -15,7 +15,7 @@ import { RocksStore } from './rocks-store.ts'
 export interface RocksStoreOptions {
   /** Created when missing. Database `a/b` lies in its sub-directory `a/b`. */
   readonly directory: string
-  /** Uncompressed blocks of the files that were read lately. Default 16 MiB. */
+  /** Uncompressed blocks of the files that were read lately, unless `open` says otherwise. Default 16 MiB. */
   readonly blockCacheBytes?: number
   /**
    * A full buffer is handed to the background thread, which writes two at a time to disk: expect twice to three times
@@ -40,17 +40,17 @@ export class RocksStoreProvider implements StoreProvider {
     this.openOptions = {
       // As Kafka Streams has it: universal compaction rewrites state that is updated in place less often.
       compaction: 'universal',
-      memtableMemoryBudget: 4 * (options.writeBufferBytes ?? 8 * 1024 * 1024),
+      memtableMemoryBudget: 4 * (options.writeBufferBytes ?? defaultStoreMemory.writeBufferBytes),
       compression: options.compression === 'zstd',
       walCompression: false,
-      cacheSize: options.blockCacheBytes ?? 16 * 1024 * 1024,
+      cacheSize: options.blockCacheBytes ?? defaultStoreMemory.blockCacheBytes,
       blockSize: options.blockBytes ?? 4096,
       optimize: 'point-lookup',
       parallelism: options.backgroundThreads ?? 2,
     }
   }
 
-  async open(name: string): Promise<Store> {
+  async open(name: string, memory?: StoreMemory): Promise<Store> {
     const directory = this.pathOf(name)
     try {
       await rm(tombstoneOf(directory), { recursive: true, force: true })
@@ -58,7 +58,11 @@ export class RocksStoreProvider implements StoreProvider {
       // RocksDB knows what this process has open by its path: one directory must have one spelling.
       const realDirectory = await realpath(directory)
       if (!(await this.isDatabase(directory))) await this.checkFresh(name, directory)
-      const database = await openDatabase(realDirectory, { ...this.openOptions, createIfMissing: true })
+      const database = await openDatabase(realDirectory, {
+        ...this.openOptions,
+        ...memoryOptions(memory),
+        createIfMissing: true,
+      })
       return new RocksStore(name, realDirectory, database)
     } catch (error) {
       throw storeError(name, directory, error)
@@ -121,6 +125,12 @@ export class RocksStoreProvider implements StoreProvider {
       )
     }
   }
+}
+
+function memoryOptions(memory: StoreMemory | undefined): OpenOptions {
+  if (memory === undefined) return {}
+  const { blockCacheBytes, writeBufferBytes } = memory
+  return { cacheSize: blockCacheBytes, memtableMemoryBudget: 4 * writeBufferBytes }
 }
 
 /** `~` is in no name, so this is nobody's directory. */

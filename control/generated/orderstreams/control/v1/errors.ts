@@ -111,6 +111,8 @@ export const ErrorReason = {
   ERROR_REASON_RESTORE_UNFINISHED: "ERROR_REASON_RESTORE_UNFINISHED",
   /** ERROR_REASON_STAGE_HELD - What is left to process is held by stage commands. */
   ERROR_REASON_STAGE_HELD: "ERROR_REASON_STAGE_HELD",
+  /** ERROR_REASON_MEMORY_BUDGET_EXCEEDED - The tasks that are assigned to an instance need more memory than its process may take. */
+  ERROR_REASON_MEMORY_BUDGET_EXCEEDED: "ERROR_REASON_MEMORY_BUDGET_EXCEEDED",
   /** ERROR_REASON_REQUEST_INVALID - A field of the request has a value that it may not have. */
   ERROR_REASON_REQUEST_INVALID: "ERROR_REASON_REQUEST_INVALID",
   /** ERROR_REASON_TOPOLOGY_NOT_FOUND - No instance runs a topology of this name. */
@@ -225,6 +227,7 @@ export namespace ErrorReason {
   export type ERROR_REASON_INVARIANT_VIOLATED = typeof ErrorReason.ERROR_REASON_INVARIANT_VIOLATED;
   export type ERROR_REASON_RESTORE_UNFINISHED = typeof ErrorReason.ERROR_REASON_RESTORE_UNFINISHED;
   export type ERROR_REASON_STAGE_HELD = typeof ErrorReason.ERROR_REASON_STAGE_HELD;
+  export type ERROR_REASON_MEMORY_BUDGET_EXCEEDED = typeof ErrorReason.ERROR_REASON_MEMORY_BUDGET_EXCEEDED;
   export type ERROR_REASON_REQUEST_INVALID = typeof ErrorReason.ERROR_REASON_REQUEST_INVALID;
   export type ERROR_REASON_TOPOLOGY_NOT_FOUND = typeof ErrorReason.ERROR_REASON_TOPOLOGY_NOT_FOUND;
   export type ERROR_REASON_STAGE_NOT_FOUND = typeof ErrorReason.ERROR_REASON_STAGE_NOT_FOUND;
@@ -404,6 +407,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 47:
     case "ERROR_REASON_STAGE_HELD":
       return ErrorReason.ERROR_REASON_STAGE_HELD;
+    case 48:
+    case "ERROR_REASON_MEMORY_BUDGET_EXCEEDED":
+      return ErrorReason.ERROR_REASON_MEMORY_BUDGET_EXCEEDED;
     case 1001:
     case "ERROR_REASON_REQUEST_INVALID":
       return ErrorReason.ERROR_REASON_REQUEST_INVALID;
@@ -599,6 +605,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_RESTORE_UNFINISHED";
     case ErrorReason.ERROR_REASON_STAGE_HELD:
       return "ERROR_REASON_STAGE_HELD";
+    case ErrorReason.ERROR_REASON_MEMORY_BUDGET_EXCEEDED:
+      return "ERROR_REASON_MEMORY_BUDGET_EXCEEDED";
     case ErrorReason.ERROR_REASON_REQUEST_INVALID:
       return "ERROR_REASON_REQUEST_INVALID";
     case ErrorReason.ERROR_REASON_TOPOLOGY_NOT_FOUND:
@@ -763,6 +771,8 @@ export function errorReasonToNumber(object: ErrorReason): number {
       return 46;
     case ErrorReason.ERROR_REASON_STAGE_HELD:
       return 47;
+    case ErrorReason.ERROR_REASON_MEMORY_BUDGET_EXCEEDED:
+      return 48;
     case ErrorReason.ERROR_REASON_REQUEST_INVALID:
       return 1001;
     case ErrorReason.ERROR_REASON_TOPOLOGY_NOT_FOUND:
