@@ -1,5 +1,5 @@
 /** The Order API over HTTP. What it answers is described in `openapi.ts`. */
-import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { defaultParseLimits } from '../orders/parse-order.ts'
 import { defaultOrderLimits } from '../orders/rule.ts'
 import {
@@ -9,11 +9,13 @@ import {
   messageOf,
   StreamsError,
   silentLogger,
+  type Tracer,
 } from '../streams/index.ts'
 import { OrderApiError, systemCodeOf } from './errors.ts'
 import type { OrderIngestion } from './ingestion.ts'
 import { openApiDocument } from './openapi.ts'
 import { type RequestLimits, readOrderRequest } from './order-request.ts'
+import { OrderTracing } from './order-tracing.ts'
 import { requestMeters } from './request-meters.ts'
 
 export interface OrderApiOptions {
@@ -26,6 +28,8 @@ export interface OrderApiOptions {
   readonly logger?: Logger
   /** Where requests are counted. */
   readonly metrics?: Metrics
+  /** Traces requests, and what they send. */
+  readonly tracer?: Tracer
   readonly maxBodyBytes?: number
   readonly limits?: Partial<RequestLimits>
 }
@@ -68,12 +72,11 @@ export async function startOrderApi(options: OrderApiOptions): Promise<OrderApi>
 }
 
 function createServer(options: OrderApiOptions): FastifyInstance {
-  const { ingestion, clock, limits } = options
+  const { ingestion, clock, limits, logger = silentLogger } = options
   const maxBodyBytes = options.maxBodyBytes ?? defaultMaxBodyBytes
   const answerFailure = (error: unknown, reply: FastifyReply): FastifyReply => {
     const { status, ...failure } = failureOf(error, maxBodyBytes)
-    if (status >= 500)
-      (options.logger ?? silentLogger).error({ err: error }, 'a request to the Order API failed')
+    if (status >= 500) logger.error({ err: error }, 'a request to the Order API failed')
     return fail(reply, status, failure)
   }
   const requestLimits = { maxOrders: 1000, parse: defaultParseLimits, order: defaultOrderLimits, ...limits }
@@ -94,10 +97,22 @@ function createServer(options: OrderApiOptions): FastifyInstance {
       done()
     })
   }
+  const tracing = options.tracer === undefined ? undefined : new OrderTracing(options.tracer)
+  tracing?.follow(server, healthPath)
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
   )
+
+  const accept = async (events: readonly Buffer[], nowMs: number, request: FastifyRequest) => {
+    const result =
+      tracing === undefined
+        ? await ingestion.accept(events, nowMs)
+        : await tracing.send(request, (headers) => ingestion.accept(events, nowMs, headers))
+    const { accepted, duplicates } = result
+    logger.debug({ accepted: accepted.length, duplicates }, 'orders were accepted')
+    return result
+  }
 
   server.get(healthPath, () => ({ status: 'ok' }))
   server.get('/v1/openapi.json', () => openApiDocument)
@@ -107,7 +122,7 @@ function createServer(options: OrderApiOptions): FastifyInstance {
     const orders = readOrderRequest(body, nowMs, requestLimits)
     switch (orders.kind) {
       case 'valid':
-        return reply.code(202).send(await ingestion.accept(orders.events, nowMs))
+        return reply.code(202).send(await accept(orders.events, nowMs, request))
       case 'too-many': {
         const message = `the request has ${orders.count} orders, more than the ${requestLimits.maxOrders} that are taken`
         return fail(reply, 413, {

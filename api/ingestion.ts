@@ -9,7 +9,7 @@
  */
 import { routeOrder } from '../orders/order-route.ts'
 import type { ParseLimits } from '../orders/parse-order.ts'
-import type { Clock, Log } from '../streams/index.ts'
+import { type Clock, type Headers, type Log, noHeaders } from '../streams/index.ts'
 import { OrderBatches } from './order-batches.ts'
 
 export interface IngestionOptions {
@@ -54,10 +54,15 @@ export class OrderIngestion {
    * Appends events, each the JSON of one order event, in the order given. When it fails, some may have been appended:
    * call again with the same.
    * @param fallbackTimeMs the time of events that have none of their own
+   * @param headers of each record
    * @throws LOG_UNAVAILABLE, RECORD_TOO_LARGE
    */
-  async accept(events: readonly Buffer[], fallbackTimeMs: number): Promise<AcceptResult> {
-    const batches = new OrderBatches(this.options.topic, this.partitionCount)
+  async accept(
+    events: readonly Buffer[],
+    fallbackTimeMs: number,
+    headers: Headers = noHeaders,
+  ): Promise<AcceptResult> {
+    const batches = new OrderBatches(this.options.topic, this.partitionCount, headers)
     const keys = new Set<string>()
     const accepted: AcceptedEvent[] = []
     const nowMs = this.options.clock.now()

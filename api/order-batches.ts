@@ -1,15 +1,24 @@
 /** Sorts raw order events into batches, one a partition. */
-import { partitionForKey, type RecordBatch, RecordBatchBuilder } from '../streams/index.ts'
+import {
+  type Headers,
+  noHeaders,
+  partitionForKey,
+  type RecordBatch,
+  RecordBatchBuilder,
+} from '../streams/index.ts'
 
 export class OrderBatches {
   private readonly topic: string
   private readonly partitionCount: number
+  private readonly headers: Headers
   private builders = new Map<number, RecordBatchBuilder>()
   /** Events added since the batches were last taken. */
   length = 0
   byteLength = 0
 
-  constructor(topic: string, partitionCount: number) {
+  /** @param headers of each record */
+  constructor(topic: string, partitionCount: number, headers: Headers = noHeaders) {
+    this.headers = headers
     this.topic = topic
     this.partitionCount = partitionCount
   }
@@ -24,7 +33,7 @@ export class OrderBatches {
       builder = new RecordBatchBuilder(this.topic, partition, 64 * 1024)
       this.builders.set(partition, builder)
     }
-    builder.append(keyBytes, event, timestampMs)
+    builder.append(keyBytes, event, timestampMs, this.headers)
     this.length++
     this.byteLength += event.length
   }

@@ -9,7 +9,13 @@ import { type MetricsPage, openMetricsPage } from '../control/http/metrics.ts'
 import { bothMetrics } from '../control/http/prom-metrics.ts'
 import { type Database, sqlSink } from '../sql/index.ts'
 import { MemoryMetrics } from '../streams/adapters/memory/memory-metrics.ts'
-import { type RuntimeSettings, type SchemaRegistry, StreamsApp, type Topology } from '../streams/index.ts'
+import {
+  type RuntimeSettings,
+  type SchemaRegistry,
+  StreamsApp,
+  type Topology,
+  type Tracer,
+} from '../streams/index.ts'
 import { Closers } from './closers.ts'
 import type { Config } from './config-schema.ts'
 import { type Control, openControl } from './control.ts'
@@ -17,12 +23,14 @@ import { controlSecurityOf } from './control-security.ts'
 import { detectionTables } from './detection-rows.ts'
 import { orderTables } from './order-rows.ts'
 import { orderTopologies } from './order-topologies.ts'
+import { memoryText, processMemory } from './memory-budget.ts'
 import { packageVersion } from './package-info.ts'
 import { openPlatform, type Part, type Platform } from './platform.ts'
 import { expectPrepared, makesWhatIsMissing, prepareTables, prepareTopics } from './prepare.ts'
 import type { Probes } from './probes.ts'
 import { sideDoorAddress } from './side-door.ts'
 import { statisticsTables } from './statistics-rows.ts'
+import { openTracing } from './tracing.ts'
 
 export interface Application {
   readonly config: Config
@@ -32,6 +40,8 @@ export interface Application {
   readonly metrics: MemoryMetrics
   /** The same and more, as Prometheus reads it. */
   readonly metricsPage: MetricsPage
+  /** Undefined while tracing is off. */
+  readonly tracer: Tracer | undefined
   readonly topologies: readonly Topology[]
   /** Not started yet. */
   readonly streams: StreamsApp
@@ -79,6 +89,8 @@ export async function openApplication(
   closers.add(() => platform.close())
   try {
     const { stores, instanceId } = await platform.openState()
+    const { tracer, close: closeTracing } = await openTracing(config, { clock, logger, instanceId })
+    closers.add(closeTracing)
     const makesAll = makesWhatIsMissing(config)
     const registry = await platform.openRegistry({ registers: makesAll })
     const database = await platform.openDatabase()
@@ -104,6 +116,7 @@ export async function openApplication(
       clock,
       logger,
       metrics: bothMetrics(metrics, metricsPage.metrics),
+      ...(tracer === undefined ? {} : { tracer }),
     }
     const control = serves
       ? await openControl(config, {
@@ -113,6 +126,7 @@ export async function openApplication(
           stores,
           instanceId,
           metrics: metricsPage.metrics,
+          ...(tracer === undefined ? {} : { tracer }),
           ...(signal === undefined ? {} : { stopping: signal }),
         })
       : undefined
@@ -141,10 +155,26 @@ export async function openApplication(
       closers.add(() => control.close())
     }
     probes?.show(streams)
+    metricsPage.gauge('streams_memory_budget_bytes', 'What the budget of memory is given to.', {
+      label: 'part',
+      read: () => streams.memoryParts() ?? {},
+    })
     metricsPage.show({ streams, topologies: names, clock })
-    logger.info({ on: platform.label, topologies: names, instanceId }, 'opened')
+    logger.info({ on: platform.label, topologies: names, instanceId, memory: memoryText(processMemory(config)) }, 'opened')
     const close = () => closers.closeAll(logger)
-    return { config, platform, registry, database, metrics, metricsPage, topologies, streams, control, close }
+    return {
+      config,
+      platform,
+      registry,
+      database,
+      metrics,
+      metricsPage,
+      tracer,
+      topologies,
+      streams,
+      control,
+      close,
+    }
   } catch (error) {
     await closers.closeAll(logger)
     throw error
@@ -157,6 +187,7 @@ function runtimeSettings(config: Config): Partial<RuntimeSettings> {
     onDecodeError: config.onDecodeError,
     onProcessingError: config.onProcessingError,
     commitIntervalMs: config.commitIntervalMs,
+    memoryBudgetBytes: processMemory(config).budgetBytes,
     batchMaxRecords: config.batchMaxRecords,
     cacheMaxBytesPerTask: config.cacheMaxBytesPerTask,
     transactionMaxBytes: config.transactionMaxBytes,

@@ -43,6 +43,10 @@ function integer(purpose: string, byDefault: number, least: number, most = Numbe
   return described(z.int().min(least).max(most).default(byDefault), purpose, `a whole number ${range}`)
 }
 
+function share(purpose: string, byDefault: number) {
+  return described(z.number().min(0).max(1).default(byDefault), purpose, 'a share from 0 to 1, such as 0.05')
+}
+
 function choice<const C extends readonly [string, ...string[]]>(
   purpose: string,
   choices: C,
@@ -230,6 +234,17 @@ export const settings = {
     'text',
   ),
 
+  tracing: choice('Whether orders and control calls are traced, to a receiver of OTLP', ['off', 'on'], 'off'),
+  tracingEndpoint: optional(
+    'Where traces are sent, by OTLP over HTTP; else OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318',
+    'http://host:port or https://host:port; `/v1/traces` is meant where it has no path',
+  ),
+  tracingSampleRatio: share(
+    'Share of the traces begun here that is recorded; of those that a caller has begun, what he records is',
+    0.01,
+  ),
+  tracingServiceName: text('The service that traces say they are of', 'order-streams'),
+
   partitions: integer(
     'Partitions of topics that are yet to be created',
     defaultSettings.defaultPartitions,
@@ -263,8 +278,13 @@ export const settings = {
     3_600_000,
   ),
   batchMaxRecords: integer('Records decoded at a time', defaultSettings.batchMaxRecords, 1),
+  memoryBudgetBytes: integer(
+    'What the process may take of memory; -1 is 75% of what its container or the machine has, 0 is no budget',
+    -1,
+    -1,
+  ),
   cacheMaxBytesPerTask: integer(
-    'Live state that a task keeps in memory',
+    'Live state that a task keeps in memory, if the budget has as much',
     defaultSettings.cacheMaxBytesPerTask,
     1,
   ),
@@ -448,7 +468,7 @@ function withoutPassword(url: string): string {
 /** Environment variables and flags are text: what looks like a number or a truth value is taken for one where it is wanted. */
 export function fromText(name: SettingName, value: string): unknown {
   const inner = settings[name].unwrap()
-  return inner instanceof z.ZodNumber && /^-?\d+$/.test(value) ? Number(value) : value
+  return inner instanceof z.ZodNumber && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value
 }
 
 /** Checks one value; undefined asks for the default. */

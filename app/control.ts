@@ -24,6 +24,7 @@ import {
   type SchemaRegistry,
   type StreamsApp,
   type Topology,
+  type Tracer,
 } from '../streams/index.ts'
 import { Closers } from './closers.ts'
 import type { Config } from './config-schema.ts'
@@ -57,6 +58,8 @@ export interface ControlPorts {
   readonly instanceId: string
   /** Where calls are counted. */
   readonly metrics: Metrics
+  /** Undefined while tracing is off. */
+  readonly tracer?: Tracer
   /** Whether somebody has chosen the port: only that one will do then. */
   readonly isPortChosen: boolean
   /** Aborted as soon as the process is to stop: it is not ready from then on. */
@@ -143,7 +146,7 @@ function servicesOf(context: ControlContext): Service[] {
 
 async function listen(
   config: Config,
-  { platform: { clock, logger }, metrics, isPortChosen }: ControlPorts,
+  { platform: { clock, logger }, metrics, tracer, isPortChosen }: ControlPorts,
   { guard, serverCredentials }: Security,
 ): Promise<{ readonly server: BoundServer; readonly notice: string }> {
   const { controlHost: host, controlPort } = config
@@ -156,6 +159,7 @@ async function listen(
       guard,
       limits: controlLimitsOf(config),
       metrics,
+      ...(tracer === undefined ? {} : { tracer }),
       ...(serverCredentials === undefined ? {} : { credentials: serverCredentials }),
     })
   try {

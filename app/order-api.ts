@@ -2,14 +2,18 @@
 import { type OrderApi, startOrderApi } from '../api/http-server.ts'
 import { OrderIngestion } from '../api/ingestion.ts'
 import { topics } from '../schemas/topics.ts'
-import type { Metrics } from '../streams/index.ts'
+import type { Metrics, Tracer } from '../streams/index.ts'
 import type { Config } from './config-schema.ts'
 import { orderLimits } from './order-topologies.ts'
 import type { Platform } from './platform.ts'
 import { expectPrepared, makesWhatIsMissing, prepareTopics } from './prepare.ts'
 
 /** The topics must be there. @throws PORT_UNUSABLE */
-export async function serveOrders(platform: Platform, config: Config, metrics: Metrics): Promise<OrderApi> {
+export async function serveOrders(
+  platform: Platform,
+  config: Config,
+  { metrics, tracer }: { readonly metrics: Metrics; readonly tracer: Tracer | undefined },
+): Promise<OrderApi> {
   const { clock, logger } = platform
   const ingestion = await ingestionOn(platform)
   const { apiHost: host, apiPort: port } = config
@@ -20,6 +24,7 @@ export async function serveOrders(platform: Platform, config: Config, metrics: M
     port,
     logger,
     metrics,
+    ...(tracer === undefined ? {} : { tracer }),
     limits: { order: orderLimits(config) },
   })
 }

@@ -1,4 +1,5 @@
 /** A call as its handler sees it, and handlers as services are written. */
+import type { TraceContext } from '../streams/index.ts'
 
 export type Role = 'viewer' | 'operator'
 
@@ -21,6 +22,8 @@ export interface Call {
   readonly isRelayed?: boolean
   /** Credentials as they came, which are passed on with a call that is forwarded. */
   readonly authorization?: string
+  /** The span of the call, which goes on where it is passed on to; undefined while tracing is off. */
+  readonly trace?: TraceContext
 }
 
 export interface Method {

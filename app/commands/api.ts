@@ -7,6 +7,7 @@ import { packageVersion } from '../package-info.ts'
 import { type Opening, withPlatform } from '../platform.ts'
 import { Probes } from '../probes.ts'
 import { onStopRequest } from '../stop-request.ts'
+import { openTracing } from '../tracing.ts'
 import { startEventLoopWatchdog } from '../watchdog.ts'
 import {
   addApiOptions,
@@ -63,11 +64,14 @@ async function serve(options: ConfigOptions): Promise<number> {
     }
     return await withPlatform(config, opening, async (platform) => {
       await prepareForOrders(platform, config)
-      const api = await serveOrders(platform, config, page.metrics)
+      const { clock, logger } = platform
+      const tracing = await openTracing(config, { clock, logger, instanceId: config.instanceId })
+      const api = await serveOrders(platform, config, { metrics: page.metrics, tracer: tracing.tracer })
       probes.show({ status: () => [] })
       tell(`The Order API listens at ${api.url}. Ctrl-C stops.`)
       await stop.requested
       await stop.close('a request under way', () => api.close())
+      await stop.close('the traces', () => tracing.close())
       return exitCodes.done
     })
   } catch (error) {

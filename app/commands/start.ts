@@ -99,7 +99,10 @@ async function serveAndProcess(
   let api: Awaited<ReturnType<typeof serveOrders>> | undefined
   try {
     if (serves) {
-      api = await serveOrders(platform, config, application.metricsPage.metrics)
+      api = await serveOrders(platform, config, {
+        metrics: application.metricsPage.metrics,
+        tracer: application.tracer,
+      })
       if (application.control !== undefined && application.control.notice !== '')
         tell(application.control.notice)
     }

@@ -6,7 +6,14 @@
  * Bound, its address is known, which others need before the services can be made; nothing is answered until it serves.
  */
 import { Server, ServerCredentials, setLogger } from '@grpc/grpc-js'
-import { type Clock, type Logger, type Metrics, messageOf, StreamsError } from '../../streams/index.ts'
+import {
+  type Clock,
+  type Logger,
+  type Metrics,
+  messageOf,
+  StreamsError,
+  type Tracer,
+} from '../../streams/index.ts'
 import type { Service } from '../call.ts'
 import { ControlError } from '../errors.ts'
 import { CallMeters } from './call-meters.ts'
@@ -29,6 +36,8 @@ export interface ControlServerOptions {
   readonly limits?: Partial<ServerLimits>
   /** Where calls are counted. */
   readonly metrics?: Metrics
+  /** Traces calls. */
+  readonly tracer?: Tracer
   /** Whether it tells tools what it serves and how its connections do: server reflection and channelz. True by default. */
   readonly introspection?: boolean
 }
@@ -107,7 +116,15 @@ export async function bindControlServer(options: ControlServerOptions): Promise<
   })
   const calls = new Set<RunningCall>()
   const meters = new CallMeters(options.metrics)
-  const serving: Serving = { guard, clock, logger, requestIds: new RequestIds(clock), meters, calls }
+  const serving: Serving = {
+    guard,
+    clock,
+    logger,
+    requestIds: new RequestIds(clock),
+    meters,
+    tracer: options.tracer,
+    calls,
+  }
   const port = await listen(server, host, options.port, credentials)
   const endLimit = limitConnections(port, limits.maxConnections, logger)
   let closing: Promise<void> | undefined

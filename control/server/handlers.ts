@@ -15,10 +15,11 @@ import type {
   sendUnaryData,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js'
-import type { Clock, Logger } from '../../streams/index.ts'
+import type { Clock, Logger, TraceContext, Tracer } from '../../streams/index.ts'
 import type { Call, Caller, Method, Service } from '../call.ts'
 import { ControlError } from '../errors.ts'
 import type { CallEnd, CallMeters } from './call-meters.ts'
+import { type CallTrace, traceCall } from './call-tracing.ts'
 import {
   type CallOrigin,
   type ChangingCall,
@@ -37,6 +38,8 @@ export interface Serving {
   readonly logger: Logger
   readonly requestIds: RequestIds
   readonly meters: CallMeters
+  /** Undefined while tracing is off. */
+  readonly tracer: Tracer | undefined
   /** Calls that are under way, for the server to end them. */
   readonly calls: Set<RunningCall>
 }
@@ -51,15 +54,25 @@ type IncomingCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unk
 /** What grpc-js takes for a service. */
 export function implementationOf(service: Service, serving: Serving): UntypedServiceImplementation {
   const implementation: UntypedServiceImplementation = {}
+  const traced = (
+    { path }: Method,
+    { metadata }: IncomingCall,
+    serve: (trace: CallTrace) => Promise<void>,
+  ): void => {
+    const trace = traceCall(serving.tracer, path, metadata)
+    void trace.within(() => serve(trace))
+  }
   for (const [name, method] of Object.entries(service.definition)) {
     // What goes in and comes out fits the definition: that was checked where the service was made.
     const handler = service.handlers[name]
     if (handler === undefined) continue
     implementation[name] = method.responseStream
       ? (call: ServerWritableStream<unknown, unknown>) =>
-          void serveStream(method, handler as StreamHandler, call, serving)
+          traced(method, call, (trace) => serveStream(method, handler as StreamHandler, call, serving, trace))
       : (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) =>
-          void serveUnary(method, handler as UnaryHandler, call, callback, serving)
+          traced(method, call, (trace) =>
+            serveUnary(method, handler as UnaryHandler, call, callback, serving, trace),
+          )
   }
   return implementation
 }
@@ -73,11 +86,12 @@ async function serveUnary(
   incoming: ServerUnaryCall<unknown, unknown>,
   callback: sendUnaryData<unknown>,
   serving: Serving,
+  trace: CallTrace,
 ): Promise<void> {
   // Decoded by the definition that the handler was made for.
   const request = incoming.request as never
-  const ended = meterOf(method, serving)
-  const open = openCall(incoming, method.path, false, serving)
+  const ended = endOf(method, serving, trace)
+  const open = openCall(incoming, method.path, false, serving, trace.context)
   try {
     const caller = await admit(incoming, method.path, serving.guard)
     const call = open.callOf(caller)
@@ -100,11 +114,12 @@ async function serveStream(
   handler: StreamHandler,
   incoming: ServerWritableStream<unknown, unknown>,
   serving: Serving,
+  trace: CallTrace,
 ): Promise<void> {
   // Decoded by the definition that the handler was made for.
   const request = incoming.request as never
-  const ended = meterOf(method, serving)
-  const open = openCall(incoming, method.path, true, serving)
+  const ended = endOf(method, serving, trace)
+  const open = openCall(incoming, method.path, true, serving, trace.context)
   const { signal } = open
   try {
     const caller = await admit(incoming, method.path, serving.guard)
@@ -125,8 +140,13 @@ async function serveStream(
   }
 }
 
-function meterOf(method: Method, { meters, clock }: Serving): CallEnd {
-  return meters.begin(method, clock.now(), () => clock.now())
+/** Told once how the call ends. */
+function endOf(method: Method, { meters, clock }: Serving, trace: CallTrace): CallEnd {
+  const counted = meters.begin(method, clock.now(), () => clock.now())
+  return (error) => {
+    counted(error)
+    trace.ended(error)
+  }
 }
 
 /** Answers until the signal is aborted: a handler that waits for something is not waited for then. */
@@ -169,7 +189,13 @@ interface OpenCall {
   end(): void
 }
 
-function openCall(incoming: IncomingCall, path: string, isStream: boolean, serving: Serving): OpenCall {
+function openCall(
+  incoming: IncomingCall,
+  path: string,
+  isStream: boolean,
+  serving: Serving,
+  trace: TraceContext | undefined,
+): OpenCall {
   const { clock, calls } = serving
   const abort = new AbortController()
   const deadline = incoming.getDeadline()
@@ -196,6 +222,7 @@ function openCall(incoming: IncomingCall, path: string, isStream: boolean, servi
       isForwarded: isForwarded(incoming.metadata),
       isRelayed: incoming.metadata.get(relayedKey).length > 0,
       ...authorizationOf(incoming.metadata),
+      ...(trace === undefined ? {} : { trace }),
     }),
     end: () => {
       calls.delete(running)

@@ -15,6 +15,7 @@ import {
   InstanceServiceService,
   InstanceTopology,
 } from '../generated/orderstreams/control/v1/instance_service.ts'
+import { passOnTrace } from './call-tracing.ts'
 import { forwardedKey, relayedKey } from './guard.ts'
 import { callStream, callUnary, type OutgoingOptions } from './outgoing.ts'
 import { passOnCaller } from './security/caller-metadata.ts'
@@ -198,6 +199,7 @@ function outgoing(call: Call, mark = forwardedKey): OutgoingOptions {
   const metadata = new Metadata()
   metadata.set(mark, '1')
   passOnCaller(call.caller, metadata)
+  passOnTrace(call.trace, metadata)
   if (call.authorization !== undefined) metadata.set('authorization', call.authorization)
   return { metadata, deadlineMs: call.deadlineMs, signal: call.signal }
 }

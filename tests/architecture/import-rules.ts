@@ -46,6 +46,10 @@ const adapterLayers = new Set(['errors.ts', 'records', 'ports', 'serde'])
 /** Library to the folders that may import it; `test` stands for test files. Node's own modules are free. */
 const libraries: Readonly<Record<string, readonly string[]>> = {
   rocksdb: ['streams/adapters/rocksdb'],
+  '@opentelemetry/api': ['streams/adapters/opentelemetry'],
+  '@opentelemetry/exporter-trace-otlp-http': ['streams/adapters/opentelemetry'],
+  '@opentelemetry/resources': ['streams/adapters/opentelemetry'],
+  '@opentelemetry/sdk-trace-base': ['streams/adapters/opentelemetry', 'tests'],
   kafkajs: ['streams/adapters/kafka', 'tests/kafka'],
   '@kafkajs/confluent-schema-registry': ['streams/adapters/registry'],
   testcontainers: ['tests/compose'],

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream'
 import { destination, type LoggerOptions, pino, stdSerializers } from 'pino'
 import pretty from 'pino-pretty'
 import type { Logger } from '../../ports/observability.ts'
+import { activeTrace } from '../active-trace.ts'
 
 export interface PinoLoggerOptions {
   /** Messages below it are not written. */
@@ -12,11 +13,17 @@ export interface PinoLoggerOptions {
   readonly stream?: Writable
 }
 
-/** Structured logging by pino. A field named `error` is written with its type, message, code, cause and stack. */
+/**
+ * Structured logging by pino. What is said in the course of a trace that is recorded names it and the span: `trace_id`, `span_id`. A field named `error` is written with its type, message, code, cause and stack.
+ */
 export function pinoLogger(options: PinoLoggerOptions): Logger {
   const settings: LoggerOptions = {
     level: options.level,
     base: null,
+    mixin: () => {
+      const trace = activeTrace()
+      return trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId }
+    },
     serializers: { error: stdSerializers.errWithCause },
     formatters: { level: (label) => ({ level: label }) },
   }
