@@ -21,9 +21,9 @@ import type { Config } from './config-schema.ts'
 import { type Control, openControl } from './control.ts'
 import { controlSecurityOf } from './control-security.ts'
 import { detectionTables } from './detection-rows.ts'
+import { memoryText, processMemory } from './memory-budget.ts'
 import { orderTables } from './order-rows.ts'
 import { orderTopologies } from './order-topologies.ts'
-import { memoryText, processMemory } from './memory-budget.ts'
 import { packageVersion } from './package-info.ts'
 import { openPlatform, type Part, type Platform } from './platform.ts'
 import { expectPrepared, makesWhatIsMissing, prepareTables, prepareTopics } from './prepare.ts'
@@ -160,7 +160,10 @@ export async function openApplication(
       read: () => streams.memoryParts() ?? {},
     })
     metricsPage.show({ streams, topologies: names, clock })
-    logger.info({ on: platform.label, topologies: names, instanceId, memory: memoryText(processMemory(config)) }, 'opened')
+    logger.info(
+      { on: platform.label, topologies: names, instanceId, memory: memoryText(processMemory(config)) },
+      'opened',
+    )
     const close = () => closers.closeAll(logger)
     return {
       config,

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { describeConfig, shortVariables } from '../config.ts'
 import { check, settingNames, textOf } from '../config-schema.ts'
 import { exitCodes } from '../failure.ts'
+import { memoryText, processMemory } from '../memory-budget.ts'
 import { columns, out } from '../output.ts'
 import {
   addApiOptions,
@@ -49,7 +50,8 @@ ${settingList()}
 docs/configuration.md says what each is for.`,
     )
     .action((options: PrintOptions) => {
-      const settings = describeConfig(loadedConfigOf(options))
+      const loaded = loadedConfigOf(options)
+      const settings = describeConfig(loaded)
       if (options.json === true) out(JSON.stringify(settings, null, 2))
       else {
         const rows = settings.map(({ setting, value, origin, purpose }) => [
@@ -59,6 +61,7 @@ docs/configuration.md says what each is for.`,
           purpose,
         ])
         out(columns([['SETTING', 'VALUE', 'FROM', 'WHAT IT IS FOR'], ...rows], []))
+        out(`\nMemory budget: ${memoryText(processMemory(loaded.config))}`)
       }
       context.exitCode = exitCodes.done
     })

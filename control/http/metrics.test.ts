@@ -262,6 +262,10 @@ describe('the metrics page', () => {
     page.metrics.histogram('streams_sink_write_duration_ms', writes, {})
     const path = '/orderstreams.control.v1.StageService/GetStage'
     new CallMeters(page.metrics).begin({ path, responseStream: false }, 0, () => 5)(undefined)
+    page.gauge('streams_memory_budget_bytes', 'What the budget of memory is given to.', {
+      label: 'part',
+      read: () => ({ process: 1 }),
+    })
     page.gauge('control_streams_open', 'Streams of control calls that are under way.', () => 0)
     await write(0, 1)
     await app.drained()
