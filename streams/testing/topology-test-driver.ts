@@ -13,6 +13,7 @@ import { timerStoreName } from '../dsl/keyed-process.ts'
 import { StreamsError } from '../errors.ts'
 import type { Log } from '../ports/log.ts'
 import { type Logger, silentLogger } from '../ports/observability.ts'
+import type { Tracer } from '../ports/tracing.ts'
 import { ByteWriter } from '../records/byte-writer.ts'
 import { partitionForKey } from '../records/murmur2.ts'
 import {
@@ -49,6 +50,7 @@ export interface TestDriverOptions {
   readonly partitions?: number
   readonly startMs?: number
   readonly logger?: Logger
+  readonly tracer?: Tracer
   readonly observer?: TaskObserver
 }
 
@@ -99,7 +101,8 @@ export class TopologyTestDriver {
       ...options.settings,
     })
     const logger = options.logger ?? silentLogger
-    const ports = { log, stores, registry: new MemoryRegistry(), clock, logger, metrics }
+    const tracing = options.tracer === undefined ? {} : { tracer: options.tracer }
+    const ports = { log, stores, registry: new MemoryRegistry(), clock, logger, metrics, ...tracing }
     const prepared = await prepareTopology(topology, ports, settings, 'test-driver', options.observer ?? {})
     const tasks: Task[] = []
     for (const subTopology of topology.subTopologies) {
