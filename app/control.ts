@@ -31,6 +31,7 @@ import type { Config } from './config-schema.ts'
 import { controlLimitsOf, controlSecurityOf, isLoopback } from './control-security.ts'
 import { CommandFailed } from './failure.ts'
 import { servedHealth } from './health.ts'
+import { topologyNames } from './order-topologies.ts'
 import { packageVersion } from './package-info.ts'
 import type { Platform } from './platform.ts'
 import { orderRejections } from './rejections.ts'
@@ -123,7 +124,10 @@ export async function openControl(config: Config, ports: ControlPorts): Promise<
         )
         const services = [...servicesOf(context), operations.service(peers)]
         peers.serveHere(services)
-        server.serve([...relaying(services, { topologies: names, log, peers }), health])
+        server.serve([
+          ...relaying(services, { topologies: names, known: topologyNames, log, clock, peers }),
+          health,
+        ])
         logger.info({ endpoint }, `the control server listens at ${server.address}`)
       },
     }

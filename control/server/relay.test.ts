@@ -4,6 +4,7 @@ import { ControlCluster, type ControlInstance, failureOf } from '../../tests/sup
 import { jsonTopic } from '../../tests/support/topologies.ts'
 import { waitFor } from '../../tests/support/waiting.ts'
 import { CheckpointServiceService } from '../generated/orderstreams/control/v1/checkpoint_service.ts'
+import { InstanceServiceService } from '../generated/orderstreams/control/v1/instance_service.ts'
 import { StageServiceService } from '../generated/orderstreams/control/v1/stage_service.ts'
 import { ListStoresRequest, StateServiceService } from '../generated/orderstreams/control/v1/state_service.ts'
 import {
@@ -12,6 +13,7 @@ import {
   WatchTopologiesRequest,
 } from '../generated/orderstreams/control/v1/topology_service.ts'
 import { checkpointService } from '../services/checkpoint-service.ts'
+import { instanceService } from '../services/instance-service.ts'
 import { stageService } from '../services/stage-service.ts'
 import { stateService } from '../services/state-service.ts'
 import { topologyService } from '../services/topology-service.ts'
@@ -35,6 +37,7 @@ beforeEach(async () => {
   cluster = await ControlCluster.open({
     topologies: () => [counting(), copying()],
     services: (context) => [
+      instanceService(context),
       stageService(context),
       stateService(context),
       topologyService(context),
@@ -101,6 +104,87 @@ describe('an instance of another topology', () => {
     const failure = await failureOf(ofCopying.call(CheckpointServiceService.restoreSavepoint, request))
     // It was not passed on: no savepoint directory is set here, and there neither.
     expect(failure).toMatchObject({ reason: 'CONFIGURATION_INVALID' })
+  })
+})
+
+describe('a list that names no topology', () => {
+  const all = ['counting', 'copying']
+  const list = (instance: ControlInstance, pageSize = 0, pageToken = '') =>
+    instance.call(TopologyServiceService.listTopologies, { pageSize, pageToken })
+
+  it('should be of all that are known, from every instance, in the order that records pass through them', async () => {
+    for (const instance of [ofCounting, ofCopying]) {
+      const { topologies } = await list(instance)
+      expect(topologies.map(({ topology }) => topology)).toEqual(all)
+      expect(topologies.map(({ instanceCount }) => instanceCount)).toEqual([1, 1])
+      expect(topologies.map(({ failures }) => failures)).toEqual([[], []])
+    }
+  })
+
+  it('should come in pages', async () => {
+    const first = await list(ofCopying, 1)
+    expect(first.topologies.map(({ topology }) => topology)).toEqual(['counting'])
+    const second = await list(ofCopying, 1, first.nextPageToken)
+    expect(second.topologies.map(({ topology }) => topology)).toEqual(['copying'])
+    expect(second.nextPageToken).toBe('')
+  })
+
+  it('should have the instances of all, each once', async () => {
+    const request = { topology: '', pageSize: 0, pageToken: '' }
+    const { instances } = await ofCopying.call(InstanceServiceService.listInstances, request)
+    expect(instances.flatMap(({ topologies }) => topologies.map(({ topology }) => topology)).sort()).toEqual(
+      [...all].sort(),
+    )
+    expect(new Set(instances.map(({ instanceId }) => instanceId)).size).toBe(instances.length)
+  })
+
+  it('should have the stages of all that are held', async () => {
+    for (const topology of all) {
+      const stage = { topology, subTopology: '', operator: '' }
+      const request = { stage, reason: 'test', until: undefined, requestId: topology }
+      await ofCounting.call(StageServiceService.pauseStage, request)
+    }
+    const { stages } = await ofCopying.call(StageServiceService.listStages, {
+      topology: '',
+      pageSize: 0,
+      pageToken: '',
+    })
+    expect(stages.map(({ stage }) => stage?.topology)).toEqual([...all].sort())
+  })
+
+  it('should be watched, with the tasks of all', async () => {
+    const answers = ofCopying.stream(
+      TopologyServiceService.watchTopologies,
+      WatchTopologiesRequest.fromPartial({ withTasks: true }),
+    )
+    for await (const { topologies, instances } of answers) {
+      expect(topologies.map(({ topology }) => topology)).toEqual(all)
+      expect(instances).toHaveLength(2)
+      break
+    }
+  })
+
+  it('should tell of what nobody runs any more', async () => {
+    await ofCounting.stop()
+    const { topologies } = await list(ofCopying)
+    expect(topologies).toMatchObject([
+      { topology: 'counting', instanceCount: 0, failures: ['no instance runs it that can be asked'] },
+      { topology: 'copying', instanceCount: 1, failures: [] },
+    ])
+  })
+
+  it('should tell of what cannot be asked', async () => {
+    await ofCounting.fallSilent()
+    const { topologies } = await list(ofCopying)
+    expect(topologies[0]).toMatchObject({ topology: 'counting', instanceCount: 1 })
+    expect(topologies[0]!.failures[0]).toMatch(/cannot be asked/)
+    const request = { topology: '', pageSize: 0, pageToken: '' }
+    const { instances } = await ofCopying.call(InstanceServiceService.listInstances, request)
+    expect(instances.filter(({ unreachableReason }) => unreachableReason !== '')).toHaveLength(1)
+    const failure = await failureOf(ofCopying.call(StageServiceService.listStages, request))
+    expect(failure).toMatchObject({
+      message: expect.stringMatching(/^the stages of counting cannot be listed/),
+    })
   })
 })
 

@@ -6,21 +6,53 @@
  * 1. A call is relayed once: whoever gets it so answers it, or passes it on to the owner of a task.
  * 2. A savepoint is restored here, for that asks that nobody runs its topology.
  */
-import { type Log, type ReachableMember, reachableMembers } from '../../streams/index.ts'
+import { type Clock, type Log, type ReachableMember, reachableMembers } from '../../streams/index.ts'
 import type { AnyHandler, Call, Method, Service } from '../call.ts'
+import type { ControlError } from '../errors.ts'
 import { CheckpointServiceService } from '../generated/orderstreams/control/v1/checkpoint_service.ts'
+import { type EverywhereOptions, everywhere, unreachableError } from './everywhere.ts'
 import type { OpenPeers } from './peers.ts'
 import { knownError } from './status.ts'
+
+/** How long an instance has to answer for a topology in a list of all. */
+const listTimeoutMs = 5_000
 
 export interface RelayOptions {
   /** Names of the topologies that run here. */
   readonly topologies: readonly string[]
+  /** All that there may be, for lists that name none; those that run here without it. */
+  readonly known?: readonly string[]
   readonly log: Pick<Log, 'describeGroup'>
+  readonly clock: Pick<Clock, 'now'>
   readonly peers: Pick<OpenPeers, 'relay' | 'relayStream'>
 }
 
 export function relaying(services: readonly Service[], options: RelayOptions): Service[] {
-  return services.map(({ definition, handlers }) => ({
+  const { topologies, known = topologies } = options
+  const ask: EverywhereOptions['ask'] = async (topology, method, request, call) => {
+    const members = await reachableMembers(topology, options.log)
+    let failure: ControlError | undefined
+    for (const member of members) {
+      try {
+        // The lists are waited for by people: one that is silent must not keep the others from them.
+        const deadlineMs = Math.min(
+          call.deadlineMs ?? Number.POSITIVE_INFINITY,
+          options.clock.now() + listTimeoutMs,
+        )
+        const answer = await options.peers.relay({ ...member, isHere: false }, method, request as never, {
+          ...call,
+          deadlineMs,
+        })
+        // A method answers with what it was made for.
+        return { kind: 'answer', answer: answer as ReturnType<typeof method.responseDeserialize> }
+      } catch (error) {
+        failure = unreachableError(error)
+        if (failure === undefined || call.signal.aborted) throw error
+      }
+    }
+    return failure === undefined ? { kind: 'nobody' } : { kind: 'silent', members, error: failure }
+  }
+  return everywhere(services, { known, topologies, ask }).map(({ definition, handlers }) => ({
     definition,
     handlers: Object.fromEntries(
       Object.entries(handlers).map(([name, handler]) => {

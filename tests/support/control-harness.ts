@@ -176,6 +176,7 @@ export class ControlInstance {
       ...(own.observer === undefined ? {} : { observer: own.observer }),
     })
     const names = topologies.map(({ name }) => name)
+    const known = options.topologies().map(({ name }) => name)
     const peers = openPeers({ streams, topologies: names, instanceId, zone, endpoint, clock })
     const operations = openOperations({ instanceId, clock, logger })
     const context: ControlContext = {
@@ -196,7 +197,7 @@ export class ControlInstance {
     }
     const services = [...(own.services ?? options.services)(context), operations.service(peers)]
     peers.serveHere(services)
-    server.serve(relaying(services, { topologies: names, log, peers }))
+    server.serve(relaying(services, { topologies: names, known, log, clock, peers }))
     return new ControlInstance(server.address, context, stores, metrics, [
       () => operations.close(),
       () => server.close(),
@@ -230,6 +231,11 @@ export class ControlInstance {
   /** @throws ControlError */
   stream<Q, A>(method: StreamMethod<Q, A>, request: Q, options: CallOptions = {}): AsyncGenerator<A> {
     return callStream(this.client, method, request, outgoing(options))
+  }
+
+  /** Ends its server only: it is a member as before, and cannot be asked. */
+  async fallSilent(): Promise<void> {
+    await this.closers[1]?.()
   }
 
   /** Ends its operations, its server and then its application, once. */
