@@ -1,0 +1,302 @@
+/** The chart on a real cluster, from an empty namespace to an uninstall. Each test goes on where the last one ended. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openControlClient } from '../../control/client.ts'
+import {
+  GetRowRequest,
+  StateServiceService,
+} from '../../control/generated/orderstreams/control/v1/state_service.ts'
+import { waitFor } from '../support/waiting.ts'
+import { clusterSettings, ending, output } from './cluster.ts'
+import { OrderLoad } from './order-load.ts'
+import { Release } from './release.ts'
+
+const whyNot = clusterSettings === undefined ? ' (skipped: use `npm run test:cluster`)' : ''
+const minutes = 60_000
+const topologies = ['ingest', 'cleanse', 'statistics', 'detection']
+const patience = { deadlineMs: 4 * minutes, longestPauseMs: 500 }
+
+describe.skipIf(clusterSettings === undefined)(
+  `the chart on Kubernetes${whyNot}`,
+  { timeout: 20 * minutes },
+  () => {
+    let release: Release
+    let load: OrderLoad
+    const pauses: Record<string, string> = {}
+
+    /** A fault under load; nothing is lost and nothing twice, and how long output stayed away is told in the end. */
+    async function survives(what: string, fault: () => Promise<void>): Promise<void> {
+      load.longestPauseMs = 0
+      await load.during(fault)
+      pauses[what] = `${(load.longestPauseMs / 1000).toFixed(1)} s`
+    }
+
+    beforeAll(async () => {
+      release = new Release(clusterSettings!)
+      load = new OrderLoad(release)
+      await release.namespace.create()
+    }, 5 * minutes)
+
+    afterAll(() => console.log('longest time without new rows:', pauses))
+
+    it('should come up in an empty namespace under restricted Pod Security by one helm install', async () => {
+      const { code, text } = await release.install()
+
+      expect(code, text).toBe(0)
+      expect(text).toContain('port-forward svc/orders-order-streams-control')
+      await load.bring(500)
+    })
+
+    it('should pass helm test', async () => {
+      const { code, text } = await ending('helm', '--namespace', 'shop', 'test', 'orders', '--logs')
+
+      expect(code, text).toBe(0)
+      expect(text).toMatch(/Phase:\s+Succeeded/)
+    })
+
+    it('should answer at the control service for every topology and for the row of any key', async () => {
+      const client = openControlClient({ address: await release.controlAddress(), timeoutMs: 60_000 })
+      try {
+        const database = await release.openDatabase()
+        const orders = await database.query('SELECT order_id FROM order_header ORDER BY order_id LIMIT 20')
+        await database.close()
+        for (const { order_id: key } of orders) {
+          const request = GetRowRequest.fromPartial({
+            topology: 'cleanse',
+            store: 'order-memory',
+            key: String(key),
+          })
+          const { row } = await client.call(StateServiceService.getRow, request)
+          expect(row?.key).toBe(key)
+        }
+      } finally {
+        client.close()
+      }
+      for (const { address } of await release.instances()) {
+        const { code, text } = await ctl(`${address}:50051`, 'topologies', 'list')
+        expect(code, text).toBe(0)
+        for (const topology of topologies) expect(text).toContain(topology)
+      }
+    })
+
+    it('should go on where it was when an instance is killed, with its state and its name', async () => {
+      const [before] = await release.pods('cleanse')
+      await survives('an instance gets kill -9', async () => {
+        await release.kill(before!.name)
+        await waitFor(
+          'the container was started again',
+          async () => (await release.pods('cleanse'))[0]!.restarts > 0,
+          patience,
+        )
+        await release.ready('cleanse', 1)
+      })
+      const [after] = await release.pods('cleanse')
+      expect(after!.uid).toBe(before!.uid)
+      const log = await release.namespace.kubectl('logs', after!.name)
+      expect(log).toContain(`"instanceId":"${after!.name}"`)
+    })
+
+    it('should keep its state on the volume when a pod is deleted by force', async () => {
+      await survives('a pod is deleted by force', async () => {
+        const [before] = await release.pods('statistics')
+        await release.namespace.kubectl('delete', 'pod', before!.name, '--grace-period=0', '--force')
+        const isNew = async () => (await release.pods('statistics')).some(({ uid }) => uid !== before!.uid)
+        await waitFor('there is another pod', isNew, patience)
+        await release.ready('statistics', 1)
+      })
+    })
+
+    it('should roll a changed setting out instance by instance', async () => {
+      const before = await release.instances()
+      await survives('an upgrade with a changed setting', async () => {
+        const { code, text } = await release.upgrade('settings.commitIntervalMs=150')
+        expect(code, text).toBe(0)
+      })
+      const uids = new Set(before.map(({ uid }) => uid))
+      expect((await release.instances()).filter(({ uid }) => uids.has(uid))).toEqual([])
+    })
+
+    it('should refuse an upgrade that would not start on what is deployed, and go on with what runs', async () => {
+      const before = await release.instances()
+      const { code, text } = await release.upgrade(
+        'topologies.statistics.settings.statisticsGraceMs=604800000',
+      )
+
+      expect(code).not.toBe(0)
+      expect(text).toContain('pre-upgrade hooks failed')
+      const log = await release.namespace.kubectl('logs', 'job/orders-order-streams-plan')
+      expect(log).toContain('incompatible')
+      expect((await release.instances()).map(({ uid }) => uid)).toEqual(before.map(({ uid }) => uid))
+      await load.bring(100)
+      const mended = await release.upgrade('settings.commitIntervalMs=150')
+      expect(mended.code, mended.text).toBe(0)
+    })
+
+    it('should stay paused over a restart of its instances, and say so', async () => {
+      const address = await release.controlAddress()
+      const paused = await ctl(address, 'stages', 'pause', 'detection', '--reason', 'a look at it')
+      expect(paused.code, paused.text).toBe(0)
+      await release.namespace.kubectl('rollout', 'restart', `statefulset/${release.name('detection')}`)
+      await release.namespace.kubectl(
+        'rollout',
+        'status',
+        `statefulset/${release.name('detection')}`,
+        '--timeout=5m',
+      )
+
+      const { text } = await ctl(address, 'stages', 'list', 'detection')
+      expect(text.toLowerCase()).toContain('paused')
+      expect(text).toContain('a look at it')
+      const resumed = await ctl(address, 'stages', 'resume', 'detection')
+      expect(resumed.code, resumed.text).toBe(0)
+    })
+
+    it('should share the work among more instances and fewer', async () => {
+      await survives('1 instance of cleanse becomes 3', async () => {
+        const { code, text } = await release.upgrade(
+          'settings.commitIntervalMs=150',
+          'topologies.cleanse.replicas=3',
+        )
+        expect(code, text).toBe(0)
+        await release.ready('cleanse', 3)
+      })
+      await survives('3 instances of cleanse become 1', async () => {
+        const { code, text } = await release.upgrade('settings.commitIntervalMs=150')
+        expect(code, text).toBe(0)
+        await release.ready('cleanse', 1)
+      })
+    })
+
+    it('should be scaled by the autoscaler under load, up to the partitions and down again', async (context) => {
+      const metrics = await ending('kubectl', 'top', 'pods', '--namespace', 'shop')
+      if (metrics.code !== 0) context.skip('the cluster serves no metrics of pods')
+      const scaling = [
+        'settings.commitIntervalMs=150',
+        'topologies.ingest.autoscaling.kind=hpa',
+        'topologies.ingest.autoscaling.minReplicas=1',
+        'topologies.ingest.autoscaling.maxReplicas=2',
+        'topologies.ingest.autoscaling.scaleUpStabilizationSeconds=0',
+        'topologies.ingest.autoscaling.scaleDownStabilizationSeconds=0',
+        'topologies.ingest.autoscaling.scaleDownPeriodSeconds=15',
+      ]
+      await survives('the autoscaler makes 2 instances of 1', async () => {
+        const { code, text } = await release.upgrade(
+          ...scaling,
+          'topologies.ingest.autoscaling.targetCpuPercent=5',
+        )
+        expect(code, text).toBe(0)
+        await release.ready('ingest', 2)
+      })
+      await survives('the autoscaler makes 1 instance of 2', async () => {
+        const { code, text } = await release.upgrade(
+          ...scaling,
+          'topologies.ingest.autoscaling.targetCpuPercent=1000',
+        )
+        expect(code, text).toBe(0)
+        await release.ready('ingest', 1)
+      })
+    })
+
+    it('should not be restarted by Kubernetes while Kafka is away', async () => {
+      const before = await restarts()
+      await survives('Kafka gets kill -9', async () => {
+        const [kafka] = await release.pods('kafka')
+        await release.namespace.kubectl('delete', 'pod', kafka!.name, '--grace-period=0', '--force')
+        await waitFor(
+          'Kafka is another one',
+          async () => (await release.pods('kafka')).some(({ uid, isReady }) => uid !== kafka!.uid && isReady),
+          patience,
+        )
+      })
+      expect(await restarts()).toEqual(before)
+    })
+
+    it('should leave a node that is drained, and come back', async () => {
+      const { node } = (await release.instances())[0]!
+      const budgets = await release.namespace.kubectl('get', 'poddisruptionbudgets', '--output', 'name')
+      expect(budgets.trim().split('\n')).toHaveLength(5)
+      try {
+        await survives('the node of all instances is drained for a while', async () => {
+          await output(
+            'kubectl',
+            'drain',
+            node,
+            '--pod-selector',
+            'order-streams/serves-control=true',
+            '--ignore-daemonsets',
+            '--delete-emptydir-data',
+            '--timeout=4m',
+          )
+          await output('kubectl', 'uncordon', node)
+          for (const topology of topologies) await release.ready(topology, 1)
+        })
+      } finally {
+        await output('kubectl', 'uncordon', node)
+      }
+    })
+
+    it('should do its work under its network policies, which nobody else gets past', async (context) => {
+      const enforce = clusterSettings?.enforcePolicies
+      if (enforce !== undefined) await output('sh', '-c', enforce)
+      try {
+        const [kafka] = await release.pods('kafka')
+        const [instance] = await release.instances()
+        const reach = (address: string, port: number) =>
+          release.namespace.kubectl(
+            'exec',
+            instance!.name,
+            '--',
+            'node',
+            '--eval',
+            connectScript(address, port),
+          )
+        expect(await reach(kafka!.address, 9092)).toBe('open')
+        const [api] = await release.pods('api')
+        if ((await reach(api!.address, 8081)) === 'open')
+          context.skip('the cluster enforces no NetworkPolicies')
+        const [mysql] = await release.pods('mysql')
+        const fromApi = await release.namespace.kubectl(
+          'exec',
+          api!.name,
+          '--',
+          'node',
+          '--eval',
+          connectScript(mysql!.address, 3306),
+        )
+        expect(fromApi).toBe('shut')
+        await load.bring(200)
+      } finally {
+        const lift = clusterSettings?.liftPolicies
+        if (lift !== undefined) await output('sh', '-c', lift)
+      }
+    })
+
+    it('should leave nothing but what it says when it is uninstalled', async () => {
+      await release.namespace.helm('uninstall', 'orders', '--wait')
+
+      await waitFor(
+        'all is gone',
+        async () => (await release.namespace.contents()).length === 0,
+        patience,
+      ).catch(() => undefined)
+      expect(await release.namespace.contents()).toEqual([])
+    })
+
+    async function restarts(): Promise<Record<string, number>> {
+      const pods = [...(await release.instances()), ...(await release.pods('api'))]
+      return Object.fromEntries(pods.map(({ name, restarts }) => [name, restarts]))
+    }
+  },
+)
+
+function ctl(address: string, ...args: readonly string[]) {
+  return ending('node', 'bin/order-streams.js', 'ctl', ...args, '--address', address)
+}
+
+/** Prints whether a port can be reached within a few seconds. */
+function connectScript(host: string, port: number): string {
+  return (
+    `const s = require('net').connect(${port}, '${host}');` +
+    `const end = (word) => { process.stdout.write(word); process.exit() };` +
+    `s.on('connect', () => end('open')).on('error', () => end('shut')); setTimeout(() => end('shut'), 4000)`
+  )
+}

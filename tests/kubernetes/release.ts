@@ -1,0 +1,113 @@
+/** A release of the chart with the services of quickstart, as a person installs and uses it. */
+import { join } from 'node:path'
+import { type Database, openDatabase } from '../../sql/index.ts'
+import { waitFor } from '../support/waiting.ts'
+import { type ClusterSettings, type Ending, ending, Namespace, type PodStatus } from './cluster.ts'
+
+const chart = join(import.meta.dirname, '../../helm/order-streams')
+const prefix = 'orders-order-streams'
+const minutes = 60_000
+
+export class Release {
+  readonly namespace = new Namespace('shop')
+  private readonly settings: ClusterSettings
+
+  constructor(settings: ClusterSettings) {
+    this.settings = settings
+  }
+
+  /** @param values as `--set` takes them @returns how helm ended, with what it said */
+  install(...values: readonly string[]): Promise<Ending> {
+    return this.helm('install', values)
+  }
+
+  upgrade(...values: readonly string[]): Promise<Ending> {
+    return this.helm('upgrade', values)
+  }
+
+  private helm(verb: 'install' | 'upgrade', values: readonly string[]): Promise<Ending> {
+    const { image, quickstartSettings } = this.settings
+    const [repository, tag] = image.split(':')
+    const all = [`image.repository=${repository}`, `image.tag=${tag}`, ...quickstartSettings, ...values]
+    const sets = all.flatMap((value) => ['--set', value])
+    const files = ['--values', join(chart, 'quickstart-values.yaml')]
+    const waits = ['--wait', '--timeout', '8m']
+    return ending(
+      'helm',
+      '--namespace',
+      this.namespace.name,
+      verb,
+      'orders',
+      chart,
+      ...files,
+      ...sets,
+      ...waits,
+    )
+  }
+
+  name(component: string): string {
+    return `${prefix}-${component}`
+  }
+
+  pods(component: string): Promise<PodStatus[]> {
+    return this.namespace.pods(`app.kubernetes.io/component=${component}`)
+  }
+
+  /** Of all topologies. */
+  instances(): Promise<PodStatus[]> {
+    return this.namespace.pods('order-streams/serves-control=true')
+  }
+
+  /** Waits until a topology has so many pods, all of them ready. */
+  ready(component: string, count: number): Promise<PodStatus[]> {
+    return waitFor(
+      `${count} pods of ${component} are ready`,
+      async () => {
+        const pods = await this.pods(component)
+        return pods.length === count && pods.every(({ isReady }) => isReady) && pods
+      },
+      { deadlineMs: 5 * minutes, longestPauseMs: 500 },
+    )
+  }
+
+  /** Kills the program of a pod's container as the kernel might: Kubernetes hears of it afterwards. */
+  async kill(pod: string): Promise<void> {
+    const script =
+      'for p in /proc/[0-9]*; do read -r c _ < $p/cmdline; case $c in node*) kill -9 $' +
+      '{p#/proc/};; esac; done'
+    await ending('kubectl', '--namespace', this.namespace.name, 'exec', pod, '--', 'sh', '-c', script)
+  }
+
+  /** host:port of the control service, as others in the cluster have it. */
+  async controlAddress(): Promise<string> {
+    return `${await this.clusterAddress('control')}:50051`
+  }
+
+  async apiUrl(): Promise<string> {
+    return `http://${await this.clusterAddress('api')}`
+  }
+
+  async openDatabase(): Promise<Database> {
+    const encoded = await this.namespace.kubectl(
+      'get',
+      'secret',
+      this.name('mysql'),
+      '--output',
+      'jsonpath={.data.url}',
+    )
+    const url = new URL(Buffer.from(encoded, 'base64').toString('utf8'))
+    const [pod] = await this.pods('mysql')
+    url.hostname = pod!.address
+    return openDatabase(url.href)
+  }
+
+  private clusterAddress(component: string): Promise<string> {
+    return this.namespace.kubectl(
+      'get',
+      'service',
+      this.name(component),
+      '--output',
+      'jsonpath={.spec.clusterIP}',
+    )
+  }
+}
