@@ -43,11 +43,11 @@ const buffersPerDatabase = 3
 
 const kibi = 1024
 const leastMemory: TaskMemory = {
-  cacheMaxBytes: 1024 * kibi,
-  blockCacheBytes: 512 * kibi,
-  writeBufferBytes: 512 * kibi,
-  inputMaxBufferedBytes: 256 * kibi,
-  transactionMaxBytes: 1024 * kibi,
+  cacheMaxBytes: 512 * kibi,
+  blockCacheBytes: 256 * kibi,
+  writeBufferBytes: 256 * kibi,
+  inputMaxBufferedBytes: 128 * kibi,
+  transactionMaxBytes: 512 * kibi,
 }
 
 /** Shares are rounded down to it, so that one task more does not make all others anew. */
