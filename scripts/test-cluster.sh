@@ -11,7 +11,7 @@ npm run --silent build
 if [ -n "${TEST_KUBERNETES_IMAGE:-}" ]; then exec npx vitest run tests/kubernetes; fi
 [ -n "${TEST_K8S:-}" ] || { echo 'set TEST_KUBERNETES_IMAGE, or TEST_K8S' >&2; exit 2; }
 
-export K8S_DIR=${K8S_DIR:-/var/tmp/order-streams-k8s}
+export K8S_DIR=${K8S_DIR:-/tmp/k8s}
 export PATH=$K8S_DIR/bin:$PATH TEST_KUBERNETES_IMAGE=order-streams:cluster-test
 step 'images'
 docker build --quiet --tag "$TEST_KUBERNETES_IMAGE" .

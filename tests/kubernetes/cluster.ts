@@ -14,6 +14,8 @@ export interface ClusterSettings {
   readonly quickstartSettings: readonly string[]
   /** A command that enforces the NetworkPolicies that there are, where the cluster's network does not; undefined where it does. */
   readonly enforcePolicies: string | undefined
+  /** A command that ends this. */
+  readonly liftPolicies: string | undefined
   /** One that ends that. */
   readonly liftPolicies: string | undefined
 }
@@ -29,6 +31,7 @@ function settingsOf(environment: NodeJS.ProcessEnv): ClusterSettings | undefined
       .split(' ')
       .filter((part) => part !== ''),
     enforcePolicies: environment['TEST_KUBERNETES_ENFORCE_POLICIES'],
+    liftPolicies: environment['TEST_KUBERNETES_LIFT_POLICIES'],
     liftPolicies: environment['TEST_KUBERNETES_LIFT_POLICIES'],
   }
 }
@@ -57,6 +60,9 @@ export async function output(program: string, ...args: readonly string[]): Promi
   return stdout
 }
 
+/** On namespaces that tests made, and may remove. */
+const ownLabel = 'order-streams/made-by=test-cluster'
+
 export interface PodStatus {
   readonly name: string
   readonly uid: string
@@ -83,16 +89,18 @@ export class Namespace {
     return output('helm', '--namespace', this.name, ...args)
   }
 
-  /** Made anew, with what was there gone, and with the strictest Pod Security enforced. */
+  /** Made anew, with the strictest Pod Security enforced. What an earlier run left goes, and nothing that is not of such a run. */
   async create(): Promise<void> {
     await this.remove()
     await output('kubectl', 'create', 'namespace', this.name)
     const level = 'pod-security.kubernetes.io/enforce=restricted'
-    await output('kubectl', 'label', 'namespace', this.name, level)
+    await output('kubectl', 'label', 'namespace', this.name, level, ownLabel)
   }
 
   async remove(): Promise<void> {
-    await output('kubectl', 'delete', 'namespace', this.name, '--ignore-not-found', '--wait')
+    const name = `metadata.name=${this.name}`
+    const own = ['--selector', ownLabel, '--field-selector', name]
+    await output('kubectl', 'delete', 'namespaces', ...own, '--wait')
   }
 
   /** Pods that are not on their way out. */

@@ -28,6 +28,7 @@ describe.skipIf(clusterSettings === undefined)(
       load.longestPauseMs = 0
       await load.during(fault)
       pauses[what] = `${(load.longestPauseMs / 1000).toFixed(1)} s`
+      console.log(`${what}: ${pauses[what]} without new rows`)
     }
 
     beforeAll(async () => {
@@ -42,12 +43,18 @@ describe.skipIf(clusterSettings === undefined)(
       const { code, text } = await release.install()
 
       expect(code, text).toBe(0)
-      expect(text).toContain('port-forward svc/orders-order-streams-control')
+      expect(text).toContain(`port-forward svc/${release.name('control')}`)
       await load.bring(500)
     })
 
     it('should pass helm test', async () => {
-      const { code, text } = await ending('helm', '--namespace', 'shop', 'test', 'orders', '--logs')
+      const { code, text } = await ending(
+        'helm',
+        '--namespace',
+        release.namespace.name,
+        'test',
+        release.releaseName,
+      )
 
       expect(code, text).toBe(0)
       expect(text).toMatch(/Phase:\s+Succeeded/)
@@ -123,7 +130,7 @@ describe.skipIf(clusterSettings === undefined)(
 
       expect(code).not.toBe(0)
       expect(text).toContain('pre-upgrade hooks failed')
-      const log = await release.namespace.kubectl('logs', 'job/orders-order-streams-plan')
+      const log = await release.namespace.kubectl('logs', `job/${release.name('plan')}`)
       expect(log).toContain('incompatible')
       expect((await release.instances()).map(({ uid }) => uid)).toEqual(before.map(({ uid }) => uid))
       await load.bring(100)
@@ -167,7 +174,7 @@ describe.skipIf(clusterSettings === undefined)(
     })
 
     it('should be scaled by the autoscaler under load, up to the partitions and down again', async (context) => {
-      const metrics = await ending('kubectl', 'top', 'pods', '--namespace', 'shop')
+      const metrics = await ending('kubectl', 'top', 'pods', '--namespace', release.namespace.name)
       if (metrics.code !== 0) context.skip('the cluster serves no metrics of pods')
       const scaling = [
         'settings.commitIntervalMs=150',
@@ -221,7 +228,7 @@ describe.skipIf(clusterSettings === undefined)(
             'drain',
             node,
             '--pod-selector',
-            'order-streams/serves-control=true',
+            `app.kubernetes.io/instance=${release.releaseName},order-streams/serves-control=true`,
             '--ignore-daemonsets',
             '--delete-emptydir-data',
             '--timeout=4m',
@@ -235,7 +242,7 @@ describe.skipIf(clusterSettings === undefined)(
     })
 
     it('should do its work under its network policies, which nobody else gets past', async (context) => {
-      const enforce = clusterSettings?.enforcePolicies
+      const { enforcePolicies: enforce, liftPolicies: lift } = clusterSettings!
       if (enforce !== undefined) await output('sh', '-c', enforce)
       try {
         const [kafka] = await release.pods('kafka')
@@ -271,7 +278,7 @@ describe.skipIf(clusterSettings === undefined)(
     })
 
     it('should leave nothing but what it says when it is uninstalled', async () => {
-      await release.namespace.helm('uninstall', 'orders', '--wait')
+      await release.namespace.helm('uninstall', release.releaseName, '--wait')
 
       await waitFor(
         'all is gone',

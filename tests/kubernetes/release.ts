@@ -5,11 +5,11 @@ import { waitFor } from '../support/waiting.ts'
 import { type ClusterSettings, type Ending, ending, Namespace, type PodStatus } from './cluster.ts'
 
 const chart = join(import.meta.dirname, '../../helm/order-streams')
-const prefix = 'orders-order-streams'
 const minutes = 60_000
 
 export class Release {
-  readonly namespace = new Namespace('shop')
+  readonly namespace = new Namespace('order-streams-test')
+  readonly releaseName = 'trial'
   private readonly settings: ClusterSettings
 
   constructor(settings: ClusterSettings) {
@@ -37,7 +37,7 @@ export class Release {
       '--namespace',
       this.namespace.name,
       verb,
-      'orders',
+      this.releaseName,
       chart,
       ...files,
       ...sets,
@@ -46,7 +46,7 @@ export class Release {
   }
 
   name(component: string): string {
-    return `${prefix}-${component}`
+    return `${this.releaseName}-order-streams-${component}`
   }
 
   pods(component: string): Promise<PodStatus[]> {
