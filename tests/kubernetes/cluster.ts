@@ -16,8 +16,6 @@ export interface ClusterSettings {
   readonly enforcePolicies: string | undefined
   /** A command that ends this. */
   readonly liftPolicies: string | undefined
-  /** One that ends that. */
-  readonly liftPolicies: string | undefined
 }
 
 export const clusterSettings: ClusterSettings | undefined = settingsOf(process.env)
@@ -31,7 +29,6 @@ function settingsOf(environment: NodeJS.ProcessEnv): ClusterSettings | undefined
       .split(' ')
       .filter((part) => part !== ''),
     enforcePolicies: environment['TEST_KUBERNETES_ENFORCE_POLICIES'],
-    liftPolicies: environment['TEST_KUBERNETES_LIFT_POLICIES'],
     liftPolicies: environment['TEST_KUBERNETES_LIFT_POLICIES'],
   }
 }

@@ -272,7 +272,6 @@ describe.skipIf(clusterSettings === undefined)(
         expect(fromApi).toBe('shut')
         await load.bring(200)
       } finally {
-        const lift = clusterSettings?.liftPolicies
         if (lift !== undefined) await output('sh', '-c', lift)
       }
     })
