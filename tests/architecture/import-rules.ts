@@ -65,7 +65,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   jose: ['control'],
   'prom-client': ['control', 'app'],
   commander: ['app'],
-  yaml: ['app', 'tests/helm'],
+  yaml: ['app', 'tests/helm', 'tests/observability'],
   'log-update': ['app'],
   zod: ['api', 'app'],
   'pure-rand': ['api/simulator', 'streams/testing', 'bench'],
