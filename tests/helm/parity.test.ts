@@ -64,3 +64,26 @@ describe(`what the chart takes over from files${whyNoChecks}`, () => {
     expect(Math.max(...texts.map((text) => Buffer.byteLength(text)))).toBeLessThan(1024 * 1024)
   })
 })
+
+describe('the page of the chart', () => {
+  it('should name every value (helm-docs makes it anew from values.yaml)', () => {
+    const page = readFileSync(join(chart, 'README.md'), 'utf8')
+
+    // What is described as a whole is one row.
+    const isTold = (path: string): boolean =>
+      page.includes(`| ${path} |`) || (path.includes('.') && isTold(path.slice(0, path.lastIndexOf('.'))))
+    const missing = leavesOf(parse(readFileSync(join(chart, 'values.yaml'), 'utf8')), '').filter(
+      (path) => !isTold(path),
+    )
+
+    expect(missing).toEqual([])
+  })
+})
+
+/** Paths as helm-docs writes them; what is in lists is told with its list. */
+function leavesOf(value: unknown, path: string): string[] {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return [path]
+  const entries = Object.entries(value).filter(([key]) => /^[A-Za-z]+$/.test(key))
+  if (entries.length === 0) return []
+  return entries.flatMap(([key, inner]) => leavesOf(inner, path === '' ? key : `${path}.${key}`))
+}
