@@ -11,7 +11,12 @@
 {{- define "order-streams.hook" -}}
 {{- $name := include "order-streams.hookName" . }}
 {{- $values := index .root.Values .hook }}
-{{- $context := merge (dict "component" .hook "account" .hook "values" $values "settings" dict "configMap" $name) . }}
+{{- /* What topologies are told for themselves shapes their topics and stores, too. */}}
+{{- $settings := dict }}
+{{- range include "order-streams.enabledTopologies" .root | fromYaml }}
+{{- $settings = mergeOverwrite $settings (deepCopy (.settings | default dict)) }}
+{{- end }}
+{{- $context := merge (dict "component" .hook "account" .hook "values" $values "settings" $settings "configMap" $name) . }}
 {{- if and .root.Values.serviceAccounts.create (not (get .root.Values.serviceAccounts.names .hook)) }}
 ---
 apiVersion: v1
