@@ -1,9 +1,9 @@
 /** Orders that go to the Order API one portion after another, and what has to become of them in the tables. */
 import { simulateOrders } from '../../api/simulator/simulate-orders.ts'
-import type { Database } from '../../sql/index.ts'
 import { countRows, differences, ExpectedTables, readRows } from '../compose/expected-tables.ts'
 import { waitFor } from '../support/waiting.ts'
 import type { Release } from './release.ts'
+import { type Pauses, RowWatch } from './row-watch.ts'
 
 const ordersPerRequest = 20
 const requestsPerSecond = 10
@@ -18,26 +18,31 @@ export class OrderLoad {
     lateShare: 0.05,
     startTimeMs: Date.UTC(2017, 1, 1),
   })[Symbol.iterator]()
-  /** How long no event came into the table while some were under way, at most; in milliseconds. */
-  longestPauseMs = 0
 
   constructor(release: Release) {
     this.release = release
   }
 
-  /** Sends steadily until what happens meanwhile is over, then waits for the tables. @returns what came of it */
-  async during<T>(fault: () => Promise<T>): Promise<T> {
+  /**
+   * Sends steadily until what happens meanwhile is over and rows come into every partition again, then waits for the tables.
+   * @returns how long rows stayed away
+   */
+  async during(fault: () => Promise<void>): Promise<Pauses> {
+    const watch = new RowWatch(await this.release.openDatabase())
     let isOver = false
     const sending = this.send(() => isOver)
-    const watching = this.watch(() => isOver)
     try {
-      return await fault()
+      await watch.seesAll()
+      watch.forget()
+      await fault()
+      await watch.seesAll()
     } finally {
       isOver = true
       await sending
-      await watching
-      await this.settle()
+      await watch.close()
     }
+    await this.settle()
+    return watch.pauses
   }
 
   /** So many events, and what comes of them. */
@@ -92,25 +97,6 @@ export class OrderLoad {
     })
   }
 
-  private async watch(isOver: () => boolean): Promise<void> {
-    const database = await this.release.openDatabase()
-    try {
-      let seen = -1
-      let sinceMs = performance.now()
-      while (!isOver()) {
-        const rows = await countEvents(database)
-        if (rows !== seen) {
-          if (seen >= 0) this.longestPauseMs = Math.max(this.longestPauseMs, performance.now() - sinceMs)
-          seen = rows
-          sinceMs = performance.now()
-        }
-        await new Promise((resolve) => setTimeout(resolve, 100))
-      }
-    } finally {
-      await database.close()
-    }
-  }
-
   /** Waits until the tables are as they should be; when they do not become so, says how they differ. */
   private async settle(): Promise<void> {
     const rows = this.expected.rows()
@@ -135,9 +121,4 @@ export class OrderLoad {
       await database.close()
     }
   }
-}
-
-async function countEvents(database: Database): Promise<number> {
-  const [row] = await database.query('SELECT count(*) AS n FROM order_event')
-  return Number(row?.['n'])
 }
