@@ -64,6 +64,19 @@ describe('DrainedTopology', () => {
     expect(await standing(instance)).toEqual(paused)
   })
 
+  it('should hold nothing where an instance cannot be asked, and name it', async () => {
+    const instance = await opened()
+    await cluster.start({ instanceId: 'out-of-reach', isReachable: false })
+    await cluster.settled('click-count')
+    const held = new DrainedTopology(instance.context, 'click-count', callOf(), 'savepoint x')
+    await expect(held.begin()).rejects.toMatchObject({
+      reason: 'INSTANCE_UNREACHABLE',
+      message: expect.stringMatching(/out-of-reach.*controlEndpoint/s),
+    })
+    await held.end()
+    expect(await standing(instance)).toBeUndefined()
+  })
+
   it('should let a drain be prolonged only as long as it stands', async () => {
     const instance = await opened()
     const stages = stagesOf(instance.streams.running('click-count'))

@@ -43,6 +43,7 @@ export class DrainedTopology implements StandStill {
 
   async begin(): Promise<void> {
     const { clock } = this.context
+    await this.assertAllCanBeAsked()
     const held = await this.heldAlready()
     if (held === undefined) {
       this.drain = await this.stages.drain({
@@ -68,6 +69,20 @@ export class DrainedTopology implements StandStill {
       }
       await pause(clock, lookEveryMs, this.call.signal)
     }
+  }
+
+  /** An instance that serves others no calls cannot say that it stands still. */
+  private async assertAllCanBeAsked(): Promise<void> {
+    const members = await this.context.peers.members(this.call, this.topology)
+    const silent = members.filter(({ isHere, endpoint }) => !isHere && endpoint === null)
+    if (silent.length === 0) return
+    throw new ControlError(
+      'INSTANCE_UNREACHABLE',
+      `whether topology ${this.topology} stands still cannot be asked of ${silent.map(({ instanceId }) => instanceId).join(', ')}, ` +
+        'which no other instance reaches: set controlEndpoint of each instance, or a controlHost that others reach; ' +
+        'or stop the topology and use `order-streams savepoint create`',
+      { metadata: { topology: this.topology } },
+    )
   }
 
   async end(): Promise<void> {
@@ -111,13 +126,17 @@ export class DrainedTopology implements StandStill {
   private async restlessTasks(revision: number): Promise<string[]> {
     const instances = await this.context.peers.instances(this.call, this.topology)
     const resting = new Map<string, string>()
-    for (const { topologies } of instances) {
+    for (const { topologies, instanceId, unreachableReason } of instances) {
       const tasks = topologies.find(({ topology }) => topology === this.topology)?.tasks ?? []
       for (const { task, state, flow } of tasks) {
         const rests = flow?.state === 'FLOW_STATE_PAUSED' || flow?.state === 'FLOW_STATE_DRAINED'
         const isRunning = state === 'TASK_STATE_RUNNING'
         const acts = (flow?.stageRevision ?? 0) >= revision
-        resting.set(task, isRunning && rests && acts ? '' : `${task} is ${flow?.state ?? state}`)
+        const does =
+          unreachableReason === ''
+            ? `is ${flow?.state ?? state}`
+            : `is of instance ${instanceId}, and ${unreachableReason}`
+        resting.set(task, isRunning && rests && acts ? '' : `${task} ${does}`)
       }
     }
     const names = taskNamesOf(this.context.streams.running(this.topology))
