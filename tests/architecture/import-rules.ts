@@ -17,7 +17,20 @@ const folders: Readonly<Record<string, readonly string[]>> = {
   app: ['streams', 'schemas', 'orders', 'topologies', 'sql', 'api', 'control'],
   examples: ['streams'],
   bench: ['streams', 'schemas', 'orders', 'topologies', 'sql', 'api', 'app'],
-  tests: ['streams', 'schemas', 'orders', 'topologies', 'sql', 'api', 'control', 'app', 'examples', 'bench'],
+  observability: [],
+  tests: [
+    'streams',
+    'schemas',
+    'orders',
+    'topologies',
+    'sql',
+    'api',
+    'control',
+    'app',
+    'examples',
+    'bench',
+    'observability',
+  ],
 }
 
 const publicEntries = new Set(['streams/index.ts', 'streams/testing/index.ts', 'streams/embedded/index.ts'])
