@@ -21,7 +21,7 @@ COPY . .
 RUN npm run build && mkdir /packed && \
     tar -xzf "$(npm pack --ignore-scripts --silent --pack-destination /packed | sed 's|^|/packed/|')" \
       -C /packed --exclude '*.d.ts' --strip-components 1 && \
-    rm /packed/*.tgz
+    rm /packed/*.tgz && npm run --silent sbom > /packed/sbom.cdx.json
 
 FROM debian:${DEBIAN_VERSION}-slim
 # As process 1, tini passes signals on from the first moment, and lets a process that hangs be killed from inside.
@@ -43,6 +43,13 @@ ENV NODE_ENV=production \
     HTTP_PORT=8080 \
     API_HOST=0.0.0.0 \
     ORDER_STREAMS_LOG_FORMAT=json
+ARG VERSION=1.0.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title=order-streams \
+      org.opencontainers.image.description="Kafka Streams for Node.js, and a real-time order ETL built on it" \
+      org.opencontainers.image.licenses=Apache-2.0 \
+      org.opencontainers.image.version=${VERSION} \
+      org.opencontainers.image.revision=${REVISION}
 USER 1000:1000
 VOLUME /var/lib/order-streams
 EXPOSE 8080 8081 50051
