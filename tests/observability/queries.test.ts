@@ -11,7 +11,7 @@ import { dashboards } from '../../observability/dashboards/dashboards.ts'
 
 const root = join(import.meta.dirname, '../..')
 /** Prometheus adds them, or the histogram has them. */
-const labelsOfAll = ['instance', 'job', 'le']
+const labelsOfAll = ['namespace', 'instance', 'job', 'le']
 const metrics = metricsOfPage(readFileSync(join(root, 'docs/metrics.md'), 'utf8'))
 // Of Prometheus itself: whether a page could be read.
 metrics.set('up', [])
@@ -60,8 +60,8 @@ describe('alerts and dashboards', () => {
   })
 })
 
-/** Neither good nor bad by themselves: `delay` says it better, and `assigned` is part of readiness. */
-const namedElsewhere = new Set(['streams_watermark_timestamp_seconds', 'streams_topology_assigned'])
+/** `delay` says it better. */
+const namedElsewhere = new Set(['streams_watermark_timestamp_seconds'])
 
 describe('the dashboards', () => {
   it.each(dashboards)('should lay $name out without overlaps, each panel with what to do', (dashboard) => {
