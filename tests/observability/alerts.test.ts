@@ -4,25 +4,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { alerts, root, rulesFile } from './asked-queries.ts'
 
-const root = join(import.meta.dirname, '../..')
-const rulesFile = join(root, 'helm/order-streams/rules/alerts.yaml')
 const runbooks = join(root, 'docs/runbooks')
 const tools = process.env['TEST_PROMETHEUS'] ?? ''
 const whyNot = tools === '' ? ' (skipped: set TEST_PROMETHEUS to what scripts/prometheus.sh prints)' : ''
-
-interface Rules {
-  readonly groups: ReadonlyArray<{
-    readonly rules: ReadonlyArray<{
-      readonly alert: string
-      readonly labels: Readonly<Record<string, string>>
-      readonly annotations: Readonly<Record<string, string>>
-    }>
-  }>
-}
-
-const { groups }: Rules = parse(readFileSync(rulesFile, 'utf8'))
-const alerts = groups.flatMap(({ rules }) => rules)
 
 describe('the alert rules', () => {
   it.each(alerts)('should say of $alert how bad it is, what has happened and what to do', (rule) => {

@@ -62,7 +62,7 @@ const operators = new Set(['and', 'or', 'unless', 'bool', 'offset'])
 
 /** The selectors of a question, and the labels that it groups or joins by. Every name that is not part of the language is a metric. */
 export function partsOf(expr: string): { selectors: Selector[]; groupedBy: string[] } {
-  const words = expr.match(tokens) ?? []
+  const words: readonly string[] = expr.match(tokens) ?? []
   const selectors: Selector[] = []
   const groupedBy: string[] = []
   for (let at = 0; at < words.length; at++) {

@@ -27,6 +27,12 @@ export interface Prometheus {
   stop(): Promise<void>
 }
 
+interface Answer<T> {
+  readonly status: string
+  readonly error?: string
+  readonly data: T
+}
+
 /**
  * @param tools the directory of the program
  * @param directory for its files
@@ -59,7 +65,7 @@ export async function startPrometheus(tools: string, directory: string, target: 
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()))
   const ask = async <T>(path: string, params: Readonly<Record<string, string>> = {}): Promise<T> => {
     const response = await fetch(`http://${address}/api/v1/${path}?${new URLSearchParams(params)}`)
-    const { status, error, data } = await response.json()
+    const { status, error, data }: Answer<T> = JSON.parse(await response.text())
     if (status !== 'success') throw new Error(`${JSON.stringify(params)}: ${error}`)
     return data
   }

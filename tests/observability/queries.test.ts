@@ -5,43 +5,25 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
 import { grafanaJson } from '../../observability/dashboards/dashboard.ts'
 import { dashboards } from '../../observability/dashboards/dashboards.ts'
+import { asked, partsOf, root } from './asked-queries.ts'
 
-const root = join(import.meta.dirname, '../..')
 /** Prometheus adds them, or the histogram has them. */
 const labelsOfAll = ['namespace', 'instance', 'job', 'le']
 const metrics = metricsOfPage(readFileSync(join(root, 'docs/metrics.md'), 'utf8'))
 // Of Prometheus itself: whether a page could be read.
 metrics.set('up', [])
 
-interface Rules {
-  readonly groups: ReadonlyArray<{
-    readonly rules: ReadonlyArray<{ readonly alert: string; readonly expr: string }>
-  }>
-}
-
-const { groups }: Rules = parse(readFileSync(join(root, 'helm/order-streams/rules/alerts.yaml'), 'utf8'))
-const asked = [
-  ...groups.flatMap(({ rules }) => rules.map(({ alert, expr }) => ({ place: `alert ${alert}`, expr }))),
-  ...dashboards.flatMap(({ name, rows }) =>
-    rows.flatMap(({ panels }) =>
-      panels.flatMap(({ title, queries }) =>
-        queries.map(({ expr }) => ({ place: `${name}: ${title}`, expr })),
-      ),
-    ),
-  ),
-]
-
 describe('alerts and dashboards', () => {
   it.each(asked)('should ask for what there is: $place', ({ expr }) => {
-    const selectors = selectorsOf(expr)
+    const { selectors } = partsOf(expr)
 
     expect(selectors.length).toBeGreaterThan(0)
-    for (const { metric, labels } of selectors) {
+    for (const { metric, matchers } of selectors) {
       const known = metrics.get(metric) ?? metrics.get(metric.replace(/_(?:bucket|count|sum)$/, ''))
       expect(known, metric).toBeDefined()
+      const labels = matchers.map(({ label }) => label)
       expect([...known!, ...labelsOfAll]).toEqual(expect.arrayContaining(labels))
     }
   })
@@ -49,7 +31,7 @@ describe('alerts and dashboards', () => {
   it('should have a panel for every metric of the streams, the control services and the Order API', () => {
     const shown = new Set(
       asked.flatMap(({ expr }) =>
-        selectorsOf(expr).map(({ metric }) => metric.replace(/_(?:bucket|count|sum)$/, '')),
+        partsOf(expr).selectors.map(({ metric }) => metric.replace(/_(?:bucket|count|sum)$/, '')),
       ),
     )
     const own = [...metrics.keys()].filter(
@@ -107,13 +89,4 @@ function metricsOfPage(page: string): Map<string, string[]> {
   return new Map(
     [...rows].map(([, name, labels]) => [name!, labels!.split(',').map((label) => label.trim())]),
   )
-}
-
-/** Metrics with the labels that they are chosen by. */
-function selectorsOf(expr: string): { metric: string; labels: string[] }[] {
-  const known = /\b((?:streams|control|order_api|process|nodejs)_\w+|up)\b(?:\{([^}]*)\})?/g
-  return [...expr.matchAll(known)].map(([, metric, selector]) => ({
-    metric: metric!,
-    labels: [...(selector ?? '').matchAll(/(\w+)\s*(?:=~|!~|!=|=)/g)].map(([, label]) => label!),
-  }))
 }
