@@ -214,7 +214,7 @@ describe.skipIf(isSkipped)(title, { timeout: testLimitMs }, () => {
 
   it('should take orders over HTTP into Kafka', async () => {
     const running = startOrderStreams(['api', '--port', '0', '--brokers', brokers])
-    const url = /http:\S+\d/.exec(await running.said('listens at'))?.[0] ?? ''
+    const url = /Order API listens at (http:\S+\d)/.exec(await running.said('Order API listens at'))?.[1] ?? ''
     const before = await endOfRaw()
     const [{ accepted }] = await jsonLines('simulate', '--orders', '20', '--seed', '77', '--to', url)
     expect(accepted).toBeGreaterThan(20)
@@ -289,8 +289,8 @@ describe.skipIf(isSkipped)(title, { timeout: testLimitMs }, () => {
 
   it('should say when it is ready, and leave its state directory to nobody else meanwhile', async () => {
     const port = await freePorts(1)
-    const args = ['run', 'ingest', ...place, '--state-dir', inDirectory('a'), '--health-port', String(port)]
-    const running = startOrderStreams(args)
+    const args = ['run', 'ingest', ...place, '--state-dir', inDirectory('a')]
+    const running = startOrderStreams([...args, '--health-port', String(port)])
     await running.said('ingest has order-parsed 0, 1, 2, 3 (running)')
     expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200)
     expect(await orderStreams(args)).toMatchObject({
