@@ -2,7 +2,8 @@
  * Where each task stands in the database, and who may move it: table `sink_progress`.
  *
  * 1. The epoch of a task only grows, by one with every session that opens.
- * 2. Positions move only in the transaction that writes the rows before them, and only under the newest epoch.
+ * 2. Positions move only in the transaction that writes the rows before them, only under the newest epoch, and only from where the
+ *    session left them: a database that was put back from a backup may have the epoch, and lacks rows.
  */
 import { type PartitionOffset, type SinkTask, StreamsError, type TopicPartition } from '../streams/index.ts'
 import type { Database, Transaction } from './database.ts'
@@ -29,8 +30,12 @@ const addPartition = {
 }
 const takeOver = 'UPDATE sink_progress SET epoch = ? WHERE task_id = ?'
 const holdStill = 'UPDATE sink_progress SET epoch = epoch WHERE task_id = ? AND epoch = ?'
-const moveOn =
-  'UPDATE sink_progress SET next_offset = ? WHERE task_id = ? AND `topic` = ? AND `partition` = ? AND epoch = ?'
+const moveOn = {
+  sqlite:
+    'UPDATE sink_progress SET next_offset = ? WHERE task_id = ? AND `topic` = ? AND `partition` = ? AND epoch = ? AND next_offset IS ?',
+  mysql:
+    'UPDATE sink_progress SET next_offset = ? WHERE task_id = ? AND `topic` = ? AND `partition` = ? AND epoch = ? AND next_offset <=> ?',
+}
 
 export interface TaskProgress {
   readonly epoch: number
@@ -64,28 +69,50 @@ export async function takeTask(database: Database, task: SinkTask): Promise<Task
   }
 }
 
-/** Moves a task's positions, and so holds its rows until the transaction ends. @throws SINK_FENCED */
+/**
+ * Moves a task's positions on from those that the session has left them at, and so holds its rows until the transaction ends.
+ *
+ * @throws SINK_FENCED
+ */
 export async function advance(
   transaction: Transaction,
   task: SinkTask,
-  epoch: number,
+  { epoch, positions }: TaskProgress,
   next: readonly PartitionOffset[],
+  dialect: Database['dialect'],
 ): Promise<void> {
   // Rows without a position are as much the owner's alone.
   if (next.length === 0 && (await transaction.run(holdStill, [task.id, epoch])) === 0)
     throw fenced(task, epoch)
-  for (const { topic, partition, offset } of next) {
-    const moved = await transaction.run(moveOn, [offset, task.id, topic, partition, epoch])
+  for (const partition of next) {
+    const from = positions[task.partitions.findIndex((own) => isSame(own, partition))] ?? null
+    const place = [task.id, partition.topic, partition.partition, epoch, from]
+    const moved = await transaction.run(moveOn[dialect], [partition.offset, ...place])
     if (moved !== 1) throw fenced(task, epoch)
   }
+}
+
+/** Where a session stands once `next` is final. */
+export function movedTo(
+  task: SinkTask,
+  { epoch, positions }: TaskProgress,
+  next: readonly PartitionOffset[],
+): TaskProgress {
+  const offsetOf = (own: TopicPartition) => next.findLast((moved) => isSame(moved, own))?.offset
+  return { epoch, positions: task.partitions.map((own, index) => offsetOf(own) ?? positions[index] ?? null) }
 }
 
 function fenced(task: SinkTask, epoch: number): StreamsError {
   return new StreamsError(
     'SINK_FENCED',
-    `task ${task.id} was taken over by a newer session than epoch ${epoch}`,
+    `task ${task.id} is not where the session of epoch ${epoch} has left it: a newer session has taken it over, or the database was ` +
+      'put back to an older state',
     { details: { task: task.id, epoch } },
   )
+}
+
+function isSame(one: TopicPartition, other: TopicPartition): boolean {
+  return one.topic === other.topic && one.partition === other.partition
 }
 
 function isOf(row: Readonly<Record<string, unknown>>, partition: TopicPartition): boolean {

@@ -87,6 +87,28 @@ for (const server of servers) {
     const row = (value: number, time: number) => upsert(guarded, { id: 'a', part: 1, value, at: time })
     const values = async () => (await readTable(home.database, guarded)).map((each) => Number(each['value']))
 
+    it('should skip nothing of what a backup lacks that was put back under an open session', async () => {
+      const sink = sqlSink({ name: 'sql', database: home.database, tables })
+      const session = await sink.open(task)
+      for (const offset of [1, 2]) {
+        await session.prepare([row(offset, offset)], at(offset))
+        await session.commit()
+      }
+      const backup = 'UPDATE sink_progress SET next_offset = 1'
+      await home.database.changeSchema((schema) => schema.script(backup))
+      await expect(session.prepare([row(3, 3)], at(3))).rejects.toMatchObject({
+        code: 'SINK_FENCED',
+        message: expect.stringContaining('older state'),
+      })
+      await session.close()
+      const again = await sink.open(task)
+      expect(again.positions).toEqual([1])
+      await again.prepare([row(2, 2), row(3, 3)], at(3))
+      await again.commit()
+      expect(await values()).toEqual([3])
+      await again.close()
+    })
+
     it('should let the newer row win, and the later of equals', async () => {
       await write([row(1, 10)], [row(2, 9)])
       expect(await values()).toEqual([1])

@@ -20,7 +20,7 @@ import {
   StreamsError,
 } from '../streams/index.ts'
 import type { Database, Transaction } from './database.ts'
-import { advance, type TaskProgress, takeTask } from './progress.ts'
+import { advance, movedTo, type TaskProgress, takeTask } from './progress.ts'
 import type { SqlRow, Table } from './table.ts'
 import { RowWriter } from './write-rows.ts'
 
@@ -52,15 +52,17 @@ class SqlSinkSession implements SinkSession<SqlRow> {
   private readonly database: Database
   private readonly writer: RowWriter
   private readonly task: SinkTask
-  private readonly epoch: number
+  /** Where this session has left the task. */
+  private stands: TaskProgress
   private state: State = 'idle'
   private transaction: Transaction | undefined
+  private prepared: readonly PartitionOffset[] = []
 
   constructor(database: Database, writer: RowWriter, task: SinkTask, progress: TaskProgress) {
     this.database = database
     this.writer = writer
     this.task = task
-    this.epoch = progress.epoch
+    this.stands = progress
     this.positions = progress.positions
   }
 
@@ -82,10 +84,11 @@ class SqlSinkSession implements SinkSession<SqlRow> {
     this.expectNotClosed()
     const transaction = await this.database.begin(this.task.id)
     try {
-      await advance(transaction, this.task, this.epoch, next)
+      await advance(transaction, this.task, this.stands, next, this.database.dialect)
       const rejections = await this.writer.write(transaction, rows)
       this.expectNotClosed()
       this.transaction = transaction
+      this.prepared = next
       this.state = 'prepared'
       return rejections
     } catch (error) {
@@ -98,6 +101,7 @@ class SqlSinkSession implements SinkSession<SqlRow> {
     this.leave('prepared', 'commit')
     try {
       await this.transaction!.commit()
+      this.stands = movedTo(this.task, this.stands, this.prepared)
       this.become('idle')
     } catch (error) {
       this.become('spent')

@@ -51,6 +51,7 @@ export async function openTask(
       throw restoreUnfinished(environment.topology.name, id, checkpoint.restoring)
 
     step('opening its state')
+    if (checkpoint !== undefined) await assertChangelogsReach(environment, id, checkpoint)
     const database = await openDatabase(environment, subTopology, id)
     closers.push(async () => database?.close())
     if (database !== undefined) {
@@ -89,6 +90,28 @@ export async function openTask(
     await closeAll(closers.reverse()).catch(() => {})
     throw error
   }
+}
+
+/**
+ * A changelog that ends before what was committed into it was deleted, or put back to an older state. The task's own database is not
+ * touched, since it may be all that is left of the state.
+ */
+async function assertChangelogsReach(
+  { log }: TaskEnvironment,
+  task: string,
+  { changelog_offsets: committed }: Pick<Checkpoint, 'changelog_offsets'>,
+): Promise<void> {
+  const ranges = await log.offsetRanges(committed)
+  const lost = committed.findIndex(({ offset }, index) => offset > ranges[index]!.end)
+  if (lost === -1) return
+  const { topic, partition, offset } = committed[lost]!
+  const { end } = ranges[lost]!
+  throw new StreamsError(
+    'OFFSET_OUT_OF_RANGE',
+    `task ${task} has committed its state up to offset ${offset} of ${topic}-${partition}, which ends at ${end}: the changelog was ` +
+      'deleted or put back to an older state; put back a savepoint',
+    { details: { task, topic, partition, offset, end } },
+  )
 }
 
 function restoreUnfinished(topology: string, task: string, savepoint: string): StreamsError {

@@ -191,6 +191,38 @@ describe('TaskDriver', () => {
     await verify({ ...open, tasks: world.tasks, rows: [] }, keyedCount, records, 'exactly-once')
   })
 
+  it('should stop, and keep its own state, when a changelog ends before what was committed into it', async () => {
+    const records = inputRecords(10)
+    const world = await worldWithInput(records)
+    const open = await openLog(world)
+    const first = await startProcess(open, world, keyedCount)
+    await run(open.clock, first.app.drained())
+    await run(open.clock, first.app.stop())
+
+    const log: Log = Object.create(open.log)
+    log.offsetRanges = async (asked) =>
+      (await open.log.offsetRanges(asked)).map((range, index) =>
+        asked[index]!.topic.endsWith('-changelog') ? { ...range, start: 0, end: 0 } : range,
+      )
+    const destroyed: string[] = []
+    const tasks = Object.assign(Object.create(world.tasks), {
+      destroy: async (name: string) => {
+        destroyed.push(name)
+      },
+    })
+    const next = await startProcess(
+      { ...open, log: log as EmbeddedLog },
+      { tasks, sink: world.sink },
+      keyedCount,
+    )
+    await expect(run(open.clock, next.app.failed)).rejects.toMatchObject({
+      code: 'OFFSET_OUT_OF_RANGE',
+      message: expect.stringContaining('put back a savepoint'),
+    })
+    expect(destroyed).toEqual([])
+    await run(open.clock, next.app.stop())
+  })
+
   it('should stop for a database that can be neither read nor deleted', async () => {
     const records = inputRecords(10)
     const world = await worldWithInput(records)
