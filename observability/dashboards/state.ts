@@ -27,8 +27,14 @@ export const state: Dashboard = {
           'bytes',
           'Above the budget for long: runbook MemoryOverBudget.',
           query(`process_resident_memory_bytes${ofInstance}`, '{{instance}} resident'),
+          query(`sum by (instance) (streams_memory_budget_bytes${ofInstance})`, '{{instance}} budget'),
+        ),
+        lines(
+          'What the budget is given to',
+          'bytes',
+          'Nothing unused: live rows and caches get less than they are set to. docs/memory.md says what each is.',
           query(
-            'sum by (instance, part) (streams_memory_budget_bytes{instance=~"$instance"})',
+            `sum by (instance, part) (streams_memory_budget_bytes${ofInstance})`,
             '{{instance}} {{part}}',
           ),
         ),
