@@ -5,7 +5,11 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-const statuses = ['dist/schemas/codegen.js', 'scripts/generate-control.js', 'dist/observability/dashboards/codegen.js'].map((script) => {
+const statuses = [
+  'dist/schemas/codegen.js',
+  'scripts/generate-control.js',
+  'dist/observability/dashboards/codegen.js',
+].map((script) => {
   const { status } = spawnSync(process.execPath, [join(root, script), ...process.argv.slice(2)], {
     cwd: root,
     stdio: 'inherit',

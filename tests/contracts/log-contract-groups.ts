@@ -144,7 +144,7 @@ export function groupContract(log: () => Log): void {
       await new TestMember().join(log(), groupId, [topic], 'a'),
       await new TestMember().join(log(), groupId, [topic], 'b'),
     ]
-    expect(await log().describeGroup(groupId)).toMatchObject({ isEmpty: false })
+    await waitFor('members in the group', async () => !(await log().describeGroup(groupId)).isEmpty)
     const shares = await settled(members)
     await waitFor('the group to be settled', async () => (await log().describeGroup(groupId)).isSettled)
     const described = await log().describeGroup(groupId)

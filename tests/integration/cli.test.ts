@@ -343,7 +343,8 @@ describe('simulate, run and api', () => {
   it('should take orders over HTTP from a simulated shop', async () => {
     const other = join(directory.path, 'by-http')
     const running = startOrderStreams(['api', '--port', '0', '--data-dir', other])
-    const url = /Order API listens at (http:\S+\d)/.exec(await running.said('Order API listens at'))?.[1] ?? ''
+    const url =
+      /Order API listens at (http:\S+\d)/.exec(await running.said('Order API listens at'))?.[1] ?? ''
     const { stdout, code } = await orderStreams(['simulate', '--orders', '50', '--to', url, '--json'])
     expect(code).toBe(0)
     const { accepted } = JSON.parse(stdout)

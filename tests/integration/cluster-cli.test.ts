@@ -214,7 +214,8 @@ describe.skipIf(isSkipped)(title, { timeout: testLimitMs }, () => {
 
   it('should take orders over HTTP into Kafka', async () => {
     const running = startOrderStreams(['api', '--port', '0', '--brokers', brokers])
-    const url = /Order API listens at (http:\S+\d)/.exec(await running.said('Order API listens at'))?.[1] ?? ''
+    const url =
+      /Order API listens at (http:\S+\d)/.exec(await running.said('Order API listens at'))?.[1] ?? ''
     const before = await endOfRaw()
     const [{ accepted }] = await jsonLines('simulate', '--orders', '20', '--seed', '77', '--to', url)
     expect(accepted).toBeGreaterThan(20)
