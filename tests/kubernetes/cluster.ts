@@ -10,6 +10,8 @@ const run = promisify(execFile)
 export interface ClusterSettings {
   /** `repository:tag`, of the image that is to be installed. */
   readonly image: string
+  /** Tags of the same image with a topology changed: one that goes on with what is deployed, and one that could not; undefined where there are none. */
+  readonly changedTags: { readonly compatible: string; readonly incompatible: string } | undefined
   /** What to give quickstart besides, as `--set` of helm takes it; empty where the public images are there. */
   readonly quickstartSettings: readonly string[]
   /** A command that enforces the NetworkPolicies that there are, where the cluster's network does not; undefined where it does. */
@@ -23,8 +25,10 @@ export const clusterSettings: ClusterSettings | undefined = settingsOf(process.e
 function settingsOf(environment: NodeJS.ProcessEnv): ClusterSettings | undefined {
   const image = environment['TEST_KUBERNETES_IMAGE'] ?? ''
   if (image === '') return undefined
+  const [compatible, incompatible] = (environment['TEST_KUBERNETES_CHANGED_TAGS'] ?? '').split(' ')
   return {
     image,
+    changedTags: compatible && incompatible ? { compatible, incompatible } : undefined,
     quickstartSettings: (environment['TEST_KUBERNETES_SETTINGS'] ?? '')
       .split(' ')
       .filter((part) => part !== ''),
@@ -55,6 +59,11 @@ export async function ending(program: string, ...args: readonly string[]): Promi
 export async function output(program: string, ...args: readonly string[]): Promise<string> {
   const { stdout } = await run(program, args, { maxBuffer: 1 << 26 })
   return stdout
+}
+
+/** The command line, as a person has it who is not in the cluster. */
+export function ctl(address: string, ...args: readonly string[]): Promise<Ending> {
+  return ending('node', 'bin/order-streams.js', 'ctl', ...args, '--address', address)
 }
 
 /** On namespaces that tests made, and may remove. */

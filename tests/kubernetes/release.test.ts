@@ -6,7 +6,7 @@ import {
   StateServiceService,
 } from '../../control/generated/orderstreams/control/v1/state_service.ts'
 import { waitFor } from '../support/waiting.ts'
-import { clusterSettings, ending, output } from './cluster.ts'
+import { clusterSettings, ctl, ending, output } from './cluster.ts'
 import { OrderLoad } from './order-load.ts'
 import { Release } from './release.ts'
 
@@ -135,6 +135,33 @@ describe.skipIf(clusterSettings === undefined)(
       await load.bring(100)
       const mended = await release.upgrade('settings.commitIntervalMs=150')
       expect(mended.code, mended.text).toBe(0)
+    })
+
+    it('should take a changed topology, refuse one that could not go on, and go back', async (context) => {
+      const { changedTags } = clusterSettings!
+      if (changedTags === undefined) return context.skip('there are no images of changed topologies')
+      const stores = async () =>
+        (await ctl(await release.controlAddress(), 'state', 'stores', 'cleanse')).text
+      const setting = 'settings.commitIntervalMs=150'
+      await survives('an upgrade with a changed topology', async () => {
+        const { code, text } = await release.upgrade(setting, `image.tag=${changedTags.compatible}`)
+        expect(code, text).toBe(0)
+      })
+      expect(await stores()).toContain('repeat-counter')
+
+      const before = await release.instances()
+      const refused = await release.upgrade(setting, `image.tag=${changedTags.incompatible}`)
+      expect(refused.code).not.toBe(0)
+      const log = await release.namespace.kubectl('logs', `job/${release.name('plan')}`)
+      expect(log).toMatch(/incompatible[\s\S]*order-memory/)
+      expect((await release.instances()).map(({ uid }) => uid)).toEqual(before.map(({ uid }) => uid))
+      await load.bring(100)
+
+      await survives('an upgrade that goes back', async () => {
+        const { code, text } = await release.upgrade(setting)
+        expect(code, text).toBe(0)
+      })
+      expect(await stores()).not.toContain('repeat-counter')
     })
 
     it('should stay paused over a restart of its instances, and say so', async () => {
@@ -309,10 +336,6 @@ describe.skipIf(clusterSettings === undefined)(
     }
   },
 )
-
-function ctl(address: string, ...args: readonly string[]) {
-  return ending('node', 'bin/order-streams.js', 'ctl', ...args, '--address', address)
-}
 
 /** Prints whether a port can be reached within a few seconds. */
 function connectScript(host: string, port: number): string {

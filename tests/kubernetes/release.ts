@@ -8,12 +8,13 @@ const chart = join(import.meta.dirname, '../../helm/order-streams')
 const minutes = 60_000
 
 export class Release {
-  readonly namespace = new Namespace('order-streams-test')
+  readonly namespace: Namespace
   readonly releaseName = 'trial'
   private readonly settings: ClusterSettings
 
-  constructor(settings: ClusterSettings) {
+  constructor(settings: ClusterSettings, namespace = 'order-streams-test') {
     this.settings = settings
+    this.namespace = new Namespace(namespace)
   }
 
   /** @param values as `--set` takes them @returns how helm ended, with what it said */
