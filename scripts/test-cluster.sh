@@ -31,6 +31,8 @@ if [ ! -e /run/netns/k8s ]; then
     "$TEST_K8S/image.sh" localhost/metrics-server:1 "$K8S_DIR/metrics-server" '{"Entrypoint":["/metrics-server"]}'
     "$TEST_K8S/k" kubectl apply -f "$TEST_K8S/extra/metrics-server.yaml"
   fi
+  # Of the Prometheus operator and KEDA: values files that ask for them are skipped without.
+  [ ! -d "$K8S_DIR/crds" ] || "$TEST_K8S/k" kubectl apply --server-side -f "$K8S_DIR/crds"
   [ -n "${KEEP:-}" ] || trap '"$TEST_K8S/down.sh"' EXIT
 fi
 step 'images into the cluster'
