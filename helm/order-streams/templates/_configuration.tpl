@@ -61,8 +61,8 @@
 {{- toYaml (mergeOverwrite $settings (deepCopy .root.Values.settings) (deepCopy (.settings | default dict))) }}
 {{- end }}
 
-{{/* Credentials; .needsDatabase, .hook as for the Secret of the database. */}}
-{{- define "order-streams.credentials" -}}
+{{/* Variables of every container: credentials, and what memory asks for; .needsDatabase, .hook as for the Secret of the database. */}}
+{{- define "order-streams.variables" -}}
 {{- if .needsDatabase }}
 - name: DATABASE_URL
   valueFrom:
@@ -103,6 +103,22 @@
 {{- end }}
 - name: ORDER_STREAMS_CONFIG
   value: /etc/order-streams/configuration/order-streams.yaml
+{{- include "order-streams.nodeOptions" . }}
+{{- end }}
+
+{{/* The image gives new objects room for 1Gi and more; a container that has less memory gets what Node.js has by default. .values has resources, extraEnv. */}}
+{{- define "order-streams.nodeOptions" -}}
+{{- $limit := dict }}
+{{- with .values.resources }}{{ with .limits }}{{ $limit = . }}{{ end }}{{ end }}
+{{- $memory := get $limit "memory" | toString }}
+{{- $number := regexFind "^[0-9.]+(e[+]?[0-9]+)?" $memory }}
+{{- $bytes := get (dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776) (trimPrefix $number $memory) }}
+{{- $isSet := false }}
+{{- range .values.extraEnv }}{{ if eq .name "NODE_OPTIONS" }}{{ $isSet = true }}{{ end }}{{ end }}
+{{- if and $number $bytes (not $isSet) (lt (mulf (float64 $number) (float64 $bytes)) 1073741824.0) }}
+- name: NODE_OPTIONS
+  value: --max-semi-space-size=16
+{{- end }}
 {{- end }}
 
 {{/* Secrets that are read as files, as name and Secret. They are watched: a rotated one needs no restart. */}}

@@ -71,7 +71,7 @@ spec:
           securityContext:
             {{- include "order-streams.containerSecurity" . | nindent 12 }}
           env:
-            {{- include "order-streams.credentials" (merge (dict "hook" true) $context) | trim | nindent 12 }}
+            {{- include "order-streams.variables" (merge (dict "hook" true) $context) | trim | nindent 12 }}
           resources:
             {{- toYaml $values.resources | nindent 12 }}
           volumeMounts:
