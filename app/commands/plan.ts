@@ -39,10 +39,11 @@ Verdicts:
   restore       is rebuilt from its changelog, which takes time
   stop-first    all instances of the old release must be stopped before the new one starts
   orphan        is left behind, and nobody reads it any more
+  lost          is gone; the release starts, and goes on without it
   incompatible  the release would not start, or would lose or misread state
 
-Exit codes: 0 keep and new only, 3 something to look at first (restore, stop-first, orphan), 4 incompatible,
-1 failed, 2 wrong usage or configuration.
+Exit codes: 0 keep and new only, 3 something to look at first (restore, stop-first, orphan, lost),
+4 incompatible, 1 failed, 2 wrong usage or configuration.
 
 Examples:
   order-streams plan                                     a stopped data directory
@@ -72,7 +73,13 @@ async function plansOf(names: readonly string[], options: PlanOptions): Promise<
       const registry = await platform.openRegistry({ registers: false })
       const plans: TopologyPlan[] = []
       for (const topology of chosen) {
-        const facts = await readPlanFacts({ log, clock, registry }, topology, known, config.partitions)
+        const facts = await readPlanFacts(
+          { log, clock, registry },
+          topology,
+          known,
+          config.partitions,
+          config.processingGuarantee,
+        )
         plans.push(planTopology(facts))
       }
       return plans
@@ -82,7 +89,7 @@ async function plansOf(names: readonly string[], options: PlanOptions): Promise<
 
 const summaries: Readonly<Record<0 | 3 | 4, string>> = {
   0: 'safe: nothing that is deployed is lost or left behind',
-  3: 'look at it first: something takes time, needs a stop, or is left behind',
+  3: 'look at it first: something takes time, needs a stop, is left behind or is gone',
   4: 'unsafe: do not start this release on what is deployed',
 }
 

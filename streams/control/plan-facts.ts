@@ -1,22 +1,19 @@
 /** Reads what is deployed of topologies: topics, checkpoints, groups, schemas, recorded shapes. It changes nothing. */
 import { StreamsError } from '../errors.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Log, TopicSettings } from '../ports/log.ts'
+import type { TopicSettings } from '../ports/log.ts'
 import type { RegisteredSchema, SchemaRegistry } from '../ports/registry.ts'
 import { keyAt, valueAt } from '../records/record-batch.ts'
 import { decodeMemberData } from '../runtime/assignment/member-data.ts'
 import { OpenCodecs } from '../runtime/codecs.ts'
 import { followToEnd } from '../runtime/follow-to-end.ts'
 import { topicsOf } from '../runtime/internal-topics.ts'
+import type { ProcessingGuarantee } from '../runtime/settings.ts'
 import { readTopologyRecord } from '../runtime/topology-record.ts'
 import { internalTopics, type Topology } from '../topology/topology.ts'
 import type { ForeignTopology, PlanFacts } from './plan.ts'
+import { type PositionPorts, readPositions } from './plan-position-facts.ts'
 
-export interface PlanPorts {
-  readonly log: Log
-  readonly clock: Clock
-  readonly registry: SchemaRegistry
-}
+export type PlanPorts = PositionPorts
 
 /**
  * @param known all topologies of the code, so that what belongs to one is not taken for another's
@@ -27,6 +24,7 @@ export async function readPlanFacts(
   topology: Topology,
   known: readonly Topology[],
   defaultPartitions: number,
+  guarantee: ProcessingGuarantee = 'exactly-once',
 ): Promise<PlanFacts> {
   const { log, registry } = ports
   const { name } = topology
@@ -56,6 +54,11 @@ export async function readPlanFacts(
     deployedStores: storesAmong(name, owned),
     deployedRepartitions: owned.filter((topic) => topic.endsWith(repartitionSuffix)),
     foreign: await foreignTopologies(ports, topics, known),
+    positions: await readPositions(ports, topology, {
+      topics,
+      isRunning: members.length > 0,
+      isExactlyOnce: guarantee === 'exactly-once',
+    }),
   }
 }
 

@@ -17,6 +17,8 @@ export interface StoreFacts {
   readonly wanted: TopicSettings | undefined
   /** The store as it was recorded; undefined when it was not. */
   readonly before: TopologyRecord['subTopologies'][number]['stores'][number] | undefined
+  /** What of its state was committed and is not in the changelog. */
+  readonly lost: Pick<PlanItem, 'verdict' | 'text' | 'remedy'> | undefined
   /** Whether another sub-topology had it, as far as that is known. */
   readonly hasMoved: boolean
   readonly key: SchemaPlan
@@ -24,7 +26,7 @@ export interface StoreFacts {
 }
 
 export function planStore(facts: StoreFacts): PlanItem {
-  const { store, changelog, deployed, before } = facts
+  const { store, changelog, deployed, before, lost } = facts
   const item = (verdict: PlanItem['verdict'], text: string, remedy: string | null = null): PlanItem => ({
     kind: 'store',
     name: store.name,
@@ -32,6 +34,7 @@ export function planStore(facts: StoreFacts): PlanItem {
     text,
     remedy,
   })
+  if (lost !== undefined) return item(lost.verdict, lost.text, lost.remedy)
   if (deployed === undefined) {
     if (before === undefined) return item('new', `begins empty, with the changelog ${changelog}`)
     return item(

@@ -2,7 +2,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { ControlCluster } from '../../tests/support/control-harness.ts'
 import { jsonTopic } from '../../tests/support/topologies.ts'
+import type { EmbeddedLog } from '../adapters/embedded/embedded-log.ts'
 import { defineTopology, type StreamBuilder } from '../dsl/stream-builder.ts'
+import type { TopicPartition } from '../ports/log.ts'
 import { RecordBatchBuilder } from '../records/record-batch.ts'
 import { avro } from '../serde/avro.ts'
 import type { AvroSchema } from '../serde/avro-schema.ts'
@@ -83,6 +85,28 @@ function release(own: Release = {}): Topology {
   })
 }
 
+/** The log after topics were deleted, and with them what groups have committed of them. */
+function without(log: EmbeddedLog, gone: readonly string[]): EmbeddedLog {
+  return Object.assign(Object.create(log), {
+    describeTopics: async () => (await log.describeTopics()).filter(({ name }) => !gone.includes(name)),
+  })
+}
+
+/** The log with other records in some partitions. */
+function withRanges(
+  log: EmbeddedLog,
+  ranges: readonly { topic: string; partition: number; start: number; end: number }[],
+): EmbeddedLog {
+  return Object.assign(Object.create(log), {
+    offsetRanges: async (partitions: readonly TopicPartition[]) =>
+      (await log.offsetRanges(partitions)).map(
+        (range) =>
+          ranges.find(({ topic, partition }) => topic === range.topic && partition === range.partition) ??
+          range,
+      ),
+  })
+}
+
 describe('plan', () => {
   let cluster: ControlCluster
 
@@ -100,6 +124,11 @@ describe('plan', () => {
 
   const planned = async (topology: Topology, others: readonly Topology[] = []): Promise<TopologyPlan> =>
     planTopology(await readPlanFacts(cluster, topology, [topology, ...others], 2))
+
+  const plannedWithout = async (topology: Topology, gone: readonly string[]): Promise<TopologyPlan> =>
+    planTopology(
+      await readPlanFacts({ ...cluster, log: without(cluster.log, gone) }, topology, [topology], 2),
+    )
 
   const of = ({ items }: TopologyPlan, name: string, kind?: PlanItem['kind']): PlanItem => {
     const found = items.find((item) => item.name === name && (kind === undefined || item.kind === kind))
@@ -261,6 +290,110 @@ describe('plan', () => {
     const plan = planTopology({ ...facts, topics })
     expect(of(plan, 'seen')).toMatchObject({ verdict: 'incompatible' })
     expect(of(plan, 'seen').text).toContain('is gone')
+  })
+
+  it('should refuse to begin a topic anew that tasks go on in the middle of', async () => {
+    await deployed()
+    const plan = await plannedWithout(release(), ['sales'])
+    expect(of(plan, 'sales', 'topic')).toMatchObject({
+      verdict: 'incompatible',
+      text: 'it is gone, and would be made anew without records: a task goes on at offset 1 of partition 0, so the release does not start',
+    })
+    expect(of(plan, 'sales', 'topic').remedy).toContain('positions of group shop')
+    expect(planExitCode([plan])).toBe(4)
+    const repartition = 'shop-per-product-repartition'
+    const between = await plannedWithout(release(), [repartition])
+    expect(of(between, repartition, 'topic')).toMatchObject({ verdict: 'incompatible' })
+  })
+
+  it('should take a topic for new that no task has read, and one whose position was given up', async () => {
+    await deployed()
+    const more = release({
+      more: (builder) => void builder.stream(returns).groupByKey().count({ store: 'returned' }),
+    })
+    expect(of(await planned(more), 'returns', 'topic')).toMatchObject({ verdict: 'new' })
+    const offsets = [0, 1].map((partition) => ({ topic: 'sales', partition, offset: 0 }))
+    await cluster.log.commitOffsets('shop', offsets)
+    const log = withRanges(
+      cluster.log,
+      offsets.map((position) => ({ ...position, start: 0, end: 0 })),
+    )
+    const facts = await readPlanFacts({ ...cluster, log }, release(), [release()], 2)
+    expect(planExitCode([planTopology(facts)])).toBe(0)
+  })
+
+  it('should refuse a topic that was replaced by a shorter one, or has lost what was not processed', async () => {
+    await deployed()
+    const replaced = withRanges(cluster.log, [{ topic: 'sales', partition: 0, start: 0, end: 0 }])
+    const facts = await readPlanFacts({ ...cluster, log: replaced }, release(), [release()], 2)
+    expect(of(planTopology(facts), 'sales', 'topic')).toMatchObject({
+      verdict: 'incompatible',
+      text: expect.stringContaining('it has 0 to 0 in partition 0: a task goes on at offset 1'),
+    })
+    const expired = withRanges(cluster.log, [{ topic: 'sales', partition: 0, start: 5, end: 9 }])
+    const later = await readPlanFacts({ ...cluster, log: expired }, release(), [release()], 2)
+    expect(of(planTopology(later), 'sales', 'topic').text).toContain('it has 5 to 9 in partition 0')
+  })
+
+  it('should go by checkpoints where the group has forgotten its positions, unless they are of at-least-once', async () => {
+    await deployed()
+    const log: EmbeddedLog = Object.assign(Object.create(without(cluster.log, ['sales'])), {
+      committedOffsets: async (_group: string, partitions: readonly unknown[]) => partitions.map(() => null),
+    })
+    const planWith = async (guarantee: 'exactly-once' | 'at-least-once') =>
+      planTopology(await readPlanFacts({ ...cluster, log }, release(), [release()], 2, guarantee))
+    expect(of(await planWith('exactly-once'), 'sales', 'topic')).toMatchObject({ verdict: 'incompatible' })
+    expect(of(await planWith('at-least-once'), 'sales', 'topic')).toMatchObject({ verdict: 'new' })
+  })
+
+  it('should miss state in a changelog that was made anew, or whose record is gone with it', async () => {
+    await deployed()
+    const changelog = 'shop-seen-changelog'
+    const anew = withRanges(cluster.log, [{ topic: changelog, partition: 0, start: 0, end: 0 }])
+    const facts = await readPlanFacts({ ...cluster, log: anew }, release(), [release()], 2)
+    expect(of(planTopology(facts), 'seen')).toMatchObject({ verdict: 'incompatible' })
+    expect(of(planTopology(facts), 'seen').text).toContain('ends at 0 in partition 0')
+    const both = await plannedWithout(release(), [changelog, 'shop-topology'])
+    expect(of(both, 'seen')).toMatchObject({ verdict: 'incompatible' })
+    expect(of(both, 'seen').remedy).toContain('savepoint')
+  })
+
+  it('should refuse to go on without the checkpoints of a topology that goes by time', async () => {
+    await deployed()
+    const plan = await plannedWithout(release(), ['shop-checkpoint'])
+    expect(of(plan, 'shop-checkpoint')).toMatchObject({ verdict: 'incompatible' })
+    expect(of(plan, 'shop-checkpoint').text).toContain('windows, timers and patterns')
+    const unrecorded = await plannedWithout(release(), ['shop-checkpoint', 'shop-topology'])
+    expect(of(unrecorded, 'shop-checkpoint')).toMatchObject({ verdict: 'incompatible' })
+    const anew = [...(await cluster.log.describeTopics())].map(({ name }) => name)
+    expect([...verdicts(await plannedWithout(release(), anew))]).toEqual(['new'])
+  })
+
+  it('should ask to look at lost checkpoints where positions and state are all that counts', async () => {
+    const timeless = () =>
+      defineTopology('shop', (builder) => void builder.stream(sales).groupByKey().count({ store: 'sold' }))
+    await deployed(timeless())
+    const plan = await plannedWithout(timeless(), ['shop-checkpoint'])
+    expect(of(plan, 'shop-checkpoint')).toMatchObject({ verdict: 'lost' })
+    expect(planExitCode([plan])).toBe(3)
+    const forgotten: EmbeddedLog = Object.assign(Object.create(without(cluster.log, ['shop-checkpoint'])), {
+      committedOffsets: async (_group: string, partitions: readonly unknown[]) => partitions.map(() => null),
+    })
+    const facts = await readPlanFacts({ ...cluster, log: forgotten }, timeless(), [timeless()], 2)
+    expect(of(planTopology(facts), 'shop-checkpoint')).toMatchObject({ verdict: 'incompatible' })
+  })
+
+  it('should take a topology for new whose input and topics are there, and that never ran', async () => {
+    cluster = await ControlCluster.open({ topologies: () => [release()], services: () => [] })
+    const batch = new RecordBatchBuilder('sales', 0)
+    batch.append(Buffer.from('a'), Buffer.from('{}'), 1_000)
+    await cluster.log.append([batch.build()])
+    // As migrations leave it, and as a first start that was broken off.
+    expect(planExitCode([await planned(release())])).toBe(0)
+    expect(planExitCode([await plannedWithout(release(), ['shop-checkpoint'])])).toBe(0)
+    // Somebody has set where it is to begin.
+    await cluster.log.commitOffsets('shop', [{ topic: 'sales', partition: 0, offset: 1 }])
+    expect(planExitCode([await plannedWithout(release(), ['shop-checkpoint'])])).toBe(0)
   })
 
   it('should ask to stop instances first that run another shape', async () => {

@@ -10,6 +10,7 @@ import type { RegisteredSchema } from '../ports/registry.ts'
 import { differenceOf, shapeOf, type TopologyShape } from '../runtime/assignment/topology-shape.ts'
 import type { TopologyRecord } from '../runtime/internal-topics.ts'
 import { internalTopics, type Topology } from '../topology/topology.ts'
+import { type PlanPositions, planChangelog, planInput, planLostCheckpoints } from './plan-positions.ts'
 import { planSchema } from './plan-schemas.ts'
 import { planStore, type StoreFacts } from './plan-stores.ts'
 import { topicMismatch } from './plan-topics.ts'
@@ -20,9 +21,10 @@ import { topicMismatch } from './plan-topics.ts'
  * - `restore`: it is rebuilt from its changelog, which takes time
  * - `stop-first`: all instances of the old release must be stopped before the new one starts
  * - `orphan`: it is left behind, and nobody reads it any more
+ * - `lost`: it is gone; the new release starts and goes on without it
  * - `incompatible`: the new release would not start, or would lose or misread state
  */
-export type Verdict = 'keep' | 'new' | 'restore' | 'stop-first' | 'orphan' | 'incompatible'
+export type Verdict = 'keep' | 'new' | 'restore' | 'stop-first' | 'orphan' | 'lost' | 'incompatible'
 
 export interface PlanItem {
   readonly kind: 'topology' | 'sub-topology' | 'store' | 'topic' | 'schema'
@@ -66,6 +68,7 @@ export interface PlanFacts {
   readonly deployedStores: readonly string[]
   readonly deployedRepartitions: readonly string[]
   readonly foreign: readonly ForeignTopology[]
+  readonly positions: PlanPositions
 }
 
 export function planTopology(facts: PlanFacts): TopologyPlan {
@@ -84,7 +87,8 @@ export function planTopology(facts: PlanFacts): TopologyPlan {
 export function planExitCode(plans: readonly TopologyPlan[]): 0 | 3 | 4 {
   const verdicts = new Set(plans.flatMap(({ items }) => items.map(({ verdict }) => verdict)))
   if (verdicts.has('incompatible')) return 4
-  return verdicts.has('restore') || verdicts.has('stop-first') || verdicts.has('orphan') ? 3 : 0
+  const toLookAt: readonly Verdict[] = ['restore', 'stop-first', 'orphan', 'lost']
+  return toLookAt.some((verdict) => verdicts.has(verdict)) ? 3 : 0
 }
 
 function isDeployed({ checkpointed, record, deployedStores }: PlanFacts): boolean {
@@ -212,7 +216,7 @@ function planStores(facts: PlanFacts): PlanItem[] {
 }
 
 function storeFacts(facts: PlanFacts, subTopology: string, store: StoreFacts['store']): StoreFacts {
-  const { topology, topics, wanted, record, checkpointed, schemas, registered } = facts
+  const { topology, topics, wanted, record, checkpointed, schemas, registered, positions } = facts
   const changelog = internalTopics.changelog(topology.name, store.name)
   const parts = record?.subTopologies ?? []
   const partBefore = parts.find((part) => part.stores.some(({ name }) => name === store.name))
@@ -224,13 +228,15 @@ function storeFacts(facts: PlanFacts, subTopology: string, store: StoreFacts['st
     deployed: topics.get(changelog),
     wanted: 'problem' in wanted ? undefined : wanted.find(({ name }) => name === changelog),
     before: partBefore?.stores.find(({ name }) => name === store.name),
+    lost: planChangelog(changelog, positions),
     hasMoved: partBefore === undefined ? !isKnown : partBefore.name !== subTopology,
     key: planSchema(`${changelog}-key`, schemas, registered),
     value: planSchema(`${changelog}-value`, schemas, registered),
   }
 }
 
-function planTopics({ topology, topics, wanted, deployedRepartitions }: PlanFacts): PlanItem[] {
+function planTopics(facts: PlanFacts): PlanItem[] {
+  const { topology, topics, wanted, deployedRepartitions, positions } = facts
   if ('problem' in wanted)
     return [
       {
@@ -252,7 +258,11 @@ function planTopics({ topology, topics, wanted, deployedRepartitions }: PlanFact
     const deployed = topics.get(topic.name)
     const mismatch = deployed === undefined ? undefined : topicMismatch(deployed, topic)
     const common = { kind: 'topic', name: topic.name } as const
-    if (deployed === undefined)
+    const lost = isLostCheckpoint(facts, topic.name)
+      ? planLostCheckpoints(topology, positions)
+      : planInput(topology, topic.name, positions)
+    if (mismatch === undefined && lost !== undefined) items.push({ ...common, ...lost })
+    else if (deployed === undefined)
       items.push({
         ...common,
         verdict: 'new',
@@ -274,6 +284,12 @@ function planTopics({ topology, topics, wanted, deployedRepartitions }: PlanFact
     })
   }
   return items
+}
+
+/** A topology that has run has the topic: its shape is recorded, and state written, only after topics were made. */
+function isLostCheckpoint({ topology, topics, record, positions }: PlanFacts, topic: string): boolean {
+  if (topic !== internalTopics.checkpoint(topology.name) || topics.has(topic)) return false
+  return record !== null || positions.hasState
 }
 
 /** Of the topics that the topology shares: schemas of its changelogs are told with their stores. */
