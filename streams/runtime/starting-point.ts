@@ -23,6 +23,8 @@ export interface StartingPoint {
    * them: it has lost them in a crash, or it is a new one.
    */
   readonly repeatsTo: readonly number[]
+  /** Whether the group does not know where the task stands: a sink is ahead of it, or it has forgotten. */
+  readonly groupIsBehind: boolean
 }
 
 /** @throws OFFSET_OUT_OF_RANGE, SINK_UNAVAILABLE */
@@ -51,13 +53,15 @@ export async function startingPoint(
     if (offset < start || offset > end) throw outOfRange(id, input.topic, partition, offset, start, end)
     return { ...input, offset }
   })
+  const repeatsTo = offsets.map(({ offset }, index) => Math.max(offset, committed[index] ?? offset))
   return {
     offsets,
     committed: partitions.map((input, index) => ({
       ...input,
       offset: committed[index] ?? ranges[index]!.start,
     })),
-    repeatsTo: offsets.map(({ offset }, index) => Math.max(offset, committed[index] ?? offset)),
+    repeatsTo,
+    groupIsBehind: repeatsTo.some((offset, index) => (ofGroup[index] ?? ranges[index]!.start) < offset),
   }
 }
 

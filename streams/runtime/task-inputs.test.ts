@@ -9,7 +9,9 @@ function place(topic: string, offset = 0) {
   return { topic, partition: 0, offset }
 }
 
-function open(start: { offsets: number[]; committed?: number[] } = { offsets: [0, 0] }) {
+function open(
+  start: { offsets: number[]; committed?: number[]; groupIsBehind?: boolean } = { offsets: [0, 0] },
+) {
   const reader = new ScriptedReader()
   const topics = ['fast', 'slow']
   const processors = new Map(topics.map((topic) => [topic, new TextProcessor()]))
@@ -17,6 +19,7 @@ function open(start: { offsets: number[]; committed?: number[] } = { offsets: [0
     offsets: topics.map((topic, index) => place(topic, start.offsets[index])),
     committed: topics.map((topic, index) => place(topic, (start.committed ?? start.offsets)[index])),
     repeatsTo: start.offsets,
+    groupIsBehind: start.groupIsBehind ?? false,
   }
   const inputs = new TaskInputs({ processors, readAheadStores: new Map() }, reader, startingPoint, () => ({
     time: new SourceTime(defaultTiming),
@@ -113,8 +116,8 @@ describe('TaskInputs', () => {
     expect(inputs.groupOffsets()[0]!.offset).toBe(6)
   })
 
-  it('should tell the group where a sink is that is ahead of it', () => {
-    const { inputs } = open({ offsets: [5, 0], committed: [2, 0] })
+  it('should tell the group where the task stands when it does not know', () => {
+    const { inputs } = open({ offsets: [5, 0], committed: [2, 0], groupIsBehind: true })
     expect(inputs.hasMoved).toBe(true)
     expect(inputs.groupOffsets()[0]!.offset).toBe(5)
     inputs.markCommitted(inputs.offsets())

@@ -37,7 +37,7 @@ export class TaskInputs {
   committedOffsets: readonly PartitionOffset[]
   /** By input, since when there was nothing left to read. */
   private readonly atEndSinceMs: (number | undefined)[] = []
-  /** Whether the sink is ahead of the group, which must be told even if no record comes any more. */
+  /** Whether the group must be told where the task stands even if no record comes any more: others reckon the lag by it. */
   private groupIsBehind: boolean
 
   constructor(
@@ -49,7 +49,7 @@ export class TaskInputs {
     this.compiled = compiled
     this.start = start
     this.committedOffsets = start.offsets
-    this.groupIsBehind = start.offsets.some(({ offset }, index) => start.committed[index]!.offset < offset)
+    this.groupIsBehind = start.groupIsBehind
     this.inputs = start.offsets.map(({ topic, partition, offset }, index) => {
       const processor = compiled.processors.get(topic)
       if (processor === undefined)

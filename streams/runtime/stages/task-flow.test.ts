@@ -40,7 +40,7 @@ function flowThatRepeats(standing: readonly StandingCommand[]): TaskFlow {
   const inputs = new TaskInputs(
     { processors: new Map([['in', new TextProcessor()]]), readAheadStores: new Map() },
     new ScriptedReader(),
-    { offsets, committed: [{ ...offsets[0]!, offset: 1000 }], repeatsTo: [1000] },
+    { offsets, committed: [{ ...offsets[0]!, offset: 1000 }], repeatsTo: [1000], groupIsBehind: false },
     () => ({ time: new SourceTime(defaultTiming), isRepartition: false, recipient: 'one/in' }),
   )
   const commands: StageCommands = {

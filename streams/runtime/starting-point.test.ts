@@ -1,0 +1,44 @@
+/** Where tasks begin: by what the sink, the group and the checkpoint say of it. */
+import { describe, expect, it } from 'vitest'
+import { inputRecords, keyedCount } from '../../tests/simulation/cases.ts'
+import { openLog, run, settle, startProcess, worldWithInput } from '../../tests/simulation/world.ts'
+import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
+
+describe('the starting point of a task', () => {
+  it('should be told to a group that has forgotten it, though no record comes, so that others reckon no lag', async () => {
+    const world = await worldWithInput(inputRecords(20))
+    const open = await openLog(world)
+    const first = await startProcess(open, world, keyedCount)
+    await run(open.clock, first.app.drained())
+    await run(open.clock, first.app.stop())
+
+    const told = new Map<string, number>()
+    const log: typeof open.log = Object.assign(Object.create(open.log), {
+      committedOffsets: async (_group: string, partitions: readonly TopicPartition[]) =>
+        partitions.map(({ topic, partition }) => told.get(`${topic}-${partition}`) ?? null),
+      openTransactionalProducer: async (options: { transactionalId: string; timeoutMs: number }) => {
+        const producer = await open.log.openTransactionalProducer(options)
+        return Object.assign(Object.create(producer), {
+          sendOffsets: async (group: string, offsets: readonly PartitionOffset[]) => {
+            await producer.sendOffsets(group, offsets)
+            for (const { topic, partition, offset } of offsets) told.set(`${topic}-${partition}`, offset)
+          },
+        })
+      },
+    })
+    const { app } = await startProcess({ ...open, log }, world, keyedCount)
+    await run(open.clock, app.drained())
+    await settle(open.clock)
+    await run(open.clock, app.stop())
+    const inputs = keyedCount
+      .topology(world.sink)
+      .subTopologies.flatMap(({ sources }) => sources.map(({ topic }) => topic.name))
+    const settings = await open.log.describeTopics(inputs)
+    const partitions = settings.flatMap(({ name, partitions: count }) =>
+      Array.from({ length: count }, (_, partition) => ({ topic: name, partition })),
+    )
+    const ranges = (await open.log.offsetRanges(partitions)).filter(({ end }) => end > 0)
+    expect(ranges.length).toBeGreaterThan(0)
+    for (const { topic, partition, end } of ranges) expect(told.get(`${topic}-${partition}`), topic).toBe(end)
+  })
+})
