@@ -30,6 +30,7 @@ interface SavepointCommandOptions extends ConfigOptions {
   readonly name?: string
   readonly reason?: string
   readonly scratchDir?: string
+  readonly inputsFromBeginning?: boolean
 }
 
 export function addSavepointCommand(program: Command, context: CommandContext): void {
@@ -73,7 +74,12 @@ export function addSavepointCommand(program: Command, context: CommandContext): 
           'broken off is done once more.',
       )
       .argument('<savepoint>')
-      .argument('<topology>', 'for safety: the one that the savepoint is of'),
+      .argument('<topology>', 'for safety: the one that the savepoint is of')
+      .option(
+        '--inputs-from-beginning',
+        'read input topics from their first record, not from where the savepoint stood: in another cluster, which has only ' +
+          'what came after the savepoint',
+      ),
   )
     .addHelpText('after', '\nExample:\n  order-streams savepoint restore before-3.0 cleanse')
     .action((name: string, topology: string, options: SavepointCommandOptions) =>
@@ -125,6 +131,7 @@ async function restore(savepoint: string, name: string, options: SavepointComman
         savepoint,
         topologyName: name,
         topology,
+        inputsFrom: options.inputsFromBeginning === true ? 'beginning' : 'savepoint',
         instanceId: 'order-streams savepoint',
         transactionTimeoutMs: defaultSettings.transactionTimeoutMs,
         transactionMaxBytes: config.transactionMaxBytes,

@@ -43,6 +43,7 @@ import {
   more,
   type Phase,
   phase,
+  places,
   runPhase,
   settings,
   worldOfInputs,
@@ -160,6 +161,7 @@ async function restore(
   testCase: Case,
   directory: SavepointDirectory,
   transactionMaxBytes = 300,
+  inputsFrom: 'savepoint' | 'beginning' = 'savepoint',
 ): Promise<World> {
   const { log, clock } = await openLog(world)
   const topology = testCase.topology(world.sink)
@@ -174,6 +176,7 @@ async function restore(
     topology,
     directory,
     savepoint: 'one',
+    inputsFrom,
     instanceId: 'restorer',
     transactionTimeoutMs: 60_000,
     transactionMaxBytes,
@@ -258,6 +261,31 @@ describe('a topology that is put back to a savepoint', () => {
           expect(results).toEqual(await resultsOnceSeen(events, last))
         },
       ),
+      { numRuns: 25 },
+    )
+  })
+
+  it('should go on in another log that has only what came after the savepoint', async () => {
+    await fc.assert(
+      fc.asyncProperty(allEvents, phase, settings, async (events, { given }, last) => {
+        const feed = new Feed(events)
+        const directory = newDirectory()
+        const stop: Phase = { given, settings: last, end: { kind: 'stop', instances: 1 } }
+        const old = await runPhase(stateful, await worldOfInputs(), feed, stop)
+        await save(old.snapshot(), stateful, directory)
+        // Another log has offsets of its own.
+        const other = await worldOfInputs()
+        const refused = restore(other.snapshot(), stateful, directory)
+        if (given.some((count, index) => count > 0 && events[index]!.length > 0))
+          await expect(refused).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' })
+        else await refused
+        const moved = await restore(other, stateful, directory, 300, 'beginning')
+        const nothingMore = new Feed(places.map(() => []))
+        const before = await finish(stateful, outputs, old.snapshot(), nothingMore, last)
+        const after = await finish(stateful, outputs, moved, feed, last)
+        const all = Object.fromEntries(outputs.map((name) => [name, [...before[name], ...after[name]]]))
+        expect(lastByKey(all)).toEqual(await resultsOnceSeen(events, last))
+      }),
       { numRuns: 25 },
     )
   })

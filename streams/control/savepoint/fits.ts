@@ -5,11 +5,15 @@ import type { Topology } from '../../topology/topology.ts'
 import { tasksOf } from './cut.ts'
 import type { SavepointManifest } from './savepoint-directory.ts'
 
-/** @throws TOPOLOGY_MIXED, PARTITIONS_CHANGED, TOPIC_UNKNOWN, OFFSET_OUT_OF_RANGE */
+/**
+ * @param inputsFrom where the log holds records of its own, no position of the savepoint has to be there
+ * @throws TOPOLOGY_MIXED, PARTITIONS_CHANGED, TOPIC_UNKNOWN, OFFSET_OUT_OF_RANGE
+ */
 export async function assertFits(
   log: Log,
   manifest: SavepointManifest,
   topology: Topology | undefined,
+  inputsFrom: 'savepoint' | 'beginning',
 ): Promise<void> {
   const counts = new Map((await log.describeTopics()).map(({ name, partitions }) => [name, partitions]))
   if (topology !== undefined) assertSameTasks(manifest, topology, counts)
@@ -17,7 +21,7 @@ export async function assertFits(
     const now = counts.get(name)
     if (now !== undefined && now !== partitions) throw otherPartitions(manifest, name, partitions, now)
   }
-  await assertReadable(log, manifest, counts)
+  await assertReadable(log, manifest, counts, inputsFrom)
 }
 
 function assertSameTasks(
@@ -45,6 +49,7 @@ async function assertReadable(
   log: Log,
   manifest: SavepointManifest,
   counts: ReadonlyMap<string, number>,
+  inputsFrom: 'savepoint' | 'beginning',
 ): Promise<void> {
   const inputs = manifest.tasks
     .filter(({ hasExternalSink }) => !hasExternalSink)
@@ -58,6 +63,7 @@ async function assertReadable(
       { details: { topic: gone.topic, partition: gone.partition } },
     )
   }
+  if (inputsFrom === 'beginning') return
   const ranges = await log.offsetRanges(inputs)
   for (const [index, { topic, partition, offset }] of inputs.entries()) {
     const { start, end } = ranges[index]!
@@ -65,7 +71,7 @@ async function assertReadable(
     throw new StreamsError(
       'OFFSET_OUT_OF_RANGE',
       `savepoint ${manifest.savepoint} reads on at offset ${offset} of ${topic}-${partition}, which has ${start} to ${end}: records that ` +
-        'it needs were deleted, or the log is another one',
+        'it needs were deleted, or the log is another one; where it is meant to be another one, put it back with inputs from their beginning',
       { details: { topic, partition, offset, start, end } },
     )
   }

@@ -44,6 +44,11 @@ export interface RestoreRequest {
   readonly topologyName: string
   /** As it will run, where that is known: then the savepoint must have exactly its stores. */
   readonly topology?: Topology
+  /**
+   * `savepoint`, unless given, reads on where the savepoint says. `beginning` reads inputs from outside from the first record that the
+   * log has: for another log than the one that the savepoint was made in, to which only what came after it is written.
+   */
+  readonly inputsFrom?: 'savepoint' | 'beginning'
   /** For the checkpoints. */
   readonly instanceId: string
   readonly transactionTimeoutMs: number
@@ -67,7 +72,7 @@ export async function restoreSavepoint(
   await directory.check(manifest, () =>
     options.onProgress?.({ step: 'checking files', done: checked++, total: 0 }),
   )
-  await assertFits(ports.log, manifest, topology)
+  await assertFits(ports.log, manifest, topology, request.inputsFrom ?? 'savepoint')
   const restoring = new Restoring(ports, request, manifest, options)
   try {
     await restoring.run()
@@ -205,12 +210,13 @@ class Restoring {
   private async restoreInputs(task: SavepointTask): Promise<PartitionOffset[]> {
     const positions: PartitionOffset[] = []
     for (const { topic, partition, offset, unread } of task.inputs) {
+      const [range] = await this.ports.log.offsetRanges([{ topic, partition }])
       if (unread === null) {
-        positions.push({ topic, partition, offset })
+        const isAnew = this.request.inputsFrom === 'beginning'
+        positions.push({ topic, partition, offset: isAnew ? (range?.start ?? 0) : offset })
         continue
       }
       // What lies there now is of a time that is taken back.
-      const [range] = await this.ports.log.offsetRanges([{ topic, partition }])
       const transactions = this.transactionsOf(task, topic, partition)
       for await (const { key, value, timestampMs, headers } of readRecords(this.pathOf(unread.file)))
         await transactions.add(key, value, timestampMs, headers)
