@@ -28,6 +28,15 @@ describe('errors of MySQL', () => {
     })
   })
 
+  it('should name the table that is missing, and what to do when migrations find nothing to do', () => {
+    const missing = serverError(
+      { code: 'ER_NO_SUCH_TABLE', errno: 1146 },
+      "Table 'db.sink_progress' doesn't exist",
+    )
+    const { message } = mysqlFailure('mysql://host/db', missing)
+    expect(message).toMatch(/sink_progress.*order-streams migrate.*put back a backup/)
+  })
+
   it.each([
     ['text that is too long', { code: 'ER_DATA_TOO_LONG', sqlState: '22001' }],
     ["MariaDB's broken CHECK, which has another name in MySQL", { errno: 4025, sqlState: '23000' }],

@@ -77,7 +77,9 @@ const remedies: Readonly<Record<string, string>> = {
   ER_TABLEACCESS_DENIED_ERROR: 'grant the user all rights on this database',
   ER_SPECIFIC_ACCESS_DENIED_ERROR: 'grant the user the right that it names',
   ER_BAD_DB_ERROR: 'create the database, or correct its name in the database URL',
-  ER_NO_SUCH_TABLE: 'bring the schema up to date with the migrations',
+  ER_NO_SUCH_TABLE:
+    'bring the schema up to date with the migrations (order-streams migrate); where they find nothing to do the table was dropped: put ' +
+    'back a backup, or begin with an empty database',
   ER_BAD_FIELD_ERROR: 'bring the schema up to date with the migrations',
   ER_HOST_NOT_PRIVILEGED: 'allow connections from this host',
   ER_HOST_IS_BLOCKED:

@@ -29,13 +29,14 @@ export function planInput(topology: Topology, topic: string, { inputs }: PlanPos
   )
   if (lost === undefined) return undefined
   const { partition, offset, range } = lost
-  const has = range === null ? 'it is gone, and would be made anew without records' : holds(lost, range)
+  const has =
+    range === null ? 'it is gone, and would be made anew without records' : rangeText(partition, range)
   const isOfSink = topology.subTopologies.some(
     (part) => part.hasExternalSink && part.sources.some((source) => source.topic.name === topic),
   )
   return {
     verdict: 'incompatible',
-    text: `${has}: a task goes on at offset ${offset} of partition ${partition}, so the release does not start`,
+    text: `${has}, but a task goes on at offset ${offset} of partition ${partition}: the release does not start`,
     remedy:
       `put topic ${topic} back with its records; or give up what was not processed: ${range === null ? 'make it anew, and ' : ''}set ` +
       `the positions of group ${topology.name} in it to its beginning (kafka-consumer-groups.sh --reset-offsets --to-earliest)` +
@@ -56,7 +57,7 @@ export function planChangelog(changelog: string, { changelogs }: PlanPositions):
       : `was deleted or put back to an older state, and ends at ${range.end} in partition ${partition}`
   return {
     verdict: 'incompatible',
-    text: `its changelog ${changelog} ${is}: a task has committed its state up to offset ${offset}, so the release does not start`,
+    text: `its changelog ${changelog} ${is}: a task has committed its state up to offset ${offset}, the release does not start`,
     remedy: 'put back a savepoint, and delete the state directories of all instances',
   }
 }
@@ -81,11 +82,10 @@ export function planLostCheckpoints(topology: Topology, { groupHasAny }: PlanPos
   return {
     verdict: 'lost',
     text: 'it is gone: positions are taken from the group and state from the changelogs; watermarks, and what state is verified by, are lost',
-    remedy:
-      'nothing, or put back a savepoint; a topology that has run always has it: find out who deleted it',
+    remedy: 'put back a savepoint where they matter; else nothing',
   }
 }
 
-function holds({ partition }: KnownPosition, { start, end }: Pick<OffsetRange, 'start' | 'end'>): string {
-  return `it was deleted or put back to an older state, or records were deleted before they were processed: it has ${start} to ${end} in partition ${partition}`
+function rangeText(partition: number, { start, end }: Pick<OffsetRange, 'start' | 'end'>): string {
+  return `it was deleted or put back to an older state, or has lost records that were not processed: it has ${start} to ${end} in partition ${partition}`
 }

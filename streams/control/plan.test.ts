@@ -297,7 +297,7 @@ describe('plan', () => {
     const plan = await plannedWithout(release(), ['sales'])
     expect(of(plan, 'sales', 'topic')).toMatchObject({
       verdict: 'incompatible',
-      text: 'it is gone, and would be made anew without records: a task goes on at offset 1 of partition 0, so the release does not start',
+      text: 'it is gone, and would be made anew without records, but a task goes on at offset 1 of partition 0: the release does not start',
     })
     expect(of(plan, 'sales', 'topic').remedy).toContain('positions of group shop')
     expect(planExitCode([plan])).toBe(4)
@@ -328,7 +328,7 @@ describe('plan', () => {
     const facts = await readPlanFacts({ ...cluster, log: replaced }, release(), [release()], 2)
     expect(of(planTopology(facts), 'sales', 'topic')).toMatchObject({
       verdict: 'incompatible',
-      text: expect.stringContaining('it has 0 to 0 in partition 0: a task goes on at offset 1'),
+      text: expect.stringContaining('it has 0 to 0 in partition 0, but a task goes on at offset 1'),
     })
     const expired = withRanges(cluster.log, [{ topic: 'sales', partition: 0, start: 5, end: 9 }])
     const later = await readPlanFacts({ ...cluster, log: expired }, release(), [release()], 2)

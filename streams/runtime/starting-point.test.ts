@@ -1,8 +1,9 @@
 /** Where tasks begin: by what the sink, the group and the checkpoint say of it. */
 import { describe, expect, it } from 'vitest'
-import { inputRecords, keyedCount } from '../../tests/simulation/cases.ts'
-import { openLog, run, settle, startProcess, worldWithInput } from '../../tests/simulation/world.ts'
+import { externalSink, inputRecords, keyedCount } from '../../tests/simulation/cases.ts'
+import { newWorld, openLog, run, settle, startProcess, worldWithInput } from '../../tests/simulation/world.ts'
 import type { PartitionOffset, TopicPartition } from '../ports/log.ts'
+import { type Logger, silentLogger } from '../ports/observability.ts'
 
 describe('the starting point of a task', () => {
   it('should be told to a group that has forgotten it, though no record comes, so that others reckon no lag', async () => {
@@ -40,5 +41,29 @@ describe('the starting point of a task', () => {
     const ranges = (await open.log.offsetRanges(partitions)).filter(({ end }) => end > 0)
     expect(ranges.length).toBeGreaterThan(0)
     for (const { topic, partition, end } of ranges) expect(told.get(`${topic}-${partition}`), topic).toBe(end)
+  })
+
+  it('should be warned of when a sink is empty that has been written to, and not when it is the first one', async () => {
+    const world = await worldWithInput(inputRecords(20))
+    const open = await openLog(world)
+    const warnings: object[] = []
+    const logger: Logger = {
+      ...silentLogger,
+      warn: (fields) => void warnings.push(fields),
+      child: () => logger,
+    }
+    const processed = async (own: Parameters<typeof startProcess>[1]): Promise<void> => {
+      const { app } = await startProcess(open, own, externalSink, { logger })
+      await run(open.clock, app.drained())
+      await run(open.clock, app.stop())
+    }
+    await processed(world)
+    await processed(world)
+    expect(warnings).toEqual([])
+    const { sink } = newWorld()
+    await processed({ tasks: world.tasks, sink })
+    expect(sink.rows).toEqual(world.sink.rows)
+    expect(warnings.length).toBeGreaterThan(0)
+    expect(warnings[0]).toMatchObject({ topic: 'events', from: 0, before: expect.any(Number) })
   })
 })

@@ -29,7 +29,7 @@ export interface StartingPoint {
 
 /** @throws OFFSET_OUT_OF_RANGE, SINK_UNAVAILABLE */
 export async function startingPoint(
-  { log, groupId, partitionCounts }: TaskEnvironment,
+  { log, logger, groupId, partitionCounts }: TaskEnvironment,
   subTopology: SubTopology,
   partition: number,
   sinkWriter: SinkWriter,
@@ -51,6 +51,9 @@ export async function startingPoint(
     const known = sinkWriter.isUsed ? held[index] : committed[index]
     const offset = known ?? start
     if (offset < start || offset > end) throw outOfRange(id, input.topic, partition, offset, start, end)
+    const before = committed[index] ?? start
+    if (sinkWriter.isUsed && known === null && before > start)
+      logger.warn({ task: id, ...input, from: start, before }, emptySink)
     return { ...input, offset }
   })
   const repeatsTo = offsets.map(({ offset }, index) => Math.max(offset, committed[index] ?? offset))
@@ -64,6 +67,10 @@ export async function startingPoint(
     groupIsBehind: repeatsTo.some((offset, index) => (ofGroup[index] ?? ranges[index]!.start) < offset),
   }
 }
+
+/** Lawful for a new database; of one that was emptied nobody may know. */
+const emptySink =
+  'the sink has nothing of the task, which committed up to the offset "before": it is filled from the first record that the topic still has'
 
 function offsetIn(
   checkpoint: Pick<Checkpoint, 'input_offsets'> | undefined,

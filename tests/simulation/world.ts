@@ -7,7 +7,7 @@ import { openLogRegistry } from '../../streams/adapters/registry/log-registry.ts
 import { type CommitStep, commitSteps, type ProcessingGuarantee } from '../../streams/index.ts'
 import type { Clock } from '../../streams/ports/clock.ts'
 import type { GroupMember, Log } from '../../streams/ports/log.ts'
-import { silentLogger } from '../../streams/ports/observability.ts'
+import { type Logger, silentLogger } from '../../streams/ports/observability.ts'
 import { type RecordBatch, RecordBatchBuilder } from '../../streams/records/record-batch.ts'
 import { followToEnd } from '../../streams/runtime/follow-to-end.ts'
 import type { RuntimeSettings } from '../../streams/runtime/settings.ts'
@@ -68,6 +68,7 @@ export const simulationSettings: Partial<RuntimeSettings> = {
 }
 
 export interface ProcessOptions {
+  readonly logger?: Logger
   readonly observer?: TaskObserver
   readonly settings?: Partial<RuntimeSettings>
   readonly faults?: Faults
@@ -112,7 +113,7 @@ export async function newProcess(
   { clock, log }: OpenLog,
   world: Pick<World, 'tasks' | 'sink'>,
   { topology, emits }: Case,
-  { observer, settings, faults, instanceId, zone }: ProcessOptions = {},
+  { observer, settings, faults, instanceId, zone, logger = silentLogger }: ProcessOptions = {},
 ): Promise<Process> {
   const members: GroupMember[] = []
   const ownLog = withMembers(faults === undefined ? log : faultyLog(log, faults), members)
@@ -122,7 +123,7 @@ export async function newProcess(
     stores: world.tasks,
     registry: await openLogRegistry({ log, clock }),
     clock,
-    logger: silentLogger,
+    logger,
     metrics: new MemoryMetrics(),
     settings: {
       ...simulationSettings,
