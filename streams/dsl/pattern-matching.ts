@@ -220,10 +220,13 @@ export class PatternMatching<K, E, S extends Stages> {
 
 /** What an earlier release stored must be of this pattern. All of it is if the first row is, and then the task does not begin at all. */
 function checkStored<K, V>(states: TableStore<K, V>): void {
+  const rows = states.range()
   try {
-    states.range()[Symbol.iterator]().next()
+    rows.next()
   } catch (error) {
     // It is of this pattern then; its events will be read when their key comes.
     if (!(error instanceof SchemaNotLoaded)) throw error
+  } finally {
+    rows.return?.()
   }
 }

@@ -7,8 +7,10 @@ import {
   commitSteps,
   keyAt,
   type Log,
+  type Logger,
   type RuntimeSettings,
   serdes,
+  silentLogger,
   topic,
   valueAt,
 } from '../../streams/index.ts'
@@ -163,7 +165,7 @@ async function runToCrash(
   return world.snapshot()
 }
 
-/** Processes what is left, says that nothing more comes, and reads what was written. */
+/** Processes what is left, says that nothing more comes, and reads what was written. Tasks must leave nothing open when they are closed. */
 export async function finish<N extends string>(
   testCase: Case,
   outputs: readonly N[],
@@ -176,12 +178,21 @@ export async function finish<N extends string>(
     open.log,
     places.map(() => 1_000),
   )
-  const { app } = await newProcess(open, world, testCase, { settings })
+  const left: unknown[] = []
+  const logger: Logger = {
+    ...silentLogger,
+    child: () => logger,
+    warn: ({ reason }, message) => {
+      if (message === 'closing the task failed') left.push(reason)
+    },
+  }
+  const { app } = await newProcess(open, world, testCase, { settings, logger })
   const processed = app.start().then(() => app.drained({ endOfInput: true }))
   await run(
     open.clock,
     processed.then(() => app.stop()),
   )
+  if (left.length > 0) throw new Error(`closing a task failed: ${left.join('; ')}`)
   const read = async (name: N): Promise<[string, number][]> => {
     const batches = await run(open.clock, readTopic(open.log, open.clock, name))
     return batches.flatMap((batch) =>
