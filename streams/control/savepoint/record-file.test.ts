@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
+import { StreamsError } from '../../errors.ts'
 import { checkFile, type FileRecord, readRecords, writeRecords } from './record-file.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'record-file-'))
@@ -76,7 +77,25 @@ describe('a file of records', () => {
   it('should not be written over', async () => {
     const path = newPath()
     await writeRecords(path, 'x.records', [])
-    await expect(writeRecords(path, 'x.records', [])).rejects.toMatchObject({ code: 'EEXIST' })
+    await expect(writeRecords(path, 'x.records', [])).rejects.toMatchObject({
+      code: 'STATE_DIRECTORY_UNUSABLE',
+    })
+  })
+
+  it('should say that no space is left, and leave errors alone that say what to do already', async () => {
+    const path = newPath()
+    const failing = (error: Error) =>
+      // biome-ignore lint/correctness/useYield: it fails before there is anything
+      (function* (): Generator<FileRecord> {
+        throw error
+      })()
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+    await expect(writeRecords(path, 'x.records', failing(full))).rejects.toMatchObject({
+      code: 'STORAGE_FULL',
+      message: expect.stringContaining('make the savepoint once more'),
+    })
+    const known = new StreamsError('CLOSED', 'cancelled')
+    await expect(writeRecords(newPath(), 'x.records', failing(known))).rejects.toBe(known)
   })
 
   it('should be found damaged: longer, shorter, changed, missing', async () => {

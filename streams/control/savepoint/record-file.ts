@@ -14,6 +14,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { messageOf, StreamsError } from '../../errors.ts'
 import { ByteWriter } from '../../records/byte-writer.ts'
 import type { Header, Headers } from '../../records/record-batch.ts'
+import { unusable } from './file-errors.ts'
 
 export interface FileRecord {
   readonly key: Buffer | null
@@ -36,8 +37,20 @@ const magic = Buffer.from('OSSPREC1')
 const pieceBytes = 256 * 1024
 const headBytes = 18
 
-/** Writes a file through to disk. What is there under the name already is refused. */
+/** Writes a file through to disk. What is there under the name already is refused. @throws STORAGE_FULL, STATE_DIRECTORY_UNUSABLE */
 export async function writeRecords(
+  path: string,
+  name: string,
+  records: Iterable<FileRecord> | AsyncIterable<FileRecord>,
+): Promise<WrittenFile> {
+  try {
+    return await writeFile(path, name, records)
+  } catch (error) {
+    throw unusable(path, error)
+  }
+}
+
+async function writeFile(
   path: string,
   name: string,
   records: Iterable<FileRecord> | AsyncIterable<FileRecord>,

@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { messageOf, StreamsError } from '../../errors.ts'
 import type { TopicSettings } from '../../ports/log.ts'
 import type { Checkpoint } from '../../schemas/generated/records.ts'
+import { isCode, unusable } from './file-errors.ts'
 import { checkFile, type WrittenFile } from './record-file.ts'
 
 export interface SavepointManifest {
@@ -88,7 +89,7 @@ export class SavepointDirectory {
     return file === undefined ? join(this.path, savepoint) : join(this.path, savepoint, file)
   }
 
-  /** Begins one: an empty directory under its name. @throws SAVEPOINT_EXISTS, STATE_DIRECTORY_UNUSABLE */
+  /** Begins one: an empty directory under its name. @throws SAVEPOINT_EXISTS, STORAGE_FULL, STATE_DIRECTORY_UNUSABLE */
   async begin(savepoint: string): Promise<void> {
     const path = this.pathOf(savepoint)
     try {
@@ -106,9 +107,17 @@ export class SavepointDirectory {
     }
   }
 
-  /** All of its files are there: from now on it is a savepoint. */
+  /** All of its files are there: from now on it is a savepoint. @throws STORAGE_FULL, STATE_DIRECTORY_UNUSABLE */
   async finish(manifest: SavepointManifest): Promise<void> {
     const path = this.pathOf(manifest.savepoint)
+    try {
+      await this.writeManifest(path, manifest)
+    } catch (error) {
+      throw unusable(path, error)
+    }
+  }
+
+  private async writeManifest(path: string, manifest: SavepointManifest): Promise<void> {
     await syncDirectory(path)
     const handle = await open(join(path, `${manifestName}.new`), 'w')
     try {
@@ -231,16 +240,4 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     await handle.close()
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
-}
-
-function unusable(path: string, cause: unknown): StreamsError {
-  return new StreamsError(
-    'STATE_DIRECTORY_UNUSABLE',
-    `savepoints cannot be kept in ${path}: ${messageOf(cause)}`,
-    { details: { path }, cause },
-  )
 }
