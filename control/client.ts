@@ -10,7 +10,7 @@ import { type ChannelCredentials, Client, credentials, Metadata, status } from '
 import type { StreamMethod, UnaryMethod } from './context.ts'
 import { ControlError } from './errors.ts'
 import { Status } from './generated/google/rpc/status.ts'
-import { callStream, callUnary } from './server/outgoing.ts'
+import { callStream, callUnary, outgoingChannelOptions } from './server/outgoing.ts'
 import { codeOfReason, controlErrorOf } from './server/status.ts'
 
 export interface ControlClientOptions {
@@ -75,6 +75,7 @@ const firstPauseMs = 100
 export function openControlClient(options: ControlClientOptions): ControlClient {
   const { address, token } = options
   const client = new Client(address, credentialsOf(options), {
+    ...outgoingChannelOptions,
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.initial_reconnect_backoff_ms': firstPauseMs,
   })

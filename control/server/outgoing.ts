@@ -15,6 +15,12 @@ export interface OutgoingOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/**
+ * For channels to other servers. Nobody publishes settings of a channel as a text record of its name; asking for one costs a name
+ * server that knows no answer a query, and where none is there it keeps a process from ending for seconds.
+ */
+export const outgoingChannelOptions = { 'grpc.service_config_disable_resolution': 1 }
+
 /** @throws ControlError */
 export function callUnary<Q, A>(
   client: Client,

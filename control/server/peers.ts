@@ -17,7 +17,7 @@ import {
 } from '../generated/orderstreams/control/v1/instance_service.ts'
 import { passOnTrace } from './call-tracing.ts'
 import { forwardedKey, relayedKey } from './guard.ts'
-import { callStream, callUnary, type OutgoingOptions } from './outgoing.ts'
+import { callStream, callUnary, type OutgoingOptions, outgoingChannelOptions } from './outgoing.ts'
 import { passOnCaller } from './security/caller-metadata.ts'
 import { knownError } from './status.ts'
 import { pause } from './waiting.ts'
@@ -93,6 +93,7 @@ export function openPeers(options: PeersOptions): OpenPeers {
     const known = clients.get(peer.endpoint)
     if (known !== undefined) return known
     const client = new Client(peer.endpoint, channelCredentials, {
+      ...outgoingChannelOptions,
       'grpc.max_receive_message_length': receivedMessageMaxBytes,
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 2_000,

@@ -27,12 +27,22 @@ export class TestAuthority {
     ])
   }
 
-  /** @param alternativeNames as openssl has them: `DNS:localhost`, `URI:spiffe://…` */
+  /**
+   * @param commonName empty: the certificate has no subject
+   * @param alternativeNames as openssl has them: `DNS:localhost`, `URI:spiffe://…`
+   */
   issue(commonName: string, alternativeNames: readonly string[] = [], file = commonName): CertificatePaths {
     const path = (ending: string): string => join(this.directory, `${file}.${ending}`)
     openssl([
       ...['req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
-      ...['-keyout', path('key'), '-out', path('csr'), '-subj', `/CN=${commonName}`],
+      ...[
+        '-keyout',
+        path('key'),
+        '-out',
+        path('csr'),
+        '-subj',
+        commonName === '' ? '/' : `/CN=${commonName}`,
+      ],
     ])
     const extension = alternativeNames.length === 0 ? '' : `subjectAltName=${alternativeNames.join(',')}\n`
     writeFileSync(path('ext'), extension)

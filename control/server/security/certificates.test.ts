@@ -177,6 +177,12 @@ describe.skipIf(!hasOpenssl)('TLS of the control server (skipped without openssl
     expect(control.logged.join()).not.toContain('no rule gives')
   })
 
+  it('should find its names in a certificate that has alternative ones only', async () => {
+    const { cert, key } = servers.issue('', ['IP:127.0.0.1', 'DNS:c.orders.test'], 'subjectless')
+    await serve({ ...mutual(), certificates: { cert, key, clientCa: clients.cert } })
+    expect(control.logged.join()).not.toContain('no rule gives')
+  })
+
   it('should say so when other instances would not take its certificate for one', async () => {
     await serve(mutual())
     expect(control.logged.join()).toContain(

@@ -104,7 +104,8 @@ export class Certificates {
   /** The names that the certificate of this instance proves to others. */
   get names(): string[] {
     const { subjectAltName, subject } = new X509Certificate(this.files.current.cert)
-    const commonNames = [...subject.matchAll(/^CN=(.*)$/gm)].map(([, name]) => `CN:${name}`)
+    // There is no subject, whatever its type says, where all names are alternative ones, as cert-manager makes them.
+    const commonNames = [...(subject ?? '').matchAll(/^CN=(.*)$/gm)].map(([, name]) => `CN:${name}`)
     return [...alternativeNames(subjectAltName ?? ''), ...commonNames]
   }
 
