@@ -3,6 +3,7 @@
  * addresses of services and pods can be reached.
  */
 import { execFile } from 'node:child_process'
+import { connect } from 'node:tls'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -64,6 +65,18 @@ export async function output(program: string, ...args: readonly string[]): Promi
 /** The command line, as a person has it who is not in the cluster. */
 export function ctl(address: string, ...args: readonly string[]): Promise<Ending> {
   return ending('node', 'bin/order-streams.js', 'ctl', ...args, '--address', address)
+}
+
+/** @returns the fingerprint of the certificate that is shown at a port of this machine */
+export function servedCertificate(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: 'localhost', rejectUnauthorized: false, ALPNProtocols: ['h2'] })
+    socket.on('error', reject)
+    socket.on('secureConnect', () => {
+      resolve(socket.getPeerCertificate().fingerprint256)
+      socket.destroy()
+    })
+  })
 }
 
 /** On namespaces that tests made, and may remove. */

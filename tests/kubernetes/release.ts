@@ -1,4 +1,5 @@
 /** A release of the chart with the services of quickstart, as a person installs and uses it. */
+import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { type Database, openDatabase } from '../../sql/index.ts'
 import { waitFor } from '../support/waiting.ts'
@@ -82,6 +83,18 @@ export class Release {
   /** host:port of the control service, as others in the cluster have it. */
   async controlAddress(): Promise<string> {
     return `${await this.clusterAddress('control')}:50051`
+  }
+
+  /** Forwards a port of this machine to the control services, as a person outside of the cluster does. @returns ends it */
+  async forwardControl(port: number): Promise<() => void> {
+    const target = [`service/${this.name('control')}`, `${port}:50051`]
+    const forwarding = spawn('kubectl', ['--namespace', this.namespace.name, 'port-forward', ...target])
+    let said = ''
+    forwarding.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString()
+    })
+    await waitFor('the port is forwarded', async () => said.includes('Forwarding'))
+    return () => forwarding.kill()
   }
 
   async apiUrl(): Promise<string> {

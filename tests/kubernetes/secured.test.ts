@@ -1,13 +1,11 @@
 /** The chart on a real cluster with mutual TLS between its instances and towards callers. Each test goes on where the last one ended. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type CertificatePaths, hasOpenssl, TestAuthority } from '../support/certificates.ts'
 import { waitFor } from '../support/waiting.ts'
-import { clusterSettings, ctl, type Ending, ending } from './cluster.ts'
+import { clusterSettings, ctl, type Ending, ending, servedCertificate } from './cluster.ts'
 import { OrderLoad } from './order-load.ts'
 import { Release } from './release.ts'
 
@@ -30,7 +28,7 @@ describe.skipIf(whyNot !== '')(
     let directory: string
     let authority: TestAuthority
     let operator: CertificatePaths
-    let forward: ChildProcess | undefined
+    let endForwarding: (() => void) | undefined
 
     beforeAll(async () => {
       release = new Release(clusterSettings!, 'order-streams-secured')
@@ -43,7 +41,7 @@ describe.skipIf(whyNot !== '')(
     }, 5 * minutes)
 
     afterAll(async () => {
-      forward?.kill()
+      endForwarding?.()
       if (directory !== undefined) rmSync(directory, { recursive: true })
       await release?.namespace.remove()
     }, 5 * minutes)
@@ -63,7 +61,7 @@ describe.skipIf(whyNot !== '')(
     })
 
     it('should answer a caller with a certificate for every topology, from whichever instance has it', async () => {
-      await forwardPort()
+      endForwarding = await release.forwardControl(port)
       const listed = await asOperator('topologies', 'list')
       expect(listed.code, listed.text).toBe(0)
       for (const topology of topologies) {
@@ -89,13 +87,13 @@ describe.skipIf(whyNot !== '')(
 
     it('should use a renewed certificate without a restart', async () => {
       const pods = async () => (await release.instances()).map(({ uid, restarts }) => `${uid} ${restarts}`)
-      const [before, first] = [await pods(), await servedCertificate()]
+      const [before, first] = [await pods(), await servedCertificate(port)]
       const patch = join(directory, 'renewed.yaml')
       const secret = await certificateSecret('second')
       await ending('sh', '-c', `kubectl create ${secret.join(' ')} --dry-run=client --output yaml > ${patch}`)
       await release.namespace.kubectl('apply', '--server-side', '--force-conflicts', '--filename', patch)
 
-      const isRenewed = async () => (await servedCertificate()) !== first
+      const isRenewed = async () => (await servedCertificate(port)) !== first
       await waitFor('the new certificate is served', isRenewed, {
         deadlineMs: 5 * minutes,
         longestPauseMs: 2000,
@@ -125,37 +123,12 @@ describe.skipIf(whyNot !== '')(
       return ['secret', 'generic', 'control-tls', ...from]
     }
 
-    async function forwardPort(): Promise<void> {
-      const service = `service/${release.name('control')}`
-      const forwarded = spawn('kubectl', [
-        ...['--namespace', release.namespace.name, 'port-forward', service, `${port}:50051`],
-      ])
-      forward = forwarded
-      let said = ''
-      forwarded.stdout.on('data', (chunk: Buffer) => {
-        said += chunk.toString()
-      })
-      await waitFor('the port is forwarded', async () => said.includes('Forwarding'))
-    }
-
     function asOperator(...args: readonly string[]): Promise<Ending> {
       return asCaller(operator, ...args)
     }
 
     function asCaller({ cert, key }: CertificatePaths, ...args: readonly string[]): Promise<Ending> {
       return ctl(address, ...args, '--ca', authority.cert, '--cert', cert, '--key', key)
-    }
-
-    /** @returns its fingerprint */
-    function servedCertificate(): Promise<string> {
-      return new Promise((resolve, reject) => {
-        const socket = connect({ port, host: 'localhost', rejectUnauthorized: false, ALPNProtocols: ['h2'] })
-        socket.on('error', reject)
-        socket.on('secureConnect', () => {
-          resolve(socket.getPeerCertificate().fingerprint256)
-          socket.destroy()
-        })
-      })
     }
   },
 )
