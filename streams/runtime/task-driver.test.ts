@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { input, inputRecords, keyedCount } from '../../tests/simulation/cases.ts'
+import { input, inputRecords, keyedCount, partitions } from '../../tests/simulation/cases.ts'
 import { verify } from '../../tests/simulation/verify.ts'
 import { append, openLog, run, settle, startProcess, worldWithInput } from '../../tests/simulation/world.ts'
 import type { EmbeddedLog } from '../adapters/embedded/embedded-log.ts'
 import { type ErrorCode, errorCatalogue, type Recovery, StreamsError } from '../errors.ts'
 import type { Log } from '../ports/log.ts'
 import { SchemaNotLoaded } from '../serde/serde.ts'
+import { Faults } from '../testing/faults.ts'
 
 /** Starts the count with an error thrown in the middle of the third commit. */
 async function startWithError(error: unknown) {
@@ -111,6 +112,26 @@ describe('TaskDriver', () => {
     expect(open.clock.now() - startMs).toBeGreaterThan(60_000)
     expect(open.clock.now() - startMs).toBeLessThan(63_000)
     await run(open.clock, app.stop())
+  })
+
+  it('should reckon each outage for itself, also where there was nothing to commit in between', async () => {
+    const records = inputRecords(5)
+    const world = await worldWithInput([])
+    const open = await openLog(world)
+    const outageMaxMs = 60_000
+    const faults = new Faults()
+    const away = new StreamsError('LOG_UNAVAILABLE', 'away')
+    for (let nth = 1; nth <= partitions; nth++) faults.place({ call: 'open-producer', nth, error: away })
+    const { app } = await startProcess(open, world, keyedCount, { settings: { outageMaxMs }, faults })
+    await run(open.clock, app.drained())
+    expect(app.status()[0]!.tasks.size).toBe(partitions)
+    open.clock.advance(2 * outageMaxMs)
+    faults.place({ call: 'commit', error: away })
+    await run(open.clock, append(open.log, input.name, records))
+    await run(open.clock, app.drained())
+    expect(faults.struck).toHaveLength(partitions + 1)
+    await run(open.clock, app.stop())
+    await verify({ ...open, tasks: world.tasks, rows: [] }, keyedCount, records, 'exactly-once')
   })
 
   it('should stop at once while it waits for another attempt', async () => {

@@ -52,6 +52,7 @@ export class TaskDriver {
   private task: Task | undefined
   /** In a row: a commit that succeeds starts the count anew. */
   private failures = 0
+  /** Over with the next commit, or once nothing is left to do. */
   private outageSinceMs: number | undefined
   private hasRun = false
   private abandoned: () => void = () => {}
@@ -228,8 +229,9 @@ export class TaskDriver {
       const requested = this.stopping || this.wishes.any || (this.commitAwaited && task.isAtEnd)
       const decision = task.decideCommit(requested)
       const granted = this.wishes.take()
-      // Nothing there to commit is as good as a commit.
+      // Nothing there to commit is as good as a commit; and who was told where its input ends has been answered.
       if (decision.kind !== 'commit') granted()
+      if (decision.kind === 'nothing' && task.isAtEnd) this.outageSinceMs = undefined
       if (decision.kind === 'commit') {
         this.commitAwaited = false
         this.activity.turn('committing')
