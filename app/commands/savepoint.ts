@@ -62,7 +62,7 @@ export function addSavepointCommand(program: Command, context: CommandContext): 
   const show = savepoint
     .command('show')
     .description('Shows a savepoint, store by store.')
-    .argument('<savepoint>')
+    .argument('<savepoint>', 'its name, as `savepoint list` has it')
   addPlaceOptions(show.option('--json', 'its manifest, as JSON')).action(
     (name: string, options: SavepointCommandOptions) => done(showOne(name, options)),
   )
@@ -73,7 +73,7 @@ export function addSavepointCommand(program: Command, context: CommandContext): 
         'Puts a topology that no instance runs back to a savepoint: its state, and the offsets that it reads on from. One that was ' +
           'broken off is done once more.',
       )
-      .argument('<savepoint>')
+      .argument('<savepoint>', 'its name, as `savepoint list` has it')
       .argument('<topology>', 'for safety: the one that the savepoint is of')
       .option(
         '--inputs-from-beginning',
@@ -85,7 +85,10 @@ export function addSavepointCommand(program: Command, context: CommandContext): 
     .action((name: string, topology: string, options: SavepointCommandOptions) =>
       done(restore(name, topology, options)),
     )
-  const remove = savepoint.command('delete').description('Deletes a savepoint.').argument('<savepoint>')
+  const remove = savepoint
+    .command('delete')
+    .description('Deletes a savepoint.')
+    .argument('<savepoint>', 'its name')
   addPlaceOptions(remove).action((name: string, options: SavepointCommandOptions) =>
     done(deleteOne(name, options)),
   )
