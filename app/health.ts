@@ -1,5 +1,11 @@
 /** Whether this process is alive and ready, as probes ask; decided from what the application says of itself. */
-import { type DriverState, messageOf, StreamsError, type TopologyStatus } from '../streams/index.ts'
+import {
+  type DriverState,
+  type Logger,
+  messageOf,
+  StreamsError,
+  type TopologyStatus,
+} from '../streams/index.ts'
 
 export interface Health {
   /** Why the process should be killed and started again; none while it is alive. */
@@ -32,6 +38,17 @@ export function servedHealth(topologies: readonly TopologyStatus[], phase: Phase
     ['readiness', isReady],
     ['liveness', whole.dead.length === 0],
   ])
+}
+
+/** Tells the log when readiness changes, by whichever probe that is found out; it is given what `Health.unready` is. */
+export function readinessLog(logger: Logger): (unready: readonly string[]) => void {
+  let wasReady = true
+  return (unready) => {
+    const isReady = unready.length === 0
+    if (wasReady && !isReady) logger.warn({ reasons: unready }, 'not ready')
+    if (!wasReady && isReady) logger.info({}, 'ready')
+    wasReady = isReady
+  }
 }
 
 function unreadiness(topology: TopologyStatus): string[] {

@@ -3,6 +3,9 @@ import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type ControlClient, openControlClient } from '../control/client.ts'
 import { HealthService } from '../control/generated/health/v1/health.ts'
+import { openMetricsPage } from '../control/http/metrics.ts'
+import { systemClock } from '../streams/adapters/system/system-clock.ts'
+import type { LogFields, Logger } from '../streams/index.ts'
 import { hasOpenssl, TestAuthority } from '../tests/support/certificates.ts'
 import { temporaryDirectory } from '../tests/support/order-streams.ts'
 import { waitFor } from '../tests/support/waiting.ts'
@@ -89,6 +92,26 @@ describe('the probes of a process', () => {
     expect(await statuses()).toEqual(['SERVING', 'NOT_SERVING', 'NOT_SERVING'])
     await application.close()
     expect(await statuses()).toEqual(['SERVING', 'NOT_SERVING', 'NOT_SERVING'])
+  })
+
+  it('should tell the log when readiness changes, by whichever probe that is found out', async () => {
+    const told: string[] = []
+    const note = (_fields: LogFields, message: string) => told.push(message)
+    const logger: Logger = { debug: note, info: note, warn: note, error: note, child: () => logger }
+    probes = new Probes(config, [], stop.signal)
+    await probes.open({ clock: systemClock, logger, metrics: openMetricsPage('0') })
+    told.length = 0
+    await asked('liveness')
+    await code('/readyz')
+    expect(told).toEqual(['not ready'])
+    probes.show({ status: () => [] })
+    await asked('readiness')
+    await code('/readyz')
+    expect(told).toEqual(['not ready', 'ready'])
+    stop.abort()
+    await code('/readyz')
+    await asked('readiness')
+    expect(told).toEqual(['not ready', 'ready', 'not ready'])
   })
 
   it.skipIf(!hasOpenssl)(

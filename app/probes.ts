@@ -12,7 +12,7 @@ import { type Clock, type Logger, messageOf, type StreamsApp, type TopologyStatu
 import { Closers } from './closers.ts'
 import type { Config } from './config-schema.ts'
 import { CommandFailed } from './failure.ts'
-import { type Phase, servedHealth } from './health.ts'
+import { healthOf, type Phase, readinessLog, servedHealth } from './health.ts'
 import { openSideDoor, type SideDoor } from './side-door.ts'
 
 export interface ProbePorts {
@@ -51,12 +51,18 @@ export class Probes {
     this.logger = logger
     const streams = { status: () => this.streams.status() }
     const phase = () => this.phase
+    const onReadiness = readinessLog(logger)
     const health = await listenForHealth(this.config, clock, logger)
     if (health !== undefined) {
       this.closers.add(() => health.close())
-      health.serve([healthService(() => servedHealth(streams.status(), phase()), clock)])
+      const served = (): Map<string, boolean> => {
+        const topologies = streams.status()
+        onReadiness(healthOf(topologies, phase()).unready)
+        return servedHealth(topologies, phase())
+      }
+      health.serve([healthService(served, clock)])
     }
-    this.door = await openSideDoor(this.config, { streams, metrics, phase, logger })
+    this.door = await openSideDoor(this.config, { streams, metrics, phase, onReadiness }, logger)
     if (this.door !== undefined) this.closers.add(this.door.close)
   }
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { StreamsError, silentLogger, type TopologyStatus } from '../streams/index.ts'
+import { StreamsError, type TopologyStatus } from '../streams/index.ts'
 import { input, inputRecords, keyedCount } from '../tests/simulation/cases.ts'
 import { append, newProcess, openLog, run, settle, worldWithInput } from '../tests/simulation/world.ts'
 import { ConfigError } from './config.ts'
@@ -29,8 +29,7 @@ describe('startSideDoor', () => {
     topologies = statuses.map((status) => ({ ...running, ...status }))
     current = 'running'
     const streams = { status: () => topologies }
-    const listening = { host: '127.0.0.1', port: 0, logger: silentLogger }
-    server = await startSideDoor({ ...listening, streams, phase })
+    server = await startSideDoor({ host: '127.0.0.1', port: 0, streams, phase })
   }
 
   async function ask(path: string): Promise<{ code: number; body: { status: string; reasons: string[] } }> {
@@ -151,7 +150,6 @@ describe('startSideDoor', () => {
       port,
       streams: { status: () => [] },
       phase,
-      logger: silentLogger,
     })
     await expect(again).rejects.toThrow(/HTTP_PORT.*\n.*EADDRINUSE/)
   })
@@ -166,7 +164,6 @@ describe('startSideDoor', () => {
       port: 0,
       streams: app,
       phase,
-      logger: silentLogger,
     })
     expect((await ask('/readyz')).code).toBe(503)
     await run(open.clock, app.start())
@@ -188,7 +185,7 @@ describe('startSideDoor', () => {
       text: async () => '# HELP a b\n',
       contentType: 'text/plain; version=0.0.4; charset=utf-8',
     }
-    const none = { host: '127.0.0.1', port: 0, streams: { status: () => [] }, logger: silentLogger }
+    const none = { host: '127.0.0.1', port: 0, streams: { status: () => [] } }
     server = await startSideDoor({ ...none, phase, metrics })
     const response = await fetch(`${server.url}/metrics`)
     expect([response.status, response.headers.get('content-type')]).toEqual([200, metrics.contentType])
@@ -206,7 +203,7 @@ describe('startSideDoor', () => {
   it('should take another port where nobody has asked for the one that is taken', async () => {
     await serve({})
     const port = Number(new URL(server!.url).port)
-    const none = { host: '127.0.0.1', streams: { status: () => [] }, logger: silentLogger }
+    const none = { host: '127.0.0.1', streams: { status: () => [] } }
     const other = await startSideDoor({ ...none, phase, port, isPortFree: true })
     expect(Number(new URL(other.url).port)).not.toBe(port)
     await other.close()

@@ -21,7 +21,8 @@ export interface SideDoorOptions extends SideDoorAddress {
   readonly metrics?: Pick<MetricsPage, 'text' | 'contentType'>
   /** Ready it is while it is running only. */
   readonly phase: () => Phase
-  readonly logger: Logger
+  /** Called at each question for readiness with the reasons why it is not; with none while it is. */
+  readonly onReadiness?: (unready: readonly string[]) => void
 }
 
 export interface SideDoor {
@@ -68,9 +69,8 @@ export async function startSideDoor(options: SideDoorOptions): Promise<SideDoor>
 }
 
 async function listen(options: SideDoorOptions, port: number): Promise<SideDoor> {
-  const { host, streams, phase, logger, metrics } = options
+  const { host, streams, phase, onReadiness, metrics } = options
   const server = fastify({ logger: false, forceCloseConnections: true })
-  let toldUnready = ''
   const live = (_request: unknown, reply: FastifyReply): FastifyReply => {
     const status = streams.status()
     return answer(reply, healthOf(status, phase()).dead, status)
@@ -80,10 +80,7 @@ async function listen(options: SideDoorOptions, port: number): Promise<SideDoor>
   server.get('/readyz', (_request, reply) => {
     const status = streams.status()
     const { unready } = healthOf(status, phase())
-    const told = unready.join('; ')
-    if (told !== '' && toldUnready === '') logger.warn({ reasons: unready }, 'not ready')
-    if (told === '' && toldUnready !== '') logger.info({}, 'ready again')
-    toldUnready = told
+    onReadiness?.(unready)
     return answer(reply, unready, status)
   })
   if (metrics !== undefined) {
@@ -127,10 +124,11 @@ function answer(
 export async function openSideDoor(
   config: Config,
   options: Omit<SideDoorOptions, keyof SideDoorAddress>,
+  logger: Logger,
 ): Promise<SideDoor | undefined> {
   const address = sideDoorAddress(config)
   if (address === undefined) return undefined
   const sideDoor = await startSideDoor({ ...address, ...options })
-  options.logger.info({}, `the HTTP side door listens at ${sideDoor.url}`)
+  logger.info({}, `the HTTP side door listens at ${sideDoor.url}`)
   return sideDoor
 }
