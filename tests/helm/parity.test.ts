@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { loadConfig } from '../../app/config.ts'
+import { settingNames } from '../../app/config-schema.ts'
 import { orderTopologies, topologyNames } from '../../app/order-topologies.ts'
 import { sourceTopicsOf } from '../../streams/runtime/task-place.ts'
 import { chart, filesIn, renderWith, whyNoChecks } from './chart-checks.ts'
@@ -62,6 +63,33 @@ describe(`what the chart takes over from files${whyNoChecks}`, () => {
       Object.fromEntries(files.map((name, index) => [name, JSON.parse(texts[index]!)])),
     )
     expect(Math.max(...texts.map((text) => Buffer.byteLength(text)))).toBeLessThan(1024 * 1024)
+  })
+})
+
+describe(`the settings that values of the chart are there for${whyNoChecks}`, () => {
+  const template = readFileSync(join(chart, 'templates/_validations.tpl'), 'utf8')
+  const reserved = Object.keys(
+    parse(/define "order-streams\.reservedSettings" -\}\}\n([^{]*)/.exec(template)?.[1] ?? ''),
+  )
+
+  it('should be settings', () => {
+    expect(reserved.length).toBeGreaterThan(20)
+    expect(reserved.filter((name) => !settingNames.some((known) => known === name))).toEqual([])
+  })
+
+  it.skipIf(skipped)('should be all that it renders, but for a few that may be otherwise', () => {
+    // The third is a setting of those files.
+    const free = ['outageMaxMs', 'registerSchemas', 'standbyReplicas', 'startWaitMs']
+    const files = ['ci/secured-values.yaml', 'ci/savepoints-values.yaml', 'ci/monitoring-values.yaml']
+    const rendered = files.flatMap((file) =>
+      parseAllDocuments(renderWith(['-f', file]))
+        .map((document) => document.toJS())
+        .filter((manifest) => manifest?.kind === 'ConfigMap' && 'order-streams.yaml' in manifest.data)
+        .filter((manifest) => manifest.metadata.name.endsWith('-cleanse'))
+        .flatMap((manifest) => Object.keys(parse(manifest.data['order-streams.yaml']))),
+    )
+    expect(rendered.length).toBeGreaterThan(30)
+    expect([...new Set(rendered)].filter((name) => !reserved.includes(name)).sort()).toEqual(free)
   })
 })
 

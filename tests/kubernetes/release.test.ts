@@ -1,10 +1,13 @@
 /** The chart on a real cluster, from an empty namespace to an uninstall. Each test goes on where the last one ended. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openControlClient } from '../../control/client.ts'
 import {
   GetRowRequest,
   StateServiceService,
 } from '../../control/generated/orderstreams/control/v1/state_service.ts'
+import { temporaryDirectory } from '../support/order-streams.ts'
 import { waitFor } from '../support/waiting.ts'
 import { clusterSettings, ctl, ending, output } from './cluster.ts'
 import { OrderLoad } from './order-load.ts'
@@ -13,6 +16,10 @@ import { Release } from './release.ts'
 const whyNot = clusterSettings === undefined ? ' (skipped: use `npm run test:cluster`)' : ''
 const minutes = 60_000
 const topologies = ['ingest', 'cleanse', 'statistics', 'detection']
+const scenarios =
+  'bursts=10,unpaid=10,paid-late=10,illegal=10,large=10,repeat-purchases=10,escalating=10,near-misses=10'
+const shopOpens = '2025-01-01T08:00:00Z'
+const dayAfter = '2025-01-02T08:00:00Z'
 const patience = { deadlineMs: 4 * minutes, longestPauseMs: 500 }
 
 describe.skipIf(clusterSettings === undefined)(
@@ -22,6 +29,7 @@ describe.skipIf(clusterSettings === undefined)(
     let release: Release
     let load: OrderLoad
     const pauses: Record<string, string> = {}
+    const recordsRead = { fromVolume: 0, fromNothing: 0 }
 
     /** A fault under load; nothing is lost and nothing twice, and how long output stayed away is told in the end. */
     async function survives(what: string, fault: () => Promise<void>): Promise<void> {
@@ -109,6 +117,23 @@ describe.skipIf(clusterSettings === undefined)(
         await waitFor('there is another pod', isNew, patience)
         await release.ready('statistics', 1)
       })
+      recordsRead.fromVolume = await restoredRecords('statistics')
+    })
+
+    it('should have its state from the changelogs when the volume is lost', async () => {
+      const [before] = await release.pods('statistics')
+      await survives('a pod and its volume are deleted', async () => {
+        const claim = `persistentvolumeclaim/state-${before!.name}`
+        await release.namespace.kubectl('delete', claim, '--wait=false')
+        await release.namespace.kubectl('delete', 'pod', before!.name, '--grace-period=0', '--force')
+        const isNew = async () => (await release.pods('statistics')).some(({ uid }) => uid !== before!.uid)
+        await waitFor('there is another pod', isNew, patience)
+        await release.ready('statistics', 1)
+      })
+      recordsRead.fromNothing = await restoredRecords('statistics')
+      console.log('changelog records read with the volume, and without:', recordsRead)
+      expect(recordsRead.fromNothing).toBeGreaterThan(100)
+      expect(recordsRead.fromVolume).toBeLessThan(recordsRead.fromNothing / 4)
     })
 
     it('should roll a changed setting out instance by instance', async () => {
@@ -197,6 +222,33 @@ describe.skipIf(clusterSettings === undefined)(
         expect(code, text).toBe(0)
         await release.ready('cleanse', 1)
       })
+    })
+
+    it('should roll pod by pod where there are two instances of each topology', async () => {
+      const two = ['settings.commitIntervalMs=150', 'topologyDefaults.replicas=2']
+      const grown = await release.upgrade(...two)
+      expect(grown.code, grown.text).toBe(0)
+      for (const topology of topologies) await release.ready(topology, 2)
+      const before = new Set((await release.instances()).map(({ uid }) => uid))
+      let fewestReady = 2
+      await survives('an upgrade of two instances each', async () => {
+        let isOver = false
+        const watching = (async () => {
+          while (!isOver) {
+            const pods = await release.pods('cleanse')
+            fewestReady = Math.min(fewestReady, pods.filter(({ isReady }) => isReady).length)
+          }
+        })()
+        const { code, text } = await release.upgrade(...two, 'settings.commitIntervalMs=140')
+        expect(code, text).toBe(0)
+        isOver = true
+        await watching
+      })
+      expect((await release.instances()).filter(({ uid }) => before.has(uid))).toEqual([])
+      expect(fewestReady).toBe(1)
+      const back = await release.upgrade('settings.commitIntervalMs=150')
+      expect(back.code, back.text).toBe(0)
+      for (const topology of topologies) await release.ready(topology, 1)
     })
 
     it('should be scaled by the autoscaler under load, up to the partitions and down again', async (context) => {
@@ -319,6 +371,47 @@ describe.skipIf(clusterSettings === undefined)(
       }
     })
 
+    it('should raise every alert of a simulated shop once, though the instance is killed', async () => {
+      const directory = temporaryDirectory()
+      const truthFile = join(directory.path, 'truth.json')
+      const send = async (...options: readonly string[]) => {
+        const simulate = ['bin/order-streams.js', 'simulate', ...options, '--to', await release.apiUrl()]
+        const { code, text } = await ending('node', ...simulate)
+        expect(code, text).toBe(0)
+      }
+      // Years after all others, which would be late from here on.
+      const asked = ['--orders', '1000', '--scenario', scenarios, '--truth', truthFile, '--start', shopOpens]
+      await send('--seed', '5', '--late', '0.2', '--repeat', '0.1', ...asked)
+      const [detection] = await release.pods('detection')
+      await release.kill(detection!.name)
+      await release.ready('detection', 1)
+      // A day later: it lets time pass over all that was planned, and has nothing to find.
+      await send('--seed', '6', '--orders', '600', '--start', dayAfter, '--scenario', 'bursts=0')
+
+      const truth: { readonly alerts: ReadonlyArray<Readonly<Record<string, string>>> } = JSON.parse(
+        readFileSync(truthFile, 'utf8'),
+      )
+      directory.dispose()
+      const expected = truth.alerts
+        .map(({ type, order_id, user_id }) => `${type} ${order_id} ${user_id}`)
+        .sort()
+      expect(expected.length).toBeGreaterThan(40)
+      const database = await release.openDatabase()
+      const raised = async () => {
+        const rows = await database.query(
+          `SELECT CONCAT_WS(' ', type, order_id, user_id) AS alert FROM order_anomalies WHERE event_time >= '${shopOpens.slice(0, 10)}'`,
+        )
+        return rows.map(({ alert }) => String(alert)).sort()
+      }
+      try {
+        const areThere = async () => (await raised()).length >= expected.length
+        await waitFor('the alerts are in the table', areThere, patience)
+        expect(await raised()).toEqual(expected)
+      } finally {
+        await database.close()
+      }
+    })
+
     it('should leave nothing but what it says when it is uninstalled', async () => {
       await release.namespace.helm('uninstall', release.releaseName, '--wait')
 
@@ -329,6 +422,17 @@ describe.skipIf(clusterSettings === undefined)(
       ).catch(() => undefined)
       expect(await release.namespace.contents()).toEqual([])
     })
+
+    /** What the instances that are there have read of changelogs. */
+    async function restoredRecords(topology: string): Promise<number> {
+      let records = 0
+      for (const { name } of await release.pods(topology)) {
+        const log = await release.namespace.kubectl('logs', name)
+        for (const line of log.split('\n').filter((line) => line.includes('state restored from')))
+          records += Number(JSON.parse(line).records)
+      }
+      return records
+    }
 
     async function restarts(): Promise<Record<string, number>> {
       const pods = [...(await release.instances()), ...(await release.pods('api'))]

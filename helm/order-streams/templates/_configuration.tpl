@@ -55,6 +55,10 @@
 {{/* The configuration file of a component: what the chart says, then `settings` of all, then its own. */}}
 {{- define "order-streams.configuration" -}}
 {{- $settings := include "order-streams.placeSettings" .root | fromYaml }}
+{{- if not .hook }}
+{{- /* A process that gave up while services are away would come back to nothing better: whoever starts it anew waits longer and longer. */}}
+{{- $settings = mergeOverwrite $settings (dict "startWaitMs" 86400000 "outageMaxMs" 86400000) }}
+{{- end }}
 {{- if .isTopology }}
 {{- $settings = mergeOverwrite $settings (include "order-streams.controlSettings" .root | fromYaml) }}
 {{- end }}
@@ -121,7 +125,17 @@
 {{- end }}
 {{- end }}
 
-{{/* Secrets that are read as files, as name and Secret. They are watched: a rotated one needs no restart. */}}
+{{/*
+.resources as they are; without the limit of ephemeral storage where a volume in the pod counts against it (.isOnDisk), which has its own limit: a pod
+that passes the limit is evicted, and its volume goes with it.
+*/}}
+{{- define "order-streams.resources" -}}
+{{- $resources := deepCopy (.resources | default dict) }}
+{{- if .isOnDisk }}{{ $_ := set $resources "limits" (omit ($resources.limits | default dict) "ephemeral-storage") }}{{ end }}
+{{- toYaml $resources }}
+{{- end }}
+
+{{/* Secrets that are read as files, as name and Secret. Those of the control services are watched; kafka-tls and registry-ca are read at the start. */}}
 {{- define "order-streams.fileSecrets" -}}
 {{- $secrets := dict }}
 {{- with .root.Values }}

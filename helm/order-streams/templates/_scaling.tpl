@@ -41,6 +41,16 @@ scaleDown:
 {{- end }}
 
 {{- define "order-streams.hpa" -}}
+{{- $custom := .autoscaling.customMetric | default dict }}
+{{- if and (not .autoscaling.targetCpuPercent) (not $custom.name) }}
+{{- fail (printf "%s.autoscaling has nothing to scale by: set its targetCpuPercent, or its customMetric" .name) }}
+{{- end }}
+{{- if and $custom.name (not $custom.averageValue) }}
+{{- fail (printf "%s.autoscaling.customMetric.averageValue is empty: say how much of %s an instance may have" .name $custom.name) }}
+{{- end }}
+{{- if gt (int .autoscaling.minReplicas) (int .maxReplicas) }}
+{{- fail (printf "%s.autoscaling.minReplicas is %d, more than its maxReplicas (%d): lower it" .name (int .autoscaling.minReplicas) (int .maxReplicas)) }}
+{{- end }}
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata:

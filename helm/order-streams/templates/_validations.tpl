@@ -1,3 +1,81 @@
+{{/*
+Settings that `settings` may not have, and what to use instead, if anything: credentials, which all who may read a ConfigMap could read; what other
+objects of the chart agree with; and what variables of the container say, which come before any file.
+*/}}
+{{- define "order-streams.reservedSettings" -}}
+brokers: kafka.brokers
+partitions: kafka.partitions
+replicationFactor: kafka.replicationFactor
+kafkaTls: kafka.tls.enabled
+kafkaTlsCaFile: kafka.tls.existingSecret
+kafkaTlsCertFile: kafka.tls.certKey
+kafkaTlsKeyFile: kafka.tls.keyKey
+kafkaSaslMechanism: kafka.sasl.mechanism
+kafkaSaslUsername: kafka.sasl.existingSecret
+kafkaSaslPassword: kafka.sasl.existingSecret
+registryUrl: registry.url
+registryUsername: registry.existingSecret
+registryPassword: registry.existingSecret
+databaseUrl: database.existingSecret
+controlHost: ""
+controlPort: control.port
+controlHealthPort: control.healthPort
+controlInsecure: control.insecure
+controlTlsCertFile: control.tls
+controlTlsKeyFile: control.tls
+controlPeerCaFile: control.tls
+controlClientCaFile: control.clientCa
+controlClientRoles: control.clientRoles
+controlTokenFile: control.tokens
+controlJwks: control.jwt
+controlJwtIssuer: control.jwt
+controlJwtAudience: control.jwt
+controlJwtRoleClaim: control.jwt
+controlJwtRoles: control.jwt
+controlEndpoint: ""
+instanceId: ""
+zone: ""
+savepointDir: savepoints.enabled
+tracing: tracing.enabled
+tracingEndpoint: tracing.endpoint
+tracingSampleRatio: tracing.sampleRatio
+httpHost: ""
+httpPort: ""
+apiHost: ""
+apiPort: ""
+stateDir: ""
+dataDir: ""
+httpServer: ""
+controlServer: ""
+healthHost: ""
+healthPort: ""
+ctlToken: helmTest.tokenSecret
+logFormat: extraEnv with ORDER_STREAMS_LOG_FORMAT
+{{- end }}
+
+{{/* Problems of settings, a list: .given is a dictionary of settings by the path of their value. */}}
+{{- define "order-streams.settingProblems" -}}
+{{- $problems := list }}
+{{- $reserved := include "order-streams.reservedSettings" . | fromYaml }}
+{{- range $path, $settings := .given }}
+{{- range $name, $_ := $settings | default dict }}
+{{- if hasKey $reserved $name }}
+{{- $problems = append $problems (printf "%s.%s cannot be set there: %s" $path $name (ternary "the chart needs it as it is" (printf "use %s" (get $reserved $name)) (empty (get $reserved $name)))) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- toYaml $problems }}
+{{- end }}
+
+{{/* A list with the problem of a pod that is killed before the process has stopped in order. */}}
+{{- define "order-streams.graceProblems" -}}
+{{- $graceMs := int64 (get (.settings | default dict) "shutdownGraceMs" | default (get .root.Values.settings "shutdownGraceMs") | default 25000) }}
+{{- $neededSeconds := add1 (div (add $graceMs .delayMs) 1000) }}
+{{- if lt (int64 .values.terminationGracePeriodSeconds) $neededSeconds }}
+{{- toYaml (list (printf "%s.terminationGracePeriodSeconds is %d, too short for a process that may take %d ms (shutdownGraceMs) to stop in order: give it %d or more, or lower that setting" .path (int64 .values.terminationGracePeriodSeconds) $graceMs $neededSeconds)) }}
+{{- end }}
+{{- end }}
+
 {{/* Combinations that no schema can refuse: all of them are told at once, each with its remedy. */}}
 {{- define "order-streams.validations" -}}
 {{- $problems := list }}
@@ -59,7 +137,17 @@
 {{- if and .tracing.enabled (not .tracing.endpoint) }}
 {{- $problems = append $problems "tracing.enabled, but tracing.endpoint is empty: give the URL of a collector that takes OTLP over HTTP, such as http://collector:4318" }}
 {{- end }}
+{{- $given := dict "settings" .settings "topologyDefaults.settings" .topologyDefaults.settings "api.settings" .api.settings }}
+{{- range $name, $topology := .topologies }}
+{{- $_ := set $given (printf "topologies.%s.settings" $name) (get ($topology | default dict) "settings") }}
+{{- end }}
+{{- $problems = concat $problems (include "order-streams.settingProblems" (dict "given" $given) | fromYamlArray) }}
+{{- if .api.enabled }}
+{{- /* Its preStop takes 5 s of it. */}}
+{{- $problems = concat $problems (include "order-streams.graceProblems" (dict "root" $ "path" "api" "values" .api "settings" .api.settings "delayMs" 5000) | fromYamlArray) }}
+{{- end }}
 {{- range $name, $topology := include "order-streams.enabledTopologies" $ | fromYaml }}
+{{- $problems = concat $problems (include "order-streams.graceProblems" (dict "root" $ "path" (printf "topologies.%s" $name) "values" $topology "settings" $topology.settings "delayMs" 0) | fromYamlArray) }}
 {{- if and (eq $topology.autoscaling.kind "none") (gt (int $topology.replicas) (int $.Values.kafka.partitions)) }}
 {{- $problems = append $problems (printf "topologies.%s.replicas is %d, more than kafka.partitions (%d): instances beyond the partitions have nothing to do; lower it, or give the topics more partitions" $name (int $topology.replicas) (int $.Values.kafka.partitions)) }}
 {{- end }}
