@@ -1,5 +1,5 @@
-import { type Dashboard, lines, quantile, query } from './dashboard.ts'
-import { ofInstance, rate } from './selectors.ts'
+import { type Dashboard, lines, query } from './dashboard.ts'
+import { by, narrowed, ofInstance, quantile, rate } from './selectors.ts'
 
 export const control: Dashboard = {
   name: 'control',
@@ -14,17 +14,14 @@ export const control: Dashboard = {
           'Calls',
           'reqps',
           'By method.',
-          query(
-            'sum by (service, method) (rate(control_calls_total{instance=~"$instance"}[$__rate_interval]))',
-            '{{method}}',
-          ),
+          query(`sum ${by('service', 'method')} (${rate('control_calls_total', ofInstance)})`, '{{method}}'),
         ),
         lines(
           'Calls that failed',
           'reqps',
           'By code. UNAVAILABLE: instances do not reach one another. Runbook ControlErrors.',
           query(
-            'sum by (method, code) (rate(control_calls_total{instance=~"$instance",code!="OK"}[$__rate_interval]))',
+            `sum ${by('method', 'code')} (${rate('control_calls_total', narrowed(ofInstance, 'code!="OK"'))})`,
             '{{method}} {{code}}',
           ),
         ),
@@ -38,7 +35,7 @@ export const control: Dashboard = {
           'Streams that are open',
           'short',
           'Watchers, such as `ctl top`.',
-          query(`sum by (instance) (control_streams_open${ofInstance})`, '{{instance}}'),
+          query(`sum ${by('instance')} (control_streams_open${ofInstance})`, '{{instance}}'),
         ),
       ],
     },
@@ -56,7 +53,7 @@ export const control: Dashboard = {
           'percentunit',
           'Share of the time.',
           query(
-            `sum by (instance, kind) (${rate('nodejs_gc_duration_seconds_sum', ofInstance)})`,
+            `sum ${by('instance', 'kind')} (${rate('nodejs_gc_duration_seconds_sum', ofInstance)})`,
             '{{instance}} {{kind}}',
           ),
         ),
@@ -65,7 +62,7 @@ export const control: Dashboard = {
           'Releases',
           'short',
           'Instances by the release that they run.',
-          query('count by (version) (streams_build_info)', '{{version}}'),
+          query(`count ${by('version')} (streams_build_info${ofInstance})`, '{{version}}'),
         ),
       ],
     },

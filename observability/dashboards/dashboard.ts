@@ -2,6 +2,7 @@
  * Grafana dashboards as values: rows of panels, each with a question that it answers. Made into Grafana's JSON without anything that
  * differs from one time to the next, so that generated files can be compared.
  */
+import { ofRelease, ofTopology } from './selectors.ts'
 
 /** Units by the names that Grafana has for them. */
 export type Unit =
@@ -9,20 +10,22 @@ export type Unit =
   | 's'
   | 'bytes'
   | 'Bps'
-  | 'reqps'
   | 'percentunit'
-  | 'dateTimeFromNow'
-  | 'bool_yes_no'
+  | 'reqps'
+  | 'recps'
+  | 'rowsps'
+  | 'wps'
+  | 'ops'
 
 export interface Query {
-  /** PromQL; may use $topology, $task, $instance and $__rate_interval. */
+  /** PromQL; may use $cluster, $namespace, $job, what its dashboard has to choose by, and $__rate_interval. */
   readonly expr: string
   /** What a line is called, such as `{{topology}}`. */
   readonly legend: string
 }
 
 export interface Panel {
-  readonly kind: 'timeseries' | 'stat' | 'table'
+  readonly kind: 'timeseries' | 'stat'
   readonly title: string
   /** What it shows, and what to do when it looks bad. */
   readonly description: string
@@ -42,6 +45,10 @@ export interface Row {
 /** A variable to choose by; its values are those of a label. */
 export type Choice = 'topology' | 'task' | 'instance'
 
+/** Those that every dashboard has, from the outermost on. */
+export const releaseChoices = ['cluster', 'namespace', 'job'] as const
+type Variable = (typeof releaseChoices)[number] | Choice
+
 export interface Dashboard {
   /** Of its file and its address. */
   readonly name: string
@@ -52,11 +59,18 @@ export interface Dashboard {
 }
 
 const datasource = { type: 'prometheus', uid: `$${'{datasource}'}` }
-const choiceQueries: Readonly<Record<Choice, string>> = {
-  topology: 'label_values(streams_topology_running, topology)',
-  task: 'label_values(streams_records_in_total{topology=~"$topology"}, task)',
-  instance: 'label_values(streams_build_info, instance)',
+/** Where the values are from; each is asked for within what is chosen before it. */
+const variableQueries: Readonly<Record<Variable, string>> = {
+  cluster: 'label_values(streams_build_info, cluster)',
+  namespace: 'label_values(streams_build_info{cluster=~"$cluster"}, namespace)',
+  job: 'label_values(streams_build_info{cluster=~"$cluster",namespace=~"$namespace"}, job)',
+  topology: `label_values(streams_topology_running${ofRelease}, topology)`,
+  task: `label_values(streams_records_in_total${ofTopology}, task)`,
+  instance: `label_values(streams_build_info${ofRelease}, instance)`,
 }
+const variableTitles: Partial<Record<Variable, string>> = { job: 'release' }
+/** Every metric of the product has them, and those of other programs have others: "all" are those that were found. */
+const alwaysThere: readonly Variable[] = ['job', 'instance']
 const panelHeight = 8
 
 /** As Grafana stores it. */
@@ -85,26 +99,26 @@ export function grafanaJson(dashboard: Dashboard) {
     templating: {
       list: [
         { name: 'datasource', type: 'datasource', query: 'prometheus', label: 'Data source' },
-        ...dashboard.choices.map(variable),
+        ...[...releaseChoices, ...dashboard.choices].map(variable),
       ],
     },
     panels: panelsOf(dashboard.rows),
   }
 }
 
-function variable(name: Choice) {
+function variable(name: Variable) {
   return {
     name,
     type: 'query',
-    label: name,
+    label: variableTitles[name] ?? name,
     datasource,
-    query: { query: choiceQueries[name], refId: name },
-    definition: choiceQueries[name],
+    query: { query: variableQueries[name], refId: name },
+    definition: variableQueries[name],
     refresh: 2,
     sort: 1,
     multi: true,
     includeAll: true,
-    allValue: '.*',
+    ...(alwaysThere.includes(name) ? {} : { allValue: '.*' }),
     current: { text: 'All', value: '$__all' },
   }
 }
@@ -138,7 +152,6 @@ function panelsOf(rows: readonly Row[]) {
 }
 
 function panelJson(panel: Panel, id: number, gridPos: Readonly<Record<'x' | 'y' | 'w' | 'h', number>>) {
-  const isTable = panel.kind === 'table'
   const [orange, red] = panel.limits ?? []
   return {
     id,
@@ -152,7 +165,6 @@ function panelJson(panel: Panel, id: number, gridPos: Readonly<Record<'x' | 'y' 
       datasource,
       expr,
       legendFormat: legend,
-      ...(isTable ? { format: 'table', instant: true } : {}),
     })),
     fieldConfig: {
       defaults: {
@@ -172,7 +184,7 @@ function panelJson(panel: Panel, id: number, gridPos: Readonly<Record<'x' | 'y' 
     options:
       panel.kind === 'timeseries'
         ? { legend: { displayMode: 'table', placement: 'bottom', calcs: ['lastNotNull', 'max'] } }
-        : {},
+        : { reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false }, colorMode: 'background' },
   }
 }
 
@@ -192,11 +204,7 @@ export function figure(
   return { kind: 'stat', title, unit, description, queries: [{ expr, legend: '' }], width: 4, limits }
 }
 
+/** @param legend is followed by the namespace, where there is one */
 export function query(expr: string, legend: string): Query {
-  return { expr, legend }
-}
-
-/** A quantile of a histogram, by labels. */
-export function quantile(share: number, histogram: string, selector: string, by: string): string {
-  return `histogram_quantile(${share}, sum by (${by}, le) (rate(${histogram}_bucket${selector}[$__rate_interval])))`
+  return { expr, legend: `${legend} {{namespace}}` }
 }

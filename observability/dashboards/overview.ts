@@ -1,5 +1,5 @@
-import { type Dashboard, figure, lines, quantile, query } from './dashboard.ts'
-import { ofTopology, rate } from './selectors.ts'
+import { type Dashboard, figure, lines, query } from './dashboard.ts'
+import { by, increase, narrowed, ofRelease, ofTopology, quantile, rate } from './selectors.ts'
 
 export const overview: Dashboard = {
   name: 'overview',
@@ -14,14 +14,14 @@ export const overview: Dashboard = {
           'Topologies that run nowhere',
           'short',
           'More than 0: a stage is down. Runbook TopologyNotRunning.',
-          `count(max by (topology) (streams_topology_running${ofTopology}) == 0) or vector(0)`,
+          `count(max ${by('topology')} (streams_topology_running${ofTopology}) == 0) or vector(0)`,
           [1, 1],
         ),
         figure(
           'Tasks that do not run',
           'short',
           'Waiting, given up or failed. Runbook TasksNotRunning.',
-          'sum(streams_tasks{topology=~"$topology",state=~"waiting|given-up|failed"}) or vector(0)',
+          `sum(streams_tasks${narrowed(ofTopology, 'state=~"waiting|given-up|failed"')}) or vector(0)`,
           [1, 5],
         ),
         figure(
@@ -35,14 +35,14 @@ export const overview: Dashboard = {
           'Dead letters, last hour',
           'short',
           'Records that could not be read or processed. `order-streams ctl dead-letters list <topology>`.',
-          `sum(increase(streams_dead_letters_total${ofTopology}[1h]))`,
+          `sum(${increase('streams_dead_letters_total', ofTopology, '1h')})`,
           [1, 100],
         ),
         figure(
           'Late records, last hour',
           'short',
           'Came after what they belong to was closed. Runbook LateRecords.',
-          'sum(increase(streams_records_dropped_total{topology=~"$topology",reason="late"}[1h])) or vector(0)',
+          `sum(${increase('streams_records_dropped_total', narrowed(ofTopology, 'reason="late"'), '1h')}) or vector(0)`,
           [1, 1000],
         ),
         figure(
@@ -59,15 +59,15 @@ export const overview: Dashboard = {
       panels: [
         lines(
           'Records in',
-          'reqps',
+          'recps',
           'By topology. A stage that falls to 0 while the one before it goes on has a problem.',
-          query(`sum by (topology) (${rate('streams_records_in_total', ofTopology)})`, '{{topology}}'),
+          query(`sum ${by('topology')} (${rate('streams_records_in_total', ofTopology)})`, '{{topology}}'),
         ),
         lines(
           'Rows to the database',
-          'reqps',
+          'rowsps',
           'By topology.',
-          query(`sum by (topology) (${rate('streams_sink_rows_total', ofTopology)})`, '{{topology}}'),
+          query(`sum ${by('topology')} (${rate('streams_sink_rows_total', ofTopology)})`, '{{topology}}'),
         ),
       ],
     },
@@ -75,17 +75,20 @@ export const overview: Dashboard = {
       title: 'Where is it slow, what is late?',
       panels: [
         lines(
-          'Records that wait',
+          'Records that wait, by topology',
           'short',
           'Growing for long: more comes in than is processed. Runbook InputLagGrowing.',
-          query(`sum by (topology) (streams_input_lag_records${ofTopology})`, '{{topology}}'),
+          query(`sum ${by('topology')} (streams_input_lag_records${ofTopology})`, '{{topology}}'),
         ),
         lines(
           'Event time behind the clock',
           's',
           'The foremost and the last task of each topology. Far apart: one partition is behind.',
-          query(`min by (topology) (streams_watermark_delay_seconds${ofTopology})`, '{{topology}} foremost'),
-          query(`max by (topology) (streams_watermark_delay_seconds${ofTopology})`, '{{topology}} last'),
+          query(
+            `min ${by('topology')} (streams_watermark_delay_seconds${ofTopology})`,
+            '{{topology}} foremost',
+          ),
+          query(`max ${by('topology')} (streams_watermark_delay_seconds${ofTopology})`, '{{topology}} last'),
         ),
       ],
     },
@@ -96,14 +99,14 @@ export const overview: Dashboard = {
           'Requests',
           'reqps',
           '202 is taken, 400 a mistake of the caller, 503 that Kafka does not answer.',
-          query('sum by (code) (rate(order_api_requests_total[$__rate_interval]))', '{{code}}'),
+          query(`sum ${by('code')} (${rate('order_api_requests_total', ofRelease)})`, '{{code}}'),
         ),
         lines(
           'How long requests take',
           's',
           'Until Kafka has the orders. Slow: look at Kafka.',
-          query(quantile(0.5, 'order_api_request_duration_seconds', '', 'job'), 'half'),
-          query(quantile(0.99, 'order_api_request_duration_seconds', '', 'job'), '99%'),
+          query(quantile(0.5, 'order_api_request_duration_seconds', ofRelease), 'half'),
+          query(quantile(0.99, 'order_api_request_duration_seconds', ofRelease), '99%'),
         ),
       ],
     },

@@ -1,5 +1,5 @@
-import { type Dashboard, lines, quantile, query } from './dashboard.ts'
-import { ofTopology, rate } from './selectors.ts'
+import { type Dashboard, lines, query } from './dashboard.ts'
+import { by, increase, narrowed, ofTopology, quantile, rate } from './selectors.ts'
 
 export const sinks: Dashboard = {
   name: 'sinks',
@@ -12,9 +12,9 @@ export const sinks: Dashboard = {
       panels: [
         lines(
           'Rows',
-          'reqps',
+          'rowsps',
           'By topology.',
-          query(`sum by (topology) (${rate('streams_sink_rows_total', ofTopology)})`, '{{topology}}'),
+          query(`sum ${by('topology')} (${rate('streams_sink_rows_total', ofTopology)})`, '{{topology}}'),
         ),
         lines(
           'How long writes take',
@@ -31,10 +31,10 @@ export const sinks: Dashboard = {
         ),
         lines(
           'Writes',
-          'reqps',
+          'wps',
           'Transactions. Few and slow are better than many and slow.',
           query(
-            `sum by (topology) (${rate('streams_sink_write_duration_seconds_count', ofTopology)})`,
+            `sum ${by('topology')} (${rate('streams_sink_write_duration_seconds_count', ofTopology)})`,
             '{{topology}}',
           ),
         ),
@@ -43,7 +43,7 @@ export const sinks: Dashboard = {
           'short',
           'At sinkMaxRows the database is the limit.',
           query(
-            `sum by (topology) (${rate('streams_sink_rows_total', ofTopology)}) / sum by (topology) (${rate('streams_sink_write_duration_seconds_count', ofTopology)})`,
+            `sum ${by('topology')} (${rate('streams_sink_rows_total', ofTopology)}) / sum ${by('topology')} (${rate('streams_sink_write_duration_seconds_count', ofTopology)})`,
             '{{topology}}',
           ),
         ),
@@ -56,14 +56,14 @@ export const sinks: Dashboard = {
           'Records that wait',
           'short',
           'In all inputs of the topology.',
-          query(`sum by (topology) (streams_input_lag_records${ofTopology})`, '{{topology}}'),
+          query(`sum ${by('topology')} (streams_input_lag_records${ofTopology})`, '{{topology}}'),
         ),
         lines(
           'Failures that name the database',
           'short',
           'SINK_UNAVAILABLE: it is away. Others: docs/errors.md.',
           query(
-            'sum by (topology, code) (increase(streams_task_failures_total{topology=~"$topology",code=~"SINK.*"}[5m]))',
+            `sum ${by('topology', 'code')} (${increase('streams_task_failures_total', narrowed(ofTopology, 'code=~"SINK.*"'), '5m')})`,
             '{{topology}} {{code}}',
           ),
         ),

@@ -1,5 +1,5 @@
 import { type Dashboard, lines, query } from './dashboard.ts'
-import { ofInstance, ofTask } from './selectors.ts'
+import { by, ofInstance, ofTask } from './selectors.ts'
 
 export const state: Dashboard = {
   name: 'state',
@@ -14,27 +14,27 @@ export const state: Dashboard = {
           'On disk',
           'bytes',
           'Grows with keys until they expire. Give volumes twice as much.',
-          query(`sum by (topology) (streams_state_disk_bytes${ofTask})`, '{{topology}}'),
+          query(`sum ${by('topology')} (streams_state_disk_bytes${ofTask})`, '{{topology}}'),
         ),
         lines(
           'Live rows in memory',
           'bytes',
           'Bounded by cacheMaxBytesPerTask and the budget.',
-          query(`sum by (topology) (streams_state_cache_bytes${ofTask})`, '{{topology}}'),
+          query(`sum ${by('topology')} (streams_state_cache_bytes${ofTask})`, '{{topology}}'),
         ),
         lines(
           'Memory of the process and its budget',
           'bytes',
           'Above the budget for long: runbook MemoryOverBudget.',
           query(`process_resident_memory_bytes${ofInstance}`, '{{instance}} resident'),
-          query(`sum by (instance) (streams_memory_budget_bytes${ofInstance})`, '{{instance}} budget'),
+          query(`sum ${by('instance')} (streams_memory_budget_bytes${ofInstance})`, '{{instance}} budget'),
         ),
         lines(
           'What the budget is given to',
           'bytes',
           'Nothing unused: live rows and caches get less than they are set to. docs/memory.md says what each is.',
           query(
-            `sum by (instance, part) (streams_memory_budget_bytes${ofInstance})`,
+            `sum ${by('instance', 'part')} (streams_memory_budget_bytes${ofInstance})`,
             '{{instance}} {{part}}',
           ),
         ),
@@ -42,7 +42,7 @@ export const state: Dashboard = {
           'Memory of the databases',
           'bytes',
           'Memtables, block cache, readers of tables.',
-          query(`sum by (topology) (streams_state_database_memory_bytes${ofTask})`, '{{topology}}'),
+          query(`sum ${by('topology')} (streams_state_database_memory_bytes${ofTask})`, '{{topology}}'),
         ),
       ],
     },
@@ -53,25 +53,28 @@ export const state: Dashboard = {
           'Files in level 0',
           'short',
           'Many: compaction does not keep up with what is written; disks are slow.',
-          query(`max by (topology, task) (streams_state_level0_files${ofTask})`, '{{topology}} {{task}}'),
+          query(
+            `max ${by('topology', 'task')} (streams_state_level0_files${ofTask})`,
+            '{{topology}} {{task}}',
+          ),
         ),
         lines(
           'Bytes that wait for compaction',
           'bytes',
           'Should fall again and again.',
-          query(`sum by (topology) (streams_state_pending_compaction_bytes${ofTask})`, '{{topology}}'),
+          query(`sum ${by('topology')} (streams_state_pending_compaction_bytes${ofTask})`, '{{topology}}'),
         ),
         lines(
           'Block cache',
           'bytes',
           'What of the tables is in memory.',
-          query(`sum by (topology) (streams_state_block_cache_bytes${ofTask})`, '{{topology}}'),
+          query(`sum ${by('topology')} (streams_state_block_cache_bytes${ofTask})`, '{{topology}}'),
         ),
         lines(
           'Memtables',
           'bytes',
           'What is not in tables yet.',
-          query(`sum by (topology) (streams_state_memtable_bytes${ofTask})`, '{{topology}}'),
+          query(`sum ${by('topology')} (streams_state_memtable_bytes${ofTask})`, '{{topology}}'),
         ),
       ],
     },
@@ -83,7 +86,7 @@ export const state: Dashboard = {
           'short',
           'Changelog records. For long: runbook RestoreSlow.',
           query(
-            `sum by (topology, task) (streams_restore_target_records${ofTask} - streams_restore_done_records${ofTask})`,
+            `sum ${by('topology', 'task')} (streams_restore_target_records${ofTask} - streams_restore_done_records${ofTask})`,
             '{{topology}} {{task}}',
           ),
         ),
@@ -91,7 +94,7 @@ export const state: Dashboard = {
           'What copies lack',
           'short',
           'Standbys and warm-ups. Growing: runbook StandbyBehind.',
-          query(`sum by (topology) (streams_standby_lag_records${ofTask})`, '{{topology}}'),
+          query(`sum ${by('topology')} (streams_standby_lag_records${ofTask})`, '{{topology}}'),
         ),
       ],
     },

@@ -1,5 +1,5 @@
 import { type Dashboard, lines, query } from './dashboard.ts'
-import { ofTask, rate } from './selectors.ts'
+import { by, ofTask, rate } from './selectors.ts'
 
 export const task: Dashboard = {
   name: 'task',
@@ -14,14 +14,17 @@ export const task: Dashboard = {
           'Records that wait',
           'short',
           'One far above the others: its partition has most of the records, or it fails.',
-          query(`sum by (topology, task) (streams_input_lag_records${ofTask})`, '{{topology}} {{task}}'),
+          query(
+            `sum ${by('topology', 'task')} (streams_input_lag_records${ofTask})`,
+            '{{topology}} {{task}}',
+          ),
         ),
         lines(
           'Since the last commit',
           's',
           'Grows while there is nothing to do. With records that wait: runbook CommitsStalled.',
           query(
-            `time() - max by (topology, task) (streams_last_commit_timestamp_seconds${ofTask})`,
+            `time() - max ${by('topology', 'task')} (streams_last_commit_timestamp_seconds${ofTask})`,
             '{{topology}} {{task}}',
           ),
         ),
@@ -30,16 +33,16 @@ export const task: Dashboard = {
           's',
           'The task that holds a window back; `order-streams ctl topologies explain` says why.',
           query(
-            `max by (topology, task) (streams_watermark_delay_seconds${ofTask})`,
+            `max ${by('topology', 'task')} (streams_watermark_delay_seconds${ofTask})`,
             '{{topology}} {{task}}',
           ),
         ),
         lines(
           'Records in',
-          'reqps',
+          'recps',
           'By task.',
           query(
-            `sum by (topology, task) (${rate('streams_records_in_total', ofTask)})`,
+            `sum ${by('topology', 'task')} (${rate('streams_records_in_total', ofTask)})`,
             '{{topology}} {{task}}',
           ),
         ),
@@ -50,19 +53,19 @@ export const task: Dashboard = {
       panels: [
         lines(
           'Records out',
-          'reqps',
+          'recps',
           'Outputs, with their commits.',
           query(
-            `sum by (topology, task) (${rate('streams_records_out_total', ofTask)})`,
+            `sum ${by('topology', 'task')} (${rate('streams_records_out_total', ofTask)})`,
             '{{topology}} {{task}}',
           ),
         ),
         lines(
           'Commits',
-          'reqps',
+          'ops',
           'Without work there are none.',
           query(
-            `sum by (topology, task) (${rate('streams_commits_total', ofTask)})`,
+            `sum ${by('topology', 'task')} (${rate('streams_commits_total', ofTask)})`,
             '{{topology}} {{task}}',
           ),
         ),
@@ -70,14 +73,14 @@ export const task: Dashboard = {
           'Timers that are set',
           'short',
           'Those of windows, patterns and processors.',
-          query(`sum by (topology, task) (streams_timers_pending${ofTask})`, '{{topology}} {{task}}'),
+          query(`sum ${by('topology', 'task')} (streams_timers_pending${ofTask})`, '{{topology}} {{task}}'),
         ),
         lines(
           'Dead letters',
-          'reqps',
+          'recps',
           '`order-streams ctl dead-letters list <topology>` has each with its error.',
           query(
-            `sum by (topology, task) (${rate('streams_dead_letters_total', ofTask)})`,
+            `sum ${by('topology', 'task')} (${rate('streams_dead_letters_total', ofTask)})`,
             '{{topology}} {{task}}',
           ),
         ),

@@ -1,5 +1,5 @@
-import { type Dashboard, lines, quantile, query } from './dashboard.ts'
-import { ofTopology, rate } from './selectors.ts'
+import { type Dashboard, lines, query } from './dashboard.ts'
+import { by, increase, ofInstance, ofTopology, ofTopologyAndInstance, quantile, rate } from './selectors.ts'
 
 export const topology: Dashboard = {
   name: 'topology',
@@ -15,7 +15,7 @@ export const topology: Dashboard = {
           'short',
           'All should be running. Restoring and opening pass by themselves.',
           query(
-            'sum by (topology, state) (streams_tasks{topology=~"$topology",instance=~"$instance"})',
+            `sum ${by('topology', 'state')} (streams_tasks${ofTopologyAndInstance})`,
             '{{topology}} {{state}}',
           ),
         ),
@@ -24,7 +24,7 @@ export const topology: Dashboard = {
           'short',
           'Each moves tasks. Many within minutes: instances come and go, or do not hold their sessions.',
           query(
-            'sum by (topology) (increase(streams_rebalances_total{topology=~"$topology",instance=~"$instance"}[5m]))',
+            `sum ${by('topology')} (${increase('streams_rebalances_total', ofTopologyAndInstance, '5m')})`,
             '{{topology}}',
           ),
         ),
@@ -35,10 +35,10 @@ export const topology: Dashboard = {
       panels: [
         lines(
           'Records in, by instance',
-          'reqps',
+          'recps',
           'Unequal: partitions are, or instances have unlike tasks.',
           query(
-            'sum by (topology, instance) (rate(streams_records_in_total{topology=~"$topology",instance=~"$instance"}[$__rate_interval]))',
+            `sum ${by('topology', 'instance')} (${rate('streams_records_in_total', ofTopologyAndInstance)})`,
             '{{topology}} {{instance}}',
           ),
         ),
@@ -52,13 +52,13 @@ export const topology: Dashboard = {
           'Bytes written to Kafka',
           'Bps',
           'Outputs and changelogs.',
-          query(`sum by (topology) (${rate('streams_commit_bytes_total', ofTopology)})`, '{{topology}}'),
+          query(`sum ${by('topology')} (${rate('streams_commit_bytes_total', ofTopology)})`, '{{topology}}'),
         ),
         lines(
           'CPU',
           'percentunit',
           'Of one core. At 1 an instance is used up: more of them, up to the partitions.',
-          query('rate(process_cpu_seconds_total{instance=~"$instance"}[$__rate_interval])', '{{instance}}'),
+          query(rate('process_cpu_seconds_total', ofInstance), '{{instance}}'),
         ),
       ],
     },
@@ -70,16 +70,16 @@ export const topology: Dashboard = {
           'short',
           'docs/errors.md has each code with its remedy.',
           query(
-            `sum by (topology, code) (increase(streams_task_failures_total${ofTopology}[5m]))`,
+            `sum ${by('topology', 'code')} (${increase('streams_task_failures_total', ofTopology, '5m')})`,
             '{{topology}} {{code}}',
           ),
         ),
         lines(
           'Records left out, by reason',
-          'reqps',
+          'recps',
           'By operators, by their definition: late, without a key, ….',
           query(
-            `sum by (topology, operator, reason) (${rate('streams_records_dropped_total', ofTopology)})`,
+            `sum ${by('topology', 'operator', 'reason')} (${rate('streams_records_dropped_total', ofTopology)})`,
             '{{operator}} {{reason}}',
           ),
         ),

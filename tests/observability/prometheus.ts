@@ -1,4 +1,4 @@
-/** A real Prometheus that reads the page of a running program, with the alert rules of the chart. */
+/** A real Prometheus that reads the page of a running program as that of two releases, with the alert rules of the chart. */
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -42,7 +42,13 @@ export async function startPrometheus(tools: string, directory: string, target: 
   const config = {
     global: { scrape_interval: '500ms', scrape_timeout: '500ms', evaluation_interval: '1s' },
     rule_files: [rulesFile],
-    scrape_configs: [{ job_name: 'order-streams', static_configs: [{ targets: [target] }] }],
+    scrape_configs: [
+      {
+        job_name: 'order-streams',
+        // As without Kubernetes, and as a release in a namespace.
+        static_configs: [{ targets: [target] }, { targets: [target], labels: { namespace: 'shop' } }],
+      },
+    ],
   }
   const configFile = join(directory, 'prometheus.yml')
   // JSON is YAML.
@@ -93,7 +99,7 @@ export async function startPrometheus(tools: string, directory: string, target: 
 
 async function isUp(prometheus: Prometheus): Promise<boolean> {
   const series = await prometheus.query('up == 1').catch(() => [])
-  return series.length > 0
+  return series.length === 2
 }
 
 async function freePort(): Promise<number> {

@@ -5,12 +5,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { grafanaJson } from '../../observability/dashboards/dashboard.ts'
+import { grafanaJson, releaseChoices } from '../../observability/dashboards/dashboard.ts'
 import { dashboards } from '../../observability/dashboards/dashboards.ts'
-import { asked, partsOf, root } from './asked-queries.ts'
+import { asked, askedByAlerts, askedByPanels, partsOf, root } from './asked-queries.ts'
 
 /** Prometheus adds them, or the histogram has them. */
-const labelsOfAll = ['namespace', 'instance', 'job', 'le']
+const labelsOfAll = ['cluster', 'namespace', 'instance', 'job', 'le']
 const metrics = metricsOfPage(readFileSync(join(root, 'docs/metrics.md'), 'utf8'))
 // Of Prometheus itself: whether a page could be read.
 metrics.set('up', [])
@@ -45,6 +45,25 @@ describe('alerts and dashboards', () => {
 /** `delay` says it better. */
 const namedElsewhere = new Set(['streams_watermark_timestamp_seconds'])
 
+describe('releases that one Prometheus reads', () => {
+  it.each(askedByPanels)('should be chosen from by every selector of $place', ({ expr, legend }) => {
+    for (const { metric, matchers } of partsOf(expr).selectors)
+      for (const choice of releaseChoices)
+        expect(matchers, metric).toContainEqual({ label: choice, operator: '=~', value: `$${choice}` })
+    if (legend !== '') expect(legend).toContain('{{namespace}}')
+  })
+
+  it.each([...askedByAlerts, ...askedByPanels.filter(({ legend }) => legend !== '')])(
+    'should stay apart in what is grouped and joined by $place',
+    ({ expr }) => {
+      for (const [, labels] of expr.matchAll(/\b(?:by|on) \(([^)]*)\)/g))
+        expect(labels!.split(', ')).toEqual(expect.arrayContaining([...releaseChoices]))
+      // Nothing is summed up over everything.
+      expect(expr).not.toMatch(/\b(?:sum|min|max|avg|count|group)\s*\(/)
+    },
+  )
+})
+
 describe('the dashboards', () => {
   it.each(dashboards)('should lay $name out without overlaps, each panel with what to do', (dashboard) => {
     const taken = new Set<string>()
@@ -63,10 +82,40 @@ describe('the dashboards', () => {
       )) {
         expect(description).toMatch(/\.$/)
         for (const choice of expr.match(/\$(?!__)\w+/g) ?? [])
-          expect(dashboard.choices).toContain(choice.slice(1))
+          expect([...releaseChoices, ...dashboard.choices]).toContain(choice.slice(1))
       }
     }
   })
+
+  it.each(dashboards)('should let all that there is be chosen on $name, and that by default', (dashboard) => {
+    const { list } = grafanaJson(dashboard).templating
+    const chosenBefore: string[] = []
+    for (const variable of list) {
+      if (variable.type !== 'query' || !('definition' in variable)) continue
+      expect(variable).toMatchObject({ includeAll: true, multi: true, current: { value: '$__all' } })
+      // Each is asked for within what is chosen before it; a label that may not be there is matched by nothing but `.*`.
+      for (const [, used] of variable.definition.matchAll(/\$(\w+)/g)) expect(chosenBefore).toContain(used)
+      if (['cluster', 'namespace'].includes(variable.name)) expect(variable).toMatchObject({ allValue: '.*' })
+      chosenBefore.push(variable.name)
+    }
+    expect(chosenBefore.slice(0, 3)).toEqual([...releaseChoices])
+  })
+
+  it.each(dashboards)(
+    'should name the lines, units and figures of $name so that Grafana shows them',
+    (dashboard) => {
+      for (const panel of grafanaJson(dashboard).panels) {
+        if (!('targets' in panel)) continue
+        expect(panel.fieldConfig.defaults.unit).toBeTruthy()
+        expect(panel.title.length).toBeLessThan(50)
+        for (const { legendFormat } of panel.targets) expect(legendFormat === '').toBe(panel.type === 'stat')
+        // Of several queries in a panel none has the names of another.
+        expect(new Set(panel.targets.map(({ legendFormat }) => legendFormat)).size).toBe(panel.targets.length)
+      }
+      const titles = dashboard.rows.flatMap(({ panels }) => panels.map(({ title }) => title))
+      expect(new Set(titles).size).toBe(titles.length)
+    },
+  )
 
   it('should name runbooks that there are', () => {
     const pages = new Set(readdirSync(join(root, 'docs/runbooks')).map((page) => page.replace('.md', '')))
