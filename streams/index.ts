@@ -26,6 +26,7 @@ export {
   planTopology,
   type TopologyPlan,
   type Verdict,
+  verdictsToLookAt,
 } from './control/plan.ts'
 export { type PlanPorts, readPlanFacts } from './control/plan-facts.ts'
 export * from './control/savepoint/index.ts'

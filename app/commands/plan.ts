@@ -1,22 +1,24 @@
 import type { Command } from 'commander'
 import { suggestion } from '../../control/did-you-mean.ts'
 import {
-  type PlanItem,
   planExitCode,
   planTopology,
   readPlanFacts,
   type TopologyPlan,
   type Verdict,
+  verdictsToLookAt,
 } from '../../streams/index.ts'
 import { UsageError } from '../failure.ts'
 import { orderTopologies, topologyNames } from '../order-topologies.ts'
-import { columns, out, tell } from '../output.ts'
+import { out, tell } from '../output.ts'
+import { planSummary, planText } from '../plan-text.ts'
 import { withPlatform } from '../platform.ts'
 import { addPlaceOptions, type CommandContext, type ConfigOptions, placeConfigOf } from './command-context.ts'
 
 interface PlanOptions extends ConfigOptions {
   readonly json?: boolean
   readonly all?: boolean
+  readonly allow?: readonly Verdict[]
 }
 
 export function addPlanCommand(program: Command, context: CommandContext): void {
@@ -29,6 +31,11 @@ export function addPlanCommand(program: Command, context: CommandContext): void 
     .argument('[topology...]', `some of ${topologyNames.join(', ')} (default: all)`)
     .option('--all', 'also what is kept as it is')
     .option('--json', 'as JSON, with all parts')
+    .option(
+      '--allow <verdicts>',
+      `what counts as safe, with commas in between: some of ${verdictsToLookAt.join(', ')}`,
+      verdictsOf,
+    )
   addPlaceOptions(plan, 'registryUrl')
     .addHelpText(
       'after',
@@ -42,19 +49,37 @@ Verdicts:
   lost          is gone; the release starts, and goes on without it
   incompatible  the release would not start, or would lose or misread state
 
-Exit codes: 0 keep and new only, 3 something to look at first (restore, stop-first, orphan, lost),
-4 incompatible, 1 failed, 2 wrong usage or configuration.
+Exit codes: 0 keep, new and what --allow names only, 3 something else to look at first (restore, stop-first,
+orphan, lost), 4 incompatible, 1 failed, 2 wrong usage or configuration.
 
 Examples:
   order-streams plan                                     a stopped data directory
-  order-streams plan statistics --brokers … --registry … --json    in a pipeline, before it is rolled out`,
+  order-streams plan statistics --brokers … --registry … --json    in a pipeline, before it is rolled out
+  order-streams plan --brokers … --registry … --allow restore,orphan      ends with 0 where a rolling update may begin`,
     )
     .action(async (names: readonly string[], options: PlanOptions) => {
       const plans = await plansOf(names, options)
-      if (options.json === true)
-        out(JSON.stringify({ exitCode: planExitCode(plans), topologies: plans }, null, 2))
-      else show(plans, options.all === true)
-      context.exitCode = planExitCode(plans)
+      const { allow = [] } = options
+      const exitCode = planExitCode(plans, allow)
+      if (options.json === true) out(JSON.stringify({ exitCode, topologies: plans }, null, 2))
+      else {
+        const text = planText(plans, options.all === true)
+        if (text !== '') out(text)
+        tell(planSummary(plans, allow))
+      }
+      context.exitCode = exitCode
+    })
+}
+
+/** @throws UsageError */
+function verdictsOf(text: string): Verdict[] {
+  return text
+    .split(',')
+    .filter((name) => name !== '')
+    .map((name) => {
+      const verdict = verdictsToLookAt.find((known) => known === name)
+      if (verdict !== undefined) return verdict
+      throw new UsageError(`--allow: "${name}" cannot be allowed: ${suggestion(name, verdictsToLookAt)}`)
     })
 }
 
@@ -85,37 +110,4 @@ async function plansOf(names: readonly string[], options: PlanOptions): Promise<
       return plans
     },
   )
-}
-
-const summaries: Readonly<Record<0 | 3 | 4, string>> = {
-  0: 'safe: nothing that is deployed is lost or left behind',
-  3: 'look at it first: something takes time, needs a stop, is left behind or is gone',
-  4: 'unsafe: do not start this release on what is deployed',
-}
-
-function show(plans: readonly TopologyPlan[], isAll: boolean): void {
-  const rows = plans.flatMap(({ topology, items }) =>
-    items.filter((item) => isAll || item.verdict !== 'keep').map((item) => rowOf(topology, item)),
-  )
-  if (rows.length > 0)
-    out(columns([['TOPOLOGY', 'PART', 'NAME', 'VERDICT', 'WHAT WILL HAPPEN'], ...rows], []))
-  const remedies = plans.flatMap(({ items }) => items.filter(({ remedy }) => remedy !== null))
-  if (remedies.length > 0) out(['', 'What to do:', ...remedies.map(remedyLine)].join('\n'))
-  tell(`${countsText(plans)}; ${summaries[planExitCode(plans)]}`)
-}
-
-function rowOf(topology: string, { kind, name, verdict, text }: PlanItem): string[] {
-  return [topology, kind, name, verdict, text]
-}
-
-function remedyLine({ name, verdict, remedy }: PlanItem): string {
-  return `  ${name} (${verdict}): ${remedy}`
-}
-
-function countsText(plans: readonly TopologyPlan[]): string {
-  const counts = new Map<Verdict, number>()
-  for (const { items } of plans) {
-    for (const { verdict } of items) counts.set(verdict, (counts.get(verdict) ?? 0) + 1)
-  }
-  return [...counts].map(([verdict, count]) => `${count} ${verdict}`).join(', ')
 }

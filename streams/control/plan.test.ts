@@ -405,6 +405,10 @@ describe('plan', () => {
     )
     expect(of(other, 'shop', 'topology')).toMatchObject({ verdict: 'stop-first' })
     expect(planExitCode([other])).toBe(3)
+    expect(planExitCode([other], ['restore', 'orphan'])).toBe(3)
+    expect(planExitCode([other], ['stop-first'])).toBe(0)
+    const refused: PlanItem = { ...other.items[0]!, verdict: 'incompatible' }
+    expect(planExitCode([{ ...other, items: [refused] }], ['stop-first', 'incompatible'])).toBe(4)
   })
 
   it('should say that a release before the first record compares less', async () => {

@@ -83,12 +83,22 @@ export function planTopology(facts: PlanFacts): TopologyPlan {
   return { topology: topology.name, items }
 }
 
-/** 0: safe, nothing changes or something is added; 3: look at it first; 4: it must not be started like this. */
-export function planExitCode(plans: readonly TopologyPlan[]): 0 | 3 | 4 {
+/** Verdicts that somebody looks at before the release is started, unless they are allowed beforehand. */
+export const verdictsToLookAt = [
+  'restore',
+  'stop-first',
+  'orphan',
+  'lost',
+] as const satisfies readonly Verdict[]
+
+/**
+ * 0: safe, nothing changes or something is added; 3: look at it first; 4: it must not be started like this.
+ * @param allowed what needs no look any more, and counts as safe; `incompatible` never does
+ */
+export function planExitCode(plans: readonly TopologyPlan[], allowed: readonly Verdict[] = []): 0 | 3 | 4 {
   const verdicts = new Set(plans.flatMap(({ items }) => items.map(({ verdict }) => verdict)))
   if (verdicts.has('incompatible')) return 4
-  const toLookAt: readonly Verdict[] = ['restore', 'stop-first', 'orphan', 'lost']
-  return toLookAt.some((verdict) => verdicts.has(verdict)) ? 3 : 0
+  return verdictsToLookAt.some((verdict) => verdicts.has(verdict) && !allowed.includes(verdict)) ? 3 : 0
 }
 
 function isDeployed({ checkpointed, record, deployedStores }: PlanFacts): boolean {

@@ -33,6 +33,23 @@ describe('order-streams plan', () => {
     expect(code).toBe(3)
   })
 
+  it('should let through what is allowed, and nothing else', async () => {
+    const change = ['cleanse', '--set', 'orderMemoryMs=31536000000']
+    const allowed = await plan(...change, '--allow', 'restore,orphan')
+    expect(allowed).toMatchObject({ code: 0, stderr: expect.stringContaining('restore, orphan') })
+    expect(allowed.stderr).not.toContain('safe:')
+    expect(await plan(...change, '--allow', 'orphan,lost')).toMatchObject({ code: 3 })
+    const json = await plan(...change, '--allow', 'restore', '--json')
+    expect(json.code).toBe(0)
+    expect(JSON.parse(json.stdout)).toMatchObject({ exitCode: 0 })
+    const never = await plan('--set', 'statisticsGraceMs=7000', '--allow', 'restore,stop-first,orphan,lost')
+    expect(never.code).toBe(4)
+    expect(await plan('--allow', 'incompatible')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('"incompatible" cannot be allowed'),
+    })
+  })
+
   it('should refuse what would not start, in words that programs read', async () => {
     const { code, stdout } = await plan('--json', '--set', 'statisticsGraceMs=7000')
     const { exitCode, topologies } = JSON.parse(stdout)

@@ -168,7 +168,15 @@ describe.skipIf(clusterSettings === undefined)(
       const stores = async () =>
         (await ctl(await release.controlAddress(), 'state', 'stores', 'cleanse')).text
       const setting = 'settings.commitIntervalMs=150'
+      const running = await release.instances()
+      const mixed = await release.upgrade(setting, `image.tag=${changedTags.compatible}`)
+      expect(mixed.code).not.toBe(0)
+      expect(await release.namespace.kubectl('logs', `job/${release.name('plan')}`)).toMatch(
+        /cleanse \(stop-first\): .*scale its StatefulSet to 0/,
+      )
+      expect((await release.instances()).map(({ uid }) => uid)).toEqual(running.map(({ uid }) => uid))
       await survives('an upgrade with a changed topology', async () => {
+        await release.stop('cleanse')
         const { code, text } = await release.upgrade(setting, `image.tag=${changedTags.compatible}`)
         expect(code, text).toBe(0)
       })
@@ -183,6 +191,7 @@ describe.skipIf(clusterSettings === undefined)(
       await load.bring(100)
 
       await survives('an upgrade that goes back', async () => {
+        await release.stop('cleanse')
         const { code, text } = await release.upgrade(setting)
         expect(code, text).toBe(0)
       })

@@ -72,6 +72,12 @@ export class Release {
     )
   }
 
+  /** Stops all instances of a topology, and waits until they are gone; the next upgrade starts them again. */
+  async stop(topology: string): Promise<void> {
+    await this.namespace.kubectl('scale', `statefulset/${this.name(topology)}`, '--replicas=0')
+    await this.ready(topology, 0)
+  }
+
   /** Kills the program of a pod's container as the kernel might: Kubernetes hears of it afterwards. */
   async kill(pod: string): Promise<void> {
     const script =
