@@ -23,6 +23,7 @@ import { columns, count, counted, out, tell, timeOf } from '../output.ts'
 import { withPlatform } from '../platform.ts'
 import { makesWhatIsMissing } from '../prepare.ts'
 import { savepointDirectoryOf } from '../savepoint-place.ts'
+import { onStopRequest } from '../stop-request.ts'
 import { addPlaceOptions, type CommandContext, type ConfigOptions, placeConfigOf } from './command-context.ts'
 
 interface SavepointCommandOptions extends ConfigOptions {
@@ -200,24 +201,31 @@ async function withPorts(
   { scratchDir }: SavepointCommandOptions,
   work: (ports: SavepointPorts, told: SavepointOptions) => Promise<SavepointManifest>,
 ): Promise<SavepointManifest> {
-  return withPlatform(config, { parts: ['registry'], mode: 'existing' }, async (platform) => {
-    const { log, clock } = platform
-    const registry = await platform.openRegistry({ registers: makesWhatIsMissing(config) })
-    const directory = await mkdtemp(join(scratchDir ?? tmpdir(), 'order-streams-savepoint-'))
-    try {
-      const stores = new RocksStoreProvider({ directory })
-      let step = ''
-      const told: SavepointOptions = {
-        onProgress: (progress) => {
-          if (progress.step !== step) tell(progress.step)
-          step = progress.step
-        },
+  const stop = onStopRequest(tell)
+  const { signal } = stop
+  try {
+    return await withPlatform(config, { parts: ['registry'], mode: 'existing', signal }, async (platform) => {
+      const { log, clock } = platform
+      const registry = await platform.openRegistry({ registers: makesWhatIsMissing(config) })
+      const directory = await mkdtemp(join(scratchDir ?? tmpdir(), 'order-streams-savepoint-'))
+      try {
+        const stores = new RocksStoreProvider({ directory })
+        let step = ''
+        const told: SavepointOptions = {
+          signal,
+          onProgress: (progress) => {
+            if (progress.step !== step) tell(progress.step)
+            step = progress.step
+          },
+        }
+        return await work({ log, clock, registry, stores }, told)
+      } finally {
+        await rm(directory, { recursive: true, force: true })
       }
-      return await work({ log, clock, registry, stores }, told)
-    } finally {
-      await rm(directory, { recursive: true, force: true })
-    }
-  })
+    })
+  } finally {
+    stop.dispose()
+  }
 }
 
 function topologyOf(name: string, config: Config): Topology {

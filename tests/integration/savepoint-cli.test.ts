@@ -1,8 +1,8 @@
 /** Savepoints from the command line: of a real stage in a stopped data directory. */
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { orderStreams, temporaryDirectory } from '../support/order-streams.ts'
+import { orderStreams, startOrderStreams, temporaryDirectory } from '../support/order-streams.ts'
 
 const stores = ['orders-per-user', 'sessions-of-user']
 const stages = ['ingest', 'cleanse', 'statistics']
@@ -35,6 +35,20 @@ async function state(): Promise<Record<string, string>> {
   return dumps
 }
 
+/** How a command ended that was interrupted once it had said so; begun anew where it was done before the signal came. */
+async function brokenOff(
+  text: string,
+  begin: () => Promise<ReturnType<typeof startOrderStreams>>,
+): Promise<Awaited<ReturnType<typeof orderStreams>>> {
+  for (let tries = 1; ; tries++) {
+    const program = await begin()
+    await program.said(text)
+    program.kill('SIGINT')
+    const result = await program.ended
+    if (result.code !== 0 || tries === 5) return result
+  }
+}
+
 describe('order-streams savepoint', { timeout: 120_000 }, () => {
   it('should put a stage back, which then comes to the same state by reading on', async () => {
     const saved = await state()
@@ -49,6 +63,28 @@ describe('order-streams savepoint', { timeout: 120_000 }, () => {
     await on('savepoint', 'restore', 'one', 'statistics')
     await on('run', 'statistics', '--once')
     expect(await state()).toEqual(later)
+  })
+
+  it('should stop in order when it is told to, and leave nothing unfinished', async () => {
+    const scratch = join(directory.path, 'scratch')
+    mkdirSync(scratch)
+    const place = ['--data-dir', dataDir, '--scratch-dir', scratch]
+    const stopped = await brokenOff('reading the changelogs ahead', async () => {
+      await orderStreams(['savepoint', 'delete', 'two', '--data-dir', dataDir])
+      return startOrderStreams(['savepoint', 'create', 'statistics', '--name', 'two', ...place])
+    })
+    expect(stopped).toMatchObject({ code: 1, stderr: expect.stringContaining('savepoint two was cancelled') })
+    expect(readdirSync(scratch)).toEqual([])
+    expect(existsSync(join(dataDir, 'savepoints', 'two'))).toBe(false)
+
+    const before = await state()
+    const restore = ['savepoint', 'restore', 'one', 'statistics', ...place]
+    const left = await brokenOff('fencing tasks', async () => startOrderStreams(restore))
+    expect(left).toMatchObject({ code: 1, stderr: expect.stringContaining('do it once more') })
+    expect(readdirSync(scratch)).toEqual([])
+    await on(...restore.slice(0, 4))
+    await on('run', 'statistics', '--once')
+    expect(await state()).toEqual(before)
   })
 
   it('should refuse what cannot be put back, and say why', async () => {

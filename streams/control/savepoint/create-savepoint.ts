@@ -88,13 +88,15 @@ export async function createSavepoint(
   options: SavepointOptions = {},
 ): Promise<SavepointManifest> {
   const { directory, savepoint } = request
+  const making = new Making(ports, request, standStill, options)
   await directory.begin(savepoint)
   try {
-    const manifest = await new Making(ports, request, standStill, options).run()
+    const manifest = await making.run()
     await directory.finish(manifest)
     return manifest
   } catch (error) {
     await directory.delete(savepoint).catch(() => {})
+    making.checkSignal()
     throw error
   }
 }
@@ -271,7 +273,7 @@ class Making {
     this.options.onProgress?.({ step, done, total })
   }
 
-  private checkSignal(): void {
+  checkSignal(): void {
     if (this.options.signal?.aborted === true)
       throw new StreamsError('CLOSED', `savepoint ${this.request.savepoint} was cancelled`)
   }

@@ -68,14 +68,26 @@ export async function restoreSavepoint(
   const manifest = await directory.get(savepoint)
   assertStoppedFor(manifest, topologyName)
   await assertStopped(ports.log, topologyName)
+  const checkSignal = (): void => {
+    if (options.signal?.aborted === true)
+      throw new StreamsError(
+        'CLOSED',
+        `putting savepoint ${savepoint} back was cancelled; nothing was written`,
+      )
+  }
   let checked = 0
-  await directory.check(manifest, () =>
-    options.onProgress?.({ step: 'checking files', done: checked++, total: 0 }),
-  )
+  await directory.check(manifest, () => {
+    checkSignal()
+    options.onProgress?.({ step: 'checking files', done: checked++, total: 0 })
+  })
   await assertFits(ports.log, manifest, topology, request.inputsFrom ?? 'savepoint')
+  checkSignal()
   const restoring = new Restoring(ports, request, manifest, options)
   try {
     await restoring.run()
+  } catch (error) {
+    restoring.checkSignal()
+    throw error
   } finally {
     await restoring.close()
   }
@@ -295,7 +307,7 @@ class Restoring {
     this.options.onProgress?.({ step, done, total })
   }
 
-  private checkSignal(): void {
+  checkSignal(): void {
     if (this.options.signal?.aborted === true) {
       const { savepoint } = this.manifest
       throw new StreamsError(
