@@ -31,7 +31,7 @@ import type { Config } from './config-schema.ts'
 import { controlLimitsOf, controlSecurityOf, isLoopback } from './control-security.ts'
 import { CommandFailed } from './failure.ts'
 import { servedHealth } from './health.ts'
-import { topologyNames } from './order-topologies.ts'
+import { orderTopologies, topologyNames } from './order-topologies.ts'
 import { packageVersion } from './package-info.ts'
 import type { Platform } from './platform.ts'
 import { orderRejections } from './rejections.ts'
@@ -94,6 +94,7 @@ export async function openControl(config: Config, ports: ControlPorts): Promise<
       close: () => closers.closeAll(logger),
       serve: (streams, topologies) => {
         const names = topologies.map(({ name }) => name)
+        const allTopologies = orderTopologies(topologyNames, config)
         const own = { instanceId, zone, endpoint, clock }
         const credentials = security.channelCredentials
         const peers = openPeers({
@@ -109,6 +110,7 @@ export async function openControl(config: Config, ports: ControlPorts): Promise<
           ...own,
           streams,
           topologies,
+          releaseTopology: (name) => allTopologies.find((one) => one.name === name),
           log,
           stores,
           registry,

@@ -17,6 +17,8 @@ export interface ControlContext {
   readonly streams: StreamsApp
   /** In the order that records pass through them. */
   readonly topologies: readonly Topology[]
+  /** Those of this release by name, also when they do not run here; without it only those that run are known. */
+  readonly releaseTopology?: (name: string) => Topology | undefined
   readonly log: Log
   readonly stores: StoreProvider
   readonly registry: SchemaRegistry

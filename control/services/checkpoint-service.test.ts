@@ -9,6 +9,7 @@ import {
   partitionForKey,
   RecordBatchBuilder,
   serdes,
+  type Topology,
   topic,
   valueAt,
 } from '../../streams/index.ts'
@@ -50,8 +51,11 @@ const asked = { topology: 'click-count', task: '', requestId: '' }
 describe('CheckpointService', () => {
   let cluster: ControlCluster
   let folder: string
+  /** What the release has. */
+  let release: () => Topology
 
   beforeEach(() => {
+    release = clickCount
     folder = mkdtempSync(join(tmpdir(), 'checkpoint-service-'))
   })
 
@@ -62,7 +66,7 @@ describe('CheckpointService', () => {
 
   async function opened(instances: number, settings = {}): Promise<readonly ControlInstance[]> {
     cluster = await ControlCluster.open({
-      topologies: () => [clickCount()],
+      topologies: () => [release()],
       services: (context) => [instanceService(context), checkpointService(context)],
       savepointDirectory: folder,
       settings,
@@ -309,6 +313,28 @@ describe('CheckpointService', () => {
     await waitFor('all is counted', async () => {
       const counted = await pageSums()
       return counted['page-1'] === 10 && counted['page-2'] === 10 && counted['page-3'] === 5
+    })
+  })
+
+  it('should not put back what the release of another instance has no store for, whatever runs there', async () => {
+    const [instance] = await opened(1)
+    await click([1])
+    await made(instance!, 'old')
+    await instance!.stop()
+    release = () =>
+      defineTopology('click-count', (builder) => {
+        builder.stream(clicks).groupByKey().count({ store: 'by-user' })
+      })
+    const copying = () =>
+      defineTopology('copying', (builder) => {
+        builder.stream(clicks).to(sums)
+      })
+    const helper = await cluster.start({ isStarted: false, topologies: () => [copying()] })
+    const request = { savepoint: 'old', topology: 'click-count', requestId: '' }
+    const { operation } = await helper.call(Calls.restoreSavepoint, request)
+    expect((await ended(helper, operation)).result).toMatchObject({
+      $case: 'error',
+      value: { message: expect.stringMatching(/does not fit topology click-count/) },
     })
   })
 

@@ -182,6 +182,7 @@ export class ControlInstance {
     const context: ControlContext = {
       streams,
       topologies,
+      releaseTopology: (name) => options.topologies().find((one) => one.name === name),
       log,
       stores,
       registry,

@@ -87,7 +87,9 @@ export class Savepoints {
         `is "${request.topology}", and savepoint ${manifest.savepoint} is of ${manifest.topology}: name the topology that it is of`,
       )
     }
-    const topology = context.topologies.find(({ name }) => name === request.topology)
+    const topology =
+      context.topologies.find(({ name }) => name === request.topology) ??
+      context.releaseTopology?.(request.topology)
     await stopped(context, request.topology).begin(call.signal)
     return this.start('RestoreSavepoint', request.topology, call, (options) =>
       restoreSavepoint(
