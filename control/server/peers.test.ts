@@ -1,7 +1,9 @@
+import { connect, createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { defineTopology } from '../../streams/index.ts'
+import { defineTopology, type Peer } from '../../streams/index.ts'
 import { ControlCluster, callOf, failureOf } from '../../tests/support/control-harness.ts'
 import { jsonTopic } from '../../tests/support/topologies.ts'
+import { waitFor } from '../../tests/support/waiting.ts'
 import { service } from '../call.ts'
 import type { ControlContext } from '../context.ts'
 import { ControlError } from '../errors.ts'
@@ -129,6 +131,57 @@ describe('peers', () => {
     })
   })
 
+  it('should let the connection to an endpoint go that no group knows any more, once calls are answered', async () => {
+    let asks = 0
+    let open = () => {}
+    const gate = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    cluster = await ControlCluster.open({
+      topologies: () => [counting()],
+      services: () => [
+        service(InstanceServiceService, {
+          getInstance: async () => {
+            asks++
+            await gate
+            return { instance: undefined }
+          },
+          listInstances: async () => ({ instances: [], nextPageToken: '' }),
+        }),
+      ],
+    })
+    const { context, address } = await cluster.start()
+    const other = await watchedPort(address)
+    const peer = { instanceId: 'instance-9', zone: null, endpoint: other.address, isHere: false }
+    const member: Peer = { ...peer, active: [], standby: [] }
+    let members = [member]
+    const peers = openPeers({
+      ...context,
+      streams: { peers: async () => members },
+      topologies: ['counting'],
+      endpoint: null,
+    })
+    try {
+      await peers.members(callOf())
+      peers.found('elsewhere', [member])
+      const asked = peers.forward(peer, InstanceServiceService.getInstance, { topology: '' }, callOf())
+      await waitFor('the call is under way', () => asks === 1)
+      members = []
+      await peers.members(callOf())
+      peers.found('elsewhere', [])
+      open()
+      expect(await asked).toEqual({ instance: undefined })
+      await waitFor('the connection is closed', () => other.connections() === 0)
+      peers.found('elsewhere', [member])
+      await peers.forward(peer, InstanceServiceService.getInstance, { topology: '' }, callOf())
+      await peers.members(callOf())
+      expect(other.connections()).toBe(1)
+    } finally {
+      peers.close()
+      await other.close()
+    }
+  })
+
   it('should wait for a rebalance until the deadline, and no longer', async () => {
     await openCluster()
     // Nobody is a member: the group knows of no assignment.
@@ -148,3 +201,30 @@ describe('peers', () => {
     expect(await left).toMatchObject({ reason: 'CALL_CANCELLED' })
   })
 })
+
+/** Passes connections on to an address, and knows how many are open. */
+async function watchedPort(target: string) {
+  const [host, port] = target.split(':')
+  const open = new Set<unknown>()
+  const server = createServer((socket) => {
+    open.add(socket)
+    const onward = connect(Number(port), host)
+    socket.on('close', () => {
+      open.delete(socket)
+      onward.destroy()
+    })
+    onward.on('close', () => socket.destroy())
+    socket
+      .on('error', () => {})
+      .pipe(onward.on('error', () => {}))
+      .pipe(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const bound = server.address()
+  if (bound === null || typeof bound === 'string') throw new Error('it listens nowhere')
+  return {
+    address: `127.0.0.1:${bound.port}`,
+    connections: () => open.size,
+    close: () => new Promise((resolve) => server.close(resolve)),
+  }
+}

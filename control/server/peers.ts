@@ -4,6 +4,7 @@
  * Invariants:
  * 1. A call is passed on once: who gets it with the mark answers it, or fails.
  * 2. Whoever passes a call on has no authority of its own: the caller's credentials go along, and are checked again there.
+ * 3. A connection is let go once no group that was looked at knows its endpoint any more.
  */
 import { type ChannelCredentials, Client, credentials, Metadata } from '@grpc/grpc-js'
 import type { Clock, Peer, StreamsApp } from '../../streams/index.ts'
@@ -40,6 +41,8 @@ export interface OpenPeers extends Peers {
   /** Passes a call on to an instance of another topology, which answers it as if it had come there first. */
   relay(peer: PeerInstance, method: Method, request: never, call: Call): Promise<unknown>
   relayStream(peer: PeerInstance, method: Method, request: never, call: Call): AsyncIterable<unknown>
+  /** The members of the group of a topology that does not run here, as they were found. */
+  found(topology: string, members: readonly Pick<Peer, 'endpoint'>[]): void
   /** Calls of this very instance go to these services, without a connection. */
   serveHere(services: readonly Service[]): void
   close(): void
@@ -57,6 +60,7 @@ export function openPeers(options: PeersOptions): OpenPeers {
   const channelCredentials = options.credentials ?? credentials.createInsecure()
   const instanceTimeoutMs = options.instanceTimeoutMs ?? defaultInstanceTimeoutMs
   const clients = new Map<string, Client>()
+  const endpointsOf = new Map<string, ReadonlySet<string | null>>()
   const here: PeerInstance = { instanceId, zone, endpoint, isHere: true }
   let services: readonly Service[] = []
 
@@ -64,6 +68,16 @@ export function openPeers(options: PeersOptions): OpenPeers {
     peer.instanceId === instanceId
       ? here
       : { instanceId: peer.instanceId, zone: peer.zone, endpoint: peer.endpoint, isHere: false }
+
+  const found: OpenPeers['found'] = (topology, members) => {
+    endpointsOf.set(topology, new Set(members.map(({ endpoint: known }) => known)))
+    const known = [...endpointsOf.values()]
+    for (const [endpoint, client] of clients) {
+      if (known.some((endpoints) => endpoints.has(endpoint))) continue
+      client.close()
+      clients.delete(endpoint)
+    }
+  }
 
   const peersOf = async (topology: string, call: Call): Promise<readonly Peer[]> => {
     if (!topologies.includes(topology)) {
@@ -76,7 +90,10 @@ export function openPeers(options: PeersOptions): OpenPeers {
     const endMs = call.deadlineMs ?? clock.now() + longestWaitMs
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, 2 * pauseMs)) {
       const peers = await streams.peers(topology)
-      if (peers !== undefined) return peers
+      if (peers !== undefined) {
+        found(topology, peers)
+        return peers
+      }
       if (clock.now() + pauseMs >= endMs) {
         throw new ControlError(
           'TASK_AWAY',
@@ -173,6 +190,7 @@ export function openPeers(options: PeersOptions): OpenPeers {
     forwardStream,
     relay,
     relayStream,
+    found,
     async ownersOf(topology, task, call): Promise<TaskOwners> {
       const peers = await peersOf(topology, call)
       const active = peers.find((peer) => peer.active.includes(task))

@@ -24,13 +24,13 @@ export interface RelayOptions {
   readonly known?: readonly string[]
   readonly log: Pick<Log, 'describeGroup'>
   readonly clock: Pick<Clock, 'now'>
-  readonly peers: Pick<OpenPeers, 'relay' | 'relayStream'>
+  readonly peers: Pick<OpenPeers, 'relay' | 'relayStream' | 'found'>
 }
 
 export function relaying(services: readonly Service[], options: RelayOptions): Service[] {
   const { topologies, known = topologies } = options
   const ask: EverywhereOptions['ask'] = async (topology, method, request, call) => {
-    const members = await reachableMembers(topology, options.log)
+    const members = await membersOf(topology, options)
     let failure: ControlError | undefined
     for (const member of members) {
       try {
@@ -98,11 +98,20 @@ async function* relayedStream(
 async function membersFor(
   request: unknown,
   call: Call,
-  { topologies, log }: RelayOptions,
+  options: RelayOptions,
 ): Promise<readonly ReachableMember[]> {
   if (call.isForwarded || call.isRelayed === true) return []
   const topology = topologyIn(request)
-  return topology === '' || topologies.includes(topology) ? [] : reachableMembers(topology, log)
+  return topology === '' || options.topologies.includes(topology) ? [] : membersOf(topology, options)
+}
+
+async function membersOf(
+  topology: string,
+  { log, peers }: Pick<RelayOptions, 'log' | 'peers'>,
+): Promise<readonly ReachableMember[]> {
+  const members = await reachableMembers(topology, log)
+  peers.found(topology, members)
+  return members
 }
 
 /** The topology that a request is about, by the fields that name one; empty when none does. */

@@ -1,9 +1,10 @@
 /** The commands that the pages tell to run: their subcommands and options are those of the program. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { createProgram } from '../../app/program.ts'
+
+type Command = ReturnType<typeof createProgram>
 
 const root = join(import.meta.dirname, '../..')
 const pages = [

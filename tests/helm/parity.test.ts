@@ -68,6 +68,33 @@ describe(`what the chart takes over from files${whyNoChecks}`, () => {
   })
 })
 
+describe(`what starts pods anew${whyNoChecks}`, () => {
+  const checksums = (...settings: string[]) =>
+    Object.fromEntries(
+      parseAllDocuments(
+        renderWith(['-f', 'quickstart-values.yaml', ...settings.flatMap((setting) => ['--set', setting])]),
+      )
+        .map((document) => document.toJS())
+        .filter((manifest) => manifest?.kind === 'StatefulSet')
+        .flatMap(({ metadata, spec }) => {
+          const checksum: unknown = spec.template.metadata.annotations?.['checksum/configuration']
+          return checksum === undefined ? [] : [[metadata.name.replace(/.*-/, ''), checksum]]
+        }),
+    )
+
+  it.skipIf(skipped)('should be a setting of its topology, or of all, and no other', () => {
+    const before = checksums()
+    const ofOne = checksums('topologies.ingest.settings.commitIntervalMs=50')
+    const ofAll = checksums('settings.commitIntervalMs=50')
+    const ofNone = checksums('commonLabels.team=shop', 'image.tag=1.2.3', 'topologies.ingest.replicas=2')
+
+    expect(Object.keys(before).toSorted()).toEqual(topologyNames.toSorted())
+    expect(ofOne).toEqual({ ...before, ingest: expect.not.stringMatching(before['ingest']) })
+    expect(Object.keys(before).filter((name) => ofAll[name] === before[name])).toEqual([])
+    expect(ofNone).toEqual(before)
+  })
+})
+
 describe(`the settings that values of the chart are there for${whyNoChecks}`, () => {
   const template = readFileSync(join(chart, 'templates/_validations.tpl'), 'utf8')
   const reserved = Object.keys(

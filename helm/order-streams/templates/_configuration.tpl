@@ -131,6 +131,10 @@ that passes the limit is evicted, and its volume goes with it.
 */}}
 {{- define "order-streams.resources" -}}
 {{- $resources := deepCopy (.resources | default dict) }}
+{{- /* What a topology takes back of topologyDefaults is null. */}}
+{{- range $kind, $amounts := $resources }}
+{{- range $resource, $amount := $amounts }}{{ if kindIs "invalid" $amount }}{{ $_ := unset $amounts $resource }}{{ end }}{{ end }}
+{{- end }}
 {{- if .isOnDisk }}{{ $_ := set $resources "limits" (omit ($resources.limits | default dict) "ephemeral-storage") }}{{ end }}
 {{- toYaml $resources }}
 {{- end }}
@@ -221,14 +225,9 @@ topologySpreadConstraints:
 
 {{/* Pods start anew when what they read only at their start changes. */}}
 {{- define "order-streams.podAnnotations" -}}
-checksum/configuration: {{ include "order-streams.configuration" . | sha256sum }}
+{{- $checksums := dict "checksum/configuration" (include "order-streams.configuration" . | sha256sum) }}
 {{- if and .root.Values.database.url (not .root.Values.database.existingSecret) }}
-checksum/database: {{ .root.Values.database.url | sha256sum }}
+{{- $_ := set $checksums "checksum/database" (.root.Values.database.url | sha256sum) }}
 {{- end }}
-{{- with .root.Values.commonAnnotations }}
-{{ toYaml . }}
-{{- end }}
-{{- with .values.podAnnotations }}
-{{ toYaml . }}
-{{- end }}
+{{- toYaml (mergeOverwrite (dict) (.root.Values.commonAnnotations | default dict) (.values.podAnnotations | default dict) $checksums) }}
 {{- end }}

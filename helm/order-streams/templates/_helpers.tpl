@@ -20,19 +20,30 @@
 {{/* What never changes: pods are selected by these. */}}
 {{- define "order-streams.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "order-streams.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
+{{/* Of objects; .labels are more of them, which come before all others. */}}
 {{- define "order-streams.labels" -}}
-{{ include "order-streams.selectorLabels" . }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: order-streams
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
+{{- $labels := dict
+  "app.kubernetes.io/managed-by" .root.Release.Service
+  "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | include "order-streams.labelValue") }}
+{{- toYaml (mergeOverwrite $labels (include "order-streams.podLabels" . | fromYaml)) }}
 {{- end }}
+
+{{/* The same of pods, without what is another with every version of the chart: they would start anew for nothing. */}}
+{{- define "order-streams.podLabels" -}}
+{{- $labels := dict
+  "app.kubernetes.io/version" (.root.Chart.AppVersion | include "order-streams.labelValue")
+  "app.kubernetes.io/part-of" "order-streams" }}
+{{- $labels = mergeOverwrite $labels (.root.Values.commonLabels | default dict) (include "order-streams.selectorLabels" . | fromYaml) }}
+{{- toYaml (mergeOverwrite $labels (.labels | default dict)) }}
+{{- end }}
+
+{{/* A version as labels may be: builds are named by a +, and can be long. */}}
+{{- define "order-streams.labelValue" -}}
+{{- . | replace "+" "_" | trunc 63 | regexFind "^.*[A-Za-z0-9]" }}
 {{- end }}
 
 {{/* The topologies that are not switched off, each with the defaults that it does not override. */}}
@@ -49,7 +60,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 
 {{- define "order-streams.image" -}}
 {{- with .Values.image }}
-{{- if .digest }}{{ printf "%s@%s" .repository .digest }}{{ else }}{{ printf "%s:%s" .repository (.tag | default $.Chart.AppVersion) }}{{ end }}
+{{- if .digest }}{{ printf "%s@%s" .repository .digest }}{{ else }}{{ printf "%s:%s" .repository (.tag | default ($.Chart.AppVersion | replace "+" "_")) }}{{ end }}
 {{- end }}
 {{- end }}
 

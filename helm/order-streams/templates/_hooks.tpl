@@ -54,12 +54,12 @@ metadata:
   annotations:
     {{- include "order-streams.hookAnnotations" . | nindent 4 }}
 spec:
-  backoffLimit: {{ $values.backoffLimit }}
-  activeDeadlineSeconds: {{ $values.activeDeadlineSeconds }}
+  backoffLimit: {{ int64 $values.backoffLimit }}
+  activeDeadlineSeconds: {{ int64 $values.activeDeadlineSeconds }}
   template:
     metadata:
       labels:
-        {{- include "order-streams.labels" $context | nindent 8 }}
+        {{- include "order-streams.podLabels" (dict "root" .root "component" .hook) | nindent 8 }}
     spec:
       restartPolicy: Never
       {{- include "order-streams.podSettings" $context | nindent 6 }}
@@ -73,7 +73,7 @@ spec:
           env:
             {{- include "order-streams.variables" (merge (dict "hook" true) $context) | trim | nindent 12 }}
           resources:
-            {{- toYaml $values.resources | nindent 12 }}
+            {{- include "order-streams.resources" (dict "resources" $values.resources) | nindent 12 }}
           volumeMounts:
             {{- include "order-streams.fileMounts" $context | nindent 12 }}
       volumes:

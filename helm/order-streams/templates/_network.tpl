@@ -70,7 +70,7 @@
 - podSelector:
     matchLabels:
       app.kubernetes.io/name: {{ include "order-streams.name" .root }}
-      app.kubernetes.io/instance: {{ .root.Release.Name }}
+      app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
     matchExpressions:
       - key: app.kubernetes.io/component
         operator: In

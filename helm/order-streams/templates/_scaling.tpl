@@ -27,17 +27,17 @@ detection: [order-processed, order-anomaly, order-status-history, user-behavior]
 {{/* Each step moves tasks with their state: up after a minute of need, down one by one and late. */}}
 {{- define "order-streams.scalingBehavior" -}}
 scaleUp:
-  stabilizationWindowSeconds: {{ .scaleUpStabilizationSeconds }}
+  stabilizationWindowSeconds: {{ int64 .scaleUpStabilizationSeconds }}
   policies:
     - type: Pods
       value: 2
       periodSeconds: 60
 scaleDown:
-  stabilizationWindowSeconds: {{ .scaleDownStabilizationSeconds }}
+  stabilizationWindowSeconds: {{ int64 .scaleDownStabilizationSeconds }}
   policies:
     - type: Pods
       value: 1
-      periodSeconds: {{ .scaleDownPeriodSeconds }}
+      periodSeconds: {{ int64 .scaleDownPeriodSeconds }}
 {{- end }}
 
 {{- define "order-streams.hpa" -}}
@@ -63,7 +63,7 @@ spec:
     apiVersion: apps/v1
     kind: {{ .kind }}
     name: {{ include "order-streams.componentName" (dict "root" .root "component" .component) }}
-  minReplicas: {{ .autoscaling.minReplicas }}
+  minReplicas: {{ int64 .autoscaling.minReplicas }}
   maxReplicas: {{ .maxReplicas }}
   metrics:
     {{- with .autoscaling.targetCpuPercent }}
@@ -72,7 +72,7 @@ spec:
         name: cpu
         target:
           type: Utilization
-          averageUtilization: {{ . }}
+          averageUtilization: {{ int64 . }}
     {{- end }}
     {{- with .autoscaling.customMetric }}
     {{- if .name }}

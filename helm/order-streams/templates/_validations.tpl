@@ -137,6 +137,21 @@ logFormat: extraEnv with ORDER_STREAMS_LOG_FORMAT
 {{- if and .tracing.enabled (not .tracing.endpoint) }}
 {{- $problems = append $problems "tracing.enabled, but tracing.endpoint is empty: give the URL of a collector that takes OTLP over HTTP, such as http://collector:4318" }}
 {{- end }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "order-streams.fullname" $)) }}
+{{- $problems = append $problems (printf "names of objects would begin with %s, which those of Services cannot: set fullnameOverride to a name of a-z, 0-9 and - that begins with a letter" (include "order-streams.fullname" $)) }}
+{{- end }}
+{{- if and (not .api.enabled) (not (include "order-streams.enabledTopologies" $ | fromYaml)) }}
+{{- $problems = append $problems "no topology is enabled, and api.enabled is false: there is nothing to run" }}
+{{- end }}
+{{- range $path, $port := dict "control.port" .control.port "control.healthPort" .control.healthPort "api.service.port" .api.service.port }}
+{{- if eq (int $port) 8080 }}
+{{- $problems = append $problems (printf "%s is 8080, where metrics are served: take another one" $path) }}
+{{- end }}
+{{- end }}
+{{- $problems = concat $problems (include "order-streams.labelProblems" (dict "path" "commonLabels" "given" .commonLabels) | fromYamlArray) }}
+{{- if .api.enabled }}
+{{- $problems = concat $problems (include "order-streams.podProblems" (dict "root" $ "path" "api" "values" .api "configMap" "any") | fromYamlArray) }}
+{{- end }}
 {{- $given := dict "settings" .settings "topologyDefaults.settings" .topologyDefaults.settings "api.settings" .api.settings }}
 {{- range $name, $topology := .topologies }}
 {{- $_ := set $given (printf "topologies.%s.settings" $name) (get ($topology | default dict) "settings") }}
@@ -148,6 +163,7 @@ logFormat: extraEnv with ORDER_STREAMS_LOG_FORMAT
 {{- end }}
 {{- range $name, $topology := include "order-streams.enabledTopologies" $ | fromYaml }}
 {{- $problems = concat $problems (include "order-streams.graceProblems" (dict "root" $ "path" (printf "topologies.%s" $name) "values" $topology "settings" $topology.settings "delayMs" 0) | fromYamlArray) }}
+{{- $problems = concat $problems (include "order-streams.podProblems" (dict "root" $ "path" (printf "topologies.%s" $name) "values" $topology "isTopology" true "needsDatabase" true "configMap" "any") | fromYamlArray) }}
 {{- if and (eq $topology.autoscaling.kind "none") (gt (int $topology.replicas) (int $.Values.kafka.partitions)) }}
 {{- $problems = append $problems (printf "topologies.%s.replicas is %d, more than kafka.partitions (%d): instances beyond the partitions have nothing to do; lower it, or give the topics more partitions" $name (int $topology.replicas) (int $.Values.kafka.partitions)) }}
 {{- end }}

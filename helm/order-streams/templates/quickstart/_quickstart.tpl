@@ -41,7 +41,7 @@ their names by headless services, so that the broker reaches itself by the addre
 
 {{- define "order-streams.quickstart.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "order-streams.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .service }}
 {{- end }}
 
