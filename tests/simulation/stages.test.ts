@@ -129,7 +129,7 @@ describe('steps of a paused topology', () => {
   )
 
   it.each(tries)(
-    'should let exactly their records through, with a crash after $step, the ${nth}th time: $testCase.name',
+    'should let exactly their records through, with crash $nth after $step: $testCase.name',
     async ({ testCase, step, nth }) => {
       let world = await pausedWorld(testCase)
       for (const total of [4, 7]) {
