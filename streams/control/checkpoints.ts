@@ -7,7 +7,7 @@ import type { Log, PartitionOffset } from '../ports/log.ts'
 import type { SchemaRegistry } from '../ports/registry.ts'
 import { type RecordBatch, valueAt } from '../records/record-batch.ts'
 import { followToEnd } from '../runtime/follow-to-end.ts'
-import { checkpointTopic } from '../runtime/internal-topics.ts'
+import { checkpointSubject, checkpointTopic } from '../runtime/internal-topics.ts'
 import type { Checkpoint } from '../schemas/generated/records.ts'
 import { type Codec, SchemaNotLoaded } from '../serde/serde.ts'
 
@@ -36,7 +36,7 @@ export class Checkpoints {
     const { name, value } = checkpointTopic(topologyName)
     const topics = await ports.log.describeTopics()
     if (!topics.some((topic) => topic.name === name)) return undefined
-    const codec = await value.open({ registry: ports.registry, subject: `${name}-value` })
+    const codec = await value.open({ registry: ports.registry, subject: checkpointSubject(topologyName) })
     return new Checkpoints(ports, name, codec)
   }
 

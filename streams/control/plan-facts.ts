@@ -6,12 +6,13 @@ import { keyAt, valueAt } from '../records/record-batch.ts'
 import { decodeMemberData } from '../runtime/assignment/member-data.ts'
 import { OpenCodecs } from '../runtime/codecs.ts'
 import { followToEnd } from '../runtime/follow-to-end.ts'
-import { topicsOf } from '../runtime/internal-topics.ts'
+import { checkpointSubject, topicsOf } from '../runtime/internal-topics.ts'
 import type { ProcessingGuarantee } from '../runtime/settings.ts'
 import { readTopologyRecord } from '../runtime/topology-record.ts'
+import { schemaIdOf } from '../serde/avro.ts'
 import { internalTopics, type Topology } from '../topology/topology.ts'
 import type { ForeignTopology, PlanFacts } from './plan.ts'
-import { type PositionPorts, readPositions } from './plan-position-facts.ts'
+import { noPositions, type PositionPorts, readPositions } from './plan-position-facts.ts'
 
 export type PlanPorts = PositionPorts
 
@@ -39,12 +40,15 @@ export async function readPlanFacts(
   const registered = new Map<string, readonly RegisteredSchema[]>()
   for (const subject of schemas.keys()) registered.set(subject, await registry.versions(subject))
   const { members } = await log.describeGroup(name)
+  const checkpoints = await checkpointsOf(ports, name, topics)
+  const checkpointSchema = await checkpointSchemaOf(registry, name, checkpoints)
   return {
     topology,
     topics,
     wanted: wantedTopics(topology, topics, defaultPartitions),
     record: topics.has(internalTopics.record(name)) ? await readTopologyRecord(ports, name) : null,
-    checkpointed: await checkpointedIn(ports, name, topics),
+    checkpointed: checkpoints.subTopologies,
+    checkpointSchema,
     running: members.flatMap(({ userData }) => {
       const data = decodeMemberData(userData)
       return data === undefined ? [] : [data.topology]
@@ -54,11 +58,14 @@ export async function readPlanFacts(
     deployedStores: storesAmong(name, owned),
     deployedRepartitions: owned.filter((topic) => topic.endsWith(repartitionSuffix)),
     foreign: await foreignTopologies(ports, topics, known),
-    positions: await readPositions(ports, topology, {
-      topics,
-      isRunning: members.length > 0,
-      isExactlyOnce: guarantee === 'exactly-once',
-    }),
+    positions:
+      checkpointSchema === 'known'
+        ? await readPositions(ports, topology, {
+            topics,
+            isRunning: members.length > 0,
+            isExactlyOnce: guarantee === 'exactly-once',
+          })
+        : noPositions,
   }
 }
 
@@ -107,15 +114,22 @@ async function schemasOf(topology: Topology): Promise<ReadonlyMap<string, string
   return schemas
 }
 
+interface CheckpointsInLog {
+  readonly subTopologies: ReadonlySet<string>
+  /** By which the newest one was written; null when there is none. */
+  readonly schemaId: number | null
+}
+
 /** The keys of checkpoints are the names of tasks: their sub-topologies. */
-async function checkpointedIn(
+async function checkpointsOf(
   ports: PlanPorts,
   name: string,
   topics: ReadonlyMap<string, TopicSettings>,
-): Promise<ReadonlySet<string>> {
+): Promise<CheckpointsInLog> {
   const topic = internalTopics.checkpoint(name)
-  const found = new Set<string>()
-  if (!topics.has(topic)) return found
+  const subTopologies = new Set<string>()
+  let schemaId: number | null = null
+  if (!topics.has(topic)) return { subTopologies, schemaId }
   const [range] = await ports.log.offsetRanges([{ topic, partition: 0 }])
   await followToEnd(ports, [{ topic, partition: 0, offset: range?.start ?? 0 }], (batch) => {
     for (let index = 0; index < batch.length; index++) {
@@ -123,11 +137,28 @@ async function checkpointedIn(
       if (key === null) continue
       const task = Buffer.from(key).toString()
       const subTopology = task.slice(0, task.lastIndexOf('_'))
-      if (valueAt(batch, index) === null) found.delete(subTopology)
-      else found.add(subTopology)
+      const value = valueAt(batch, index)
+      if (value === null) {
+        subTopologies.delete(subTopology)
+        continue
+      }
+      subTopologies.add(subTopology)
+      schemaId = schemaIdOf(value)
     }
   })
-  return found
+  return { subTopologies, schemaId }
+}
+
+/** Whether it is the registry that checkpoints were written with: ids are given out anew by one that has lost what it had. */
+async function checkpointSchemaOf(
+  registry: SchemaRegistry,
+  name: string,
+  { schemaId }: CheckpointsInLog,
+): Promise<PlanFacts['checkpointSchema']> {
+  if (schemaId === null) return 'known'
+  const versions = await registry.versions(checkpointSubject(name))
+  if (versions.length === 0) return 'missing'
+  return versions.some(({ id }) => id === schemaId) ? 'known' : 'another'
 }
 
 /** Topologies that have committed, and are not in the code. */
@@ -143,7 +174,8 @@ async function foreignTopologies(
   const foreign: ForeignTopology[] = []
   for (const name of names.filter((one) => !known.some((topology) => topology.name === one)).sort()) {
     const stores = storesAmong(name, ownedBy(name, [...topics.keys()], names))
-    foreign.push({ name, stores, subTopologies: [...(await checkpointedIn(ports, name, topics))] })
+    const { subTopologies } = await checkpointsOf(ports, name, topics)
+    foreign.push({ name, stores, subTopologies: [...subTopologies] })
   }
   return foreign
 }

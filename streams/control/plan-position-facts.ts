@@ -21,6 +21,9 @@ export interface PositionOptions {
   readonly isExactlyOnce: boolean
 }
 
+/** Of a topology whose checkpoints cannot be read. */
+export const noPositions: PlanPositions = { inputs: [], changelogs: [], groupHasAny: false, hasState: false }
+
 /** @throws LOG_UNAVAILABLE, LOG_REFUSED, REGISTRY_UNAVAILABLE */
 export async function readPositions(
   ports: PositionPorts,

@@ -10,6 +10,7 @@ import { avro } from '../serde/avro.ts'
 import type { AvroSchema } from '../serde/avro-schema.ts'
 import { serdes } from '../serde/serdes.ts'
 import type { Topic } from '../serde/topic.ts'
+import { MemoryRegistry } from '../testing/memory-registry.ts'
 import { tumbling } from '../time/windows.ts'
 import { keyValueStore } from '../topology/store-spec.ts'
 import type { Topology } from '../topology/topology.ts'
@@ -381,6 +382,27 @@ describe('plan', () => {
     })
     const facts = await readPlanFacts({ ...cluster, log: forgotten }, timeless(), [timeless()], 2)
     expect(of(planTopology(facts), 'shop-checkpoint')).toMatchObject({ verdict: 'incompatible' })
+  })
+
+  it('should refuse a registry that has not the schemas of what was written, or others under their ids', async () => {
+    await deployed()
+    const checkpointText = (await cluster.registry.latest('shop-checkpoint-value'))!.schema
+    const plannedWith = async (schemas: readonly string[]): Promise<TopologyPlan> => {
+      const registry = new MemoryRegistry()
+      for (const [index, schema] of schemas.entries()) await registry.register(`other-${index}`, schema)
+      if (schemas.length > 0) await registry.register('shop-checkpoint-value', checkpointText)
+      return planTopology(await readPlanFacts({ ...cluster, registry }, release(), [release()], 2))
+    }
+    const empty = await plannedWith([])
+    expect(of(empty, 'shop-checkpoint-value', 'schema')).toMatchObject({ verdict: 'incompatible' })
+    expect(of(empty, 'shop-checkpoint-value').text).toContain('not in the registry')
+    const others = await plannedWith(
+      Array.from({ length: 20 }, (_, size) =>
+        JSON.stringify({ type: 'fixed', name: 'Other', size: size + 1 }),
+      ),
+    )
+    expect(of(others, 'shop-checkpoint-value').text).toContain('another id')
+    expect(planExitCode([empty, others])).toBe(4)
   })
 
   it('should take a topology for new whose input and topics are there, and that never ran', async () => {

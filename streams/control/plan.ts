@@ -8,7 +8,7 @@
 import type { TopicSettings } from '../ports/log.ts'
 import type { RegisteredSchema } from '../ports/registry.ts'
 import { differenceOf, shapeOf, type TopologyShape } from '../runtime/assignment/topology-shape.ts'
-import type { TopologyRecord } from '../runtime/internal-topics.ts'
+import { checkpointSubject, type TopologyRecord } from '../runtime/internal-topics.ts'
 import { internalTopics, type Topology } from '../topology/topology.ts'
 import { type PlanPositions, planChangelog, planInput, planLostCheckpoints } from './plan-positions.ts'
 import { planSchema } from './plan-schemas.ts'
@@ -58,6 +58,8 @@ export interface PlanFacts {
   readonly record: TopologyRecord | null
   /** Sub-topologies that have committed. */
   readonly checkpointed: ReadonlySet<string>
+  /** What the registry has of the schema by which they were written. */
+  readonly checkpointSchema: 'known' | 'missing' | 'another'
   /** What each instance runs that is up. */
   readonly running: readonly TopologyShape[]
   /** Schemas of the code, by subject. */
@@ -302,10 +304,20 @@ function isLostCheckpoint({ topology, topics, record, positions }: PlanFacts, to
   return record !== null || positions.hasState
 }
 
-/** Of the topics that the topology shares: schemas of its changelogs are told with their stores. */
-function planSchemas({ topology, schemas, registered }: PlanFacts): PlanItem[] {
+/** Of its checkpoints, if not as they were, and of the topics that the topology shares: schemas of changelogs are told with their stores. */
+function planSchemas({ topology, schemas, registered, checkpointSchema }: PlanFacts): PlanItem[] {
   const shared = new Set([...topology.topics, ...topology.repartitionTopics].map(({ name }) => name))
   const items: PlanItem[] = []
+  if (checkpointSchema !== 'known') {
+    const is = checkpointSchema === 'missing' ? 'is not in the registry' : 'has another id in the registry'
+    items.push({
+      kind: 'schema',
+      name: checkpointSubject(topology.name),
+      verdict: 'incompatible',
+      text: `${is}, though checkpoints were written with it: the registry is another one, or has lost what it had; the release does not start`,
+      remedy: 'name the right registry, or put its storage back as it was: records name schemas by their ids',
+    })
+  }
   for (const subject of schemas.keys()) {
     if (!shared.has(subject.replace(/-(key|value)$/, ''))) continue
     const { verdict, text, remedy } = planSchema(subject, schemas, registered)

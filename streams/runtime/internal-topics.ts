@@ -44,6 +44,11 @@ export function checkpointTopic(topologyName: string): Topic<string, Checkpoint>
   )
 }
 
+/** The subject of the schema that checkpoints are written by. */
+export function checkpointSubject(topologyName: string): string {
+  return `${checkpointTopic(topologyName).name}-value`
+}
+
 /** What was started last: the shape of the topology, for comparing a release with what is deployed. */
 export function recordTopic(topologyName: string): Topic<string, TopologyRecord> {
   return topic(

@@ -44,6 +44,11 @@ export function avro<T>(schema: AvroSchema<T>): Serde<T> {
   }
 }
 
+/** The id of the schema that a value was written by; null when it is not in the wire format. */
+export function schemaIdOf(value: Buffer): number | null {
+  return value.length < headerBytes || value[0] !== 0 ? null : value.readInt32BE(1)
+}
+
 /** What was compiled for a serde, shared by all its codecs. */
 class CompiledSchema {
   readonly type: AvroType
