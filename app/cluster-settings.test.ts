@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { checkClusterSettings } from './cluster-settings.ts'
+import { checkClusterSettings, checkDatabaseSettings } from './cluster-settings.ts'
 import { ConfigError, loadConfig } from './config.ts'
 import type { Part } from './platform.ts'
 
@@ -25,9 +25,16 @@ function check(
   settings: Readonly<Record<string, string>>,
   parts: readonly Part[] = ['registry', 'database'],
 ) {
+  return checkClusterSettings(configOf(settings), parts)
+}
+
+function databaseOf(settings: Readonly<Record<string, string>>) {
+  return checkDatabaseSettings(configOf(settings))
+}
+
+function configOf(settings: Readonly<Record<string, string>>) {
   const flags = Object.entries(settings).map(([name, value]) => ({ flag: '--set', name, value }))
-  const { config } = loadConfig({ environment: {}, flags, workingDirectory: directory })
-  return checkClusterSettings(config, parts)
+  return loadConfig({ environment: {}, flags, workingDirectory: directory }).config
 }
 
 function problemsOf(settings: Readonly<Record<string, string>>, parts?: readonly Part[]): readonly string[] {
@@ -121,5 +128,20 @@ describe('checkClusterSettings', () => {
       expect.stringMatching(/^kafkaTlsCertFile is set without kafkaTlsKeyFile/),
       expect.stringMatching(/^kafkaTlsCaFile cannot be read: .*ENOENT/),
     ])
+  })
+
+  it('should read the authorities of the database, which needs a URL that asks for TLS', () => {
+    const databaseTlsCaFile = join(directory, 'file.pem')
+    const encrypted = { ...complete, databaseUrl: `${complete.databaseUrl}?ssl=true` }
+    expect(databaseOf(encrypted)).toEqual({})
+    expect(problemsOf({ ...encrypted, databaseTlsCaFile })).toEqual([
+      expect.stringMatching(/^databaseTlsCaFile cannot be read: .*ENOENT/),
+    ])
+    writeFileSync(databaseTlsCaFile, 'PEM')
+    expect(databaseOf({ ...encrypted, databaseTlsCaFile })).toEqual({ tlsAuthorities: 'PEM' })
+    expect(problemsOf({ ...complete, databaseTlsCaFile })).toEqual([
+      'databaseTlsCaFile is set, but databaseUrl does not ask for TLS: add ?ssl=true to it',
+    ])
+    expect(problemsOf({ ...complete, databaseTlsCaFile }, ['registry'])).toEqual([])
   })
 })

@@ -1,10 +1,13 @@
 /** Cluster mode's settings, checked together before anything is opened, and as the adapters take them. */
 import { readFileSync } from 'node:fs'
+import type { DatabaseOptions } from '../sql/index.ts'
 import type { KafkaLogOptions } from '../streams/adapters/kafka/kafka-options.ts'
 import { messageOf } from '../streams/index.ts'
 import { ConfigError, waysToSet } from './config.ts'
 import { type Config, type SettingName, textOf } from './config-schema.ts'
 import type { Part } from './platform.ts'
+
+type FileSetting = 'kafkaTlsCaFile' | 'kafkaTlsCertFile' | 'kafkaTlsKeyFile' | 'databaseTlsCaFile'
 
 export type KafkaConnection = Pick<KafkaLogOptions, 'brokers' | 'tls' | 'sasl'>
 
@@ -20,6 +23,7 @@ export function checkClusterSettings(config: Config, parts: readonly Part[]): Ka
     if (!(port >= 1 && port <= 65_535)) problems.push(wrong('brokers', 'is not right'))
   }
   checkUrls(config, parts, problems)
+  if (parts.includes('database')) databaseOptionsOf(config, problems)
   needsBoth(config, 'registryUsername', 'registryPassword', problems)
   const sasl = saslOf(config, problems)
   const tls = tlsOf(config, problems)
@@ -28,13 +32,15 @@ export function checkClusterSettings(config: Config, parts: readonly Part[]): Ka
 }
 
 /**
- * For commands that need the tables only.
+ * All that is needed for the tables.
  * @throws ConfigError, which never quotes the URL: it holds a password
  */
-export function checkDatabaseUrl(config: Config): void {
+export function checkDatabaseSettings(config: Config): Pick<DatabaseOptions, 'tlsAuthorities'> {
   const problems: string[] = []
   checkUrls(config, ['database'], problems)
+  const options = databaseOptionsOf(config, problems)
   if (problems.length > 0) throw new ConfigError(problems)
+  return options
 }
 
 /** Of a URL what may be shown. */
@@ -109,13 +115,24 @@ function tlsOf(config: Config, problems: string[]): KafkaConnection['tls'] {
     return undefined
   }
   needsBoth(config, 'kafkaTlsCertFile', 'kafkaTlsKeyFile', problems)
-  const read = given.map(([option, name]): [string, string] => {
-    try {
-      return [option, readFileSync(config[name], 'utf8')]
-    } catch (error) {
-      problems.push(`${name} cannot be read: ${messageOf(error)}`)
-      return [option, '']
-    }
-  })
+  const read = given.map(([option, name]): [string, string] => [option, contentsOf(config, name, problems)])
   return read.length === 0 ? true : Object.fromEntries(read)
+}
+
+function databaseOptionsOf(config: Config, problems: string[]): Pick<DatabaseOptions, 'tlsAuthorities'> {
+  const { databaseUrl, databaseTlsCaFile } = config
+  if (databaseTlsCaFile === '') return {}
+  if (URL.canParse(databaseUrl) && new URL(databaseUrl).searchParams.get('ssl') !== 'true') {
+    problems.push('databaseTlsCaFile is set, but databaseUrl does not ask for TLS: add ?ssl=true to it')
+  }
+  return { tlsAuthorities: contentsOf(config, 'databaseTlsCaFile', problems) }
+}
+
+function contentsOf(config: Config, name: FileSetting, problems: string[]): string {
+  try {
+    return readFileSync(config[name], 'utf8')
+  } catch (error) {
+    problems.push(`${name} cannot be read: ${messageOf(error)}`)
+    return ''
+  }
 }

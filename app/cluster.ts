@@ -5,7 +5,7 @@ import { openConfluentRegistry } from '../streams/adapters/registry/confluent-re
 import { pinoLogger } from '../streams/adapters/system/pino-logger.ts'
 import { systemClock } from '../streams/adapters/system/system-clock.ts'
 import { Closers } from './closers.ts'
-import { checkClusterSettings, placeOf } from './cluster-settings.ts'
+import { checkClusterSettings, checkDatabaseSettings, placeOf } from './cluster-settings.ts'
 import { waysToSet } from './config.ts'
 import type { Config } from './config-schema.ts'
 import type { Opening, Platform } from './platform.ts'
@@ -70,7 +70,7 @@ export async function openCluster(config: Config, { parts, signal, onBegin }: Op
     openDatabase: async () => {
       const name = `the database ${placeOf(config.databaseUrl)}`
       const database = await reach({ name, setting: waysToSet('databaseUrl') }, reaching, () =>
-        openDatabase(config.databaseUrl),
+        openDatabase(config.databaseUrl, checkDatabaseSettings(config)),
       )
       closers.add(() => database.close())
       return database

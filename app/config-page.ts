@@ -50,6 +50,9 @@ exit code 1, naming the service and the setting that leads to it. What a service
 exist - ends it at once. Passwords are never shown: not by \`order-streams config\`, not in logs, not in errors. In
 \`databaseUrl\`, special characters of a password must be %-encoded.
 
+\`?ssl=true\` at the end of \`databaseUrl\` encrypts: the server's certificate has to be for the host's name in it, which is no address,
+and of an authority of \`databaseTlsCaFile\`. Those that MySQL makes for itself are for no host.
+
 ## What is kept
 
 What is stored keeps the number of partitions it was made with. \`orderMemoryMs\` may not be less than \`repeatMemoryMs\`: an order

@@ -83,6 +83,10 @@ export const settings = {
     'mysql://user:password@host:port/database',
     'password-in-url',
   ),
+  databaseTlsCaFile: optional(
+    'With `?ssl=true` in databaseUrl: the authorities that its server is trusted by, PEM; else those of Node.js',
+    'a path',
+  ),
   stateDir: text('Cluster mode: where this instance keeps the state of its tasks', './state'),
   instanceId: optional('Names this instance; else a name is made up once and kept in the state directory'),
   zone: optional('Where this instance runs: standbys are placed in other zones'),

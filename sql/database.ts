@@ -69,6 +69,8 @@ export interface DatabaseOptions {
   readonly synchronous?: 'FULL' | 'NORMAL'
   /** How long a transaction waits for locks of others, and with SQLite in the line of writers while it does not move. Default 5,000. */
   readonly lockWaitMs?: number
+  /** MySQL with `ssl=true`: the authorities that its certificate is trusted by, PEM. Default: those of Node.js. */
+  readonly tlsAuthorities?: string
   /** MySQL: connections at most. Default 8. */
   readonly poolSize?: number
   /**

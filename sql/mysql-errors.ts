@@ -86,6 +86,8 @@ const remedies: Readonly<Record<string, string>> = {
     'too many connections of this host failed: find out why, then run FLUSH HOSTS on the server',
   ER_NET_PACKET_TOO_LARGE:
     "max_allowed_packet was lowered since the start: raise the server's, or start again",
+  HANDSHAKE_SSL_ERROR:
+    "the server's certificate has to be for the host in the database URL, and of an authority that is trusted (databaseTlsCaFile)",
   HANDSHAKE_NO_SSL_SUPPORT: 'leave ssl=true out of the database URL, or set the server up for TLS',
 }
 
@@ -117,8 +119,16 @@ export function mysqlFailure(label: string, error: unknown): Error {
 /** The connection is gone, or cannot be made. */
 export function connectionLost(error: unknown): boolean {
   return (
-    lost.has(codeOf(error)) || /closed state|Connection lost|connection is closed/i.test(messageOf(error))
+    lost.has(codeOf(error)) ||
+    /closed state|Connection lost|connection is closed/i.test(messageOf(error)) ||
+    endedInHandshake(error)
   )
+}
+
+/** mysql2 gives every failure of a TLS handshake the same code, whether of the certificate or of the network. */
+function endedInHandshake(error: unknown): boolean {
+  if (codeOf(error) !== 'HANDSHAKE_SSL_ERROR' || !(error instanceof Error)) return false
+  return 'syscall' in error || /disconnected before secure/.test(error.message)
 }
 
 /** It did not answer in time, so that another connection to it would not either. */

@@ -12,6 +12,7 @@ import mysql, {
   type PoolConnection,
   type ResultSetHeader,
   type RowDataPacket,
+  type SslOptions,
 } from 'mysql2/promise'
 import { StreamsError } from '../streams/index.ts'
 import type { Database, DatabaseOptions, DatabaseRow, SchemaSession, Transaction } from './database.ts'
@@ -51,7 +52,7 @@ export async function openMysql(address: MysqlAddress, options: DatabaseOptions)
     user: address.user,
     password: address.password,
     database: address.database,
-    ...(address.tls ? { ssl: {} } : {}),
+    ...(address.tls ? { ssl: tlsOptions(options) } : {}),
     charset: 'utf8mb4',
     timezone: 'Z',
     dateStrings: true,
@@ -69,6 +70,11 @@ export async function openMysql(address: MysqlAddress, options: DatabaseOptions)
     await pool.end()
     throw mysqlFailure(label, error)
   }
+}
+
+/** Without verifyIdentity any certificate of a trusted authority would do, whoever it is for. */
+function tlsOptions({ tlsAuthorities: ca }: DatabaseOptions): SslOptions {
+  return { verifyIdentity: true, ...(ca === undefined ? {} : { ca }) }
 }
 
 async function packetBytes(pool: Pool, timeout: number): Promise<number> {

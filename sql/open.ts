@@ -1,5 +1,6 @@
 /** Which database a URL names. */
 import { mkdirSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { StreamsError } from '../streams/index.ts'
@@ -10,7 +11,8 @@ import { openSqlite } from './sqlite.ts'
 /**
  * Opens a database, creating a SQLite file that is missing.
  *
- * @param url `sqlite:///path/orders.db`, a file's path, or `mysql://user:password@host:port/database`, with `?ssl=true` for TLS.
+ * @param url `sqlite:///path/orders.db`, a file's path, or `mysql://user:password@host:port/database`, with `?ssl=true` for TLS
+ *   to a host that is given by its name.
  * @throws CONFIGURATION_INVALID, SINK_UNAVAILABLE (locked, unreachable), SINK_FAILED (not a database, credentials)
  */
 export async function openDatabase(url: string, options: DatabaseOptions = {}): Promise<Database> {
@@ -53,13 +55,19 @@ function mysqlAddress(url: string): MysqlAddress {
       throw badUrl(`'${name}=${value}' is not a setting of it; 'ssl=true' is`)
     }
   }
+  const tls = parsed.searchParams.get('ssl') === 'true'
+  if (tls && isIP(parsed.hostname.replace(/^\[|\]$/g, '')) !== 0) {
+    throw badUrl(
+      `'ssl=true' with the address ${parsed.hostname}: the server's certificate can be checked for a name only, give that as the host`,
+    )
+  }
   return {
     host: parsed.hostname,
     port: parsed.port === '' ? 3306 : Number(parsed.port),
     user: decodeURIComponent(parsed.username),
     password: decodeURIComponent(parsed.password),
     database,
-    tls: parsed.searchParams.get('ssl') === 'true',
+    tls,
   }
 }
 

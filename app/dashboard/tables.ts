@@ -1,7 +1,7 @@
 /** Where the dashboard finds the tables: in a data directory that another process may be working on, or in a cluster's database. */
 import { existsSync } from 'node:fs'
 import { type Database, openDatabase } from '../../sql/index.ts'
-import { checkDatabaseUrl, placeOf } from '../cluster-settings.ts'
+import { checkDatabaseSettings, placeOf } from '../cluster-settings.ts'
 import type { Config } from '../config-schema.ts'
 import { databasePathOf, expectDataDirectory } from '../data-directory.ts'
 
@@ -19,10 +19,10 @@ const connectTimeoutMs = 5_000
 /** @throws CommandFailed when there is no data directory, ConfigError for a wrong database URL */
 export function tablesOf(config: Config): Tables {
   const isCluster = config.brokers !== '' || config.databaseUrl !== ''
-  if (isCluster) checkDatabaseUrl(config)
-  else expectDataDirectory(config.dataDir)
+  const tls = isCluster ? checkDatabaseSettings(config) : {}
+  if (!isCluster) expectDataDirectory(config.dataDir)
   const path = databasePathOf(config.dataDir)
-  const options = { readOnly: true, poolSize: 1, connectTimeoutMs }
+  const options = { ...tls, readOnly: true, poolSize: 1, connectTimeoutMs }
   let opening: Promise<Database> | undefined
   return {
     place: isCluster ? placeOf(config.databaseUrl) : config.dataDir,

@@ -59,6 +59,9 @@
 {{- /* A process that gave up while services are away would come back to nothing better: whoever starts it anew waits longer and longer. */}}
 {{- $settings = mergeOverwrite $settings (dict "startWaitMs" 86400000 "outageMaxMs" 86400000) }}
 {{- end }}
+{{- if and .root.Values.database.caSecret (or .isTopology .needsDatabase) }}
+{{- $_ := set $settings "databaseTlsCaFile" (printf "/etc/order-streams/database-ca/%s" .root.Values.database.caKey) }}
+{{- end }}
 {{- if .isTopology }}
 {{- $settings = mergeOverwrite $settings (include "order-streams.controlSettings" .root | fromYaml) }}
 {{- end }}
@@ -139,12 +142,13 @@ that passes the limit is evicted, and its volume goes with it.
 {{- toYaml $resources }}
 {{- end }}
 
-{{/* Secrets that are read as files, as name and Secret. Those of the control services are watched; kafka-tls and registry-ca are read at the start. */}}
+{{/* Secrets that are read as files, as name and Secret. Those of the control services are watched, all others read at the start. */}}
 {{- define "order-streams.fileSecrets" -}}
 {{- $secrets := dict }}
 {{- with .root.Values }}
 {{- if and .kafka.tls.enabled .kafka.tls.existingSecret }}{{ $_ := set $secrets "kafka-tls" .kafka.tls.existingSecret }}{{ end }}
 {{- if .registry.caSecret }}{{ $_ := set $secrets "registry-ca" .registry.caSecret }}{{ end }}
+{{- if and .database.caSecret (or $.isTopology $.needsDatabase) }}{{ $_ := set $secrets "database-ca" .database.caSecret }}{{ end }}
 {{- if $.isTopology }}
 {{- if .control.tls.enabled }}{{ $_ := set $secrets "control-tls" (include "order-streams.tlsSecret" $.root) }}{{ end }}
 {{- if and .control.clientCa.enabled .control.clientCa.existingSecret }}{{ $_ := set $secrets "client-ca" .control.clientCa.existingSecret }}{{ end }}

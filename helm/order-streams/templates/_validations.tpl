@@ -17,6 +17,7 @@ registryUrl: registry.url
 registryUsername: registry.existingSecret
 registryPassword: registry.existingSecret
 databaseUrl: database.existingSecret
+databaseTlsCaFile: database.caSecret
 controlHost: ""
 controlPort: control.port
 controlHealthPort: control.healthPort
@@ -98,6 +99,9 @@ logFormat: extraEnv with ORDER_STREAMS_LOG_FORMAT
 {{- $problems = append $problems "there is no database: set database.existingSecret to a Secret with the URL (or database.url), or take the one of quickstart" }}
 {{- else if gt (int $databases) 1 }}
 {{- $problems = append $problems "more than one of database.existingSecret, database.url and quickstart.mysql.enabled is set: keep one of them" }}
+{{- end }}
+{{- if and .database.caSecret (not .database.existingSecret) (not (contains "ssl=true" .database.url)) }}
+{{- $problems = append $problems "database.caSecret is set, but the database would be spoken to in plaintext: add ?ssl=true to its URL" }}
 {{- end }}
 {{- if and (ne .kafka.sasl.mechanism "none") (not .kafka.sasl.existingSecret) }}
 {{- $problems = append $problems (printf "kafka.sasl.mechanism is %s, but kafka.sasl.existingSecret is empty: name a Secret with %s and %s" .kafka.sasl.mechanism .kafka.sasl.usernameKey .kafka.sasl.passwordKey) }}
