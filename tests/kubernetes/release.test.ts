@@ -350,30 +350,13 @@ describe.skipIf(clusterSettings === undefined)(
       try {
         const [kafka] = await release.pods('kafka')
         const [instance] = await release.instances()
-        const reach = (address: string, port: number) =>
-          release.namespace.kubectl(
-            'exec',
-            instance!.name,
-            '--',
-            'node',
-            '--eval',
-            connectScript(address, port),
-          )
-        expect(await reach(kafka!.address, 9092)).toBe('open')
+        expect(await release.reach(instance!, kafka!, 9092)).toBe('open')
         const [api] = await release.pods('api')
-        const toApi = await reach(api!.address, 8081)
+        const toApi = await release.reach(instance!, api!, 8081)
         if (toApi === 'open' && enforce === undefined) context.skip('the cluster enforces no NetworkPolicies')
         expect(toApi).toBe('shut')
         const [mysql] = await release.pods('mysql')
-        const fromApi = await release.namespace.kubectl(
-          'exec',
-          api!.name,
-          '--',
-          'node',
-          '--eval',
-          connectScript(mysql!.address, 3306),
-        )
-        expect(fromApi).toBe('shut')
+        expect(await release.reach(api!, mysql!, 3306)).toBe('shut')
         await load.bring(200)
       } finally {
         if (lift !== undefined) await output('sh', '-c', lift)
@@ -449,12 +432,3 @@ describe.skipIf(clusterSettings === undefined)(
     }
   },
 )
-
-/** Prints whether a port can be reached within a few seconds. */
-function connectScript(host: string, port: number): string {
-  return (
-    `const s = require('net').connect(${port}, '${host}');` +
-    `const end = (word) => { process.stdout.write(word); process.exit() };` +
-    `s.on('connect', () => end('open')).on('error', () => end('shut')); setTimeout(() => end('shut'), 4000)`
-  )
-}

@@ -86,6 +86,16 @@ export class Release {
     await ending('kubectl', '--namespace', this.namespace.name, 'exec', pod, '--', 'sh', '-c', script)
   }
 
+  /** Whether a pod gets a connection to a port of another one within a few seconds. */
+  async reach(from: PodStatus, to: PodStatus, port: number): Promise<'open' | 'shut'> {
+    const script =
+      `const s = require('net').connect(${port}, '${to.address}');` +
+      `const end = (word) => { process.stdout.write(word); process.exit() };` +
+      `s.on('connect', () => end('open')).on('error', () => end('shut')); setTimeout(() => end('shut'), 4000)`
+    const said = await this.namespace.kubectl('exec', from.name, '--', 'node', '--eval', script)
+    return said === 'open' ? 'open' : 'shut'
+  }
+
   /** host:port of the control service, as others in the cluster have it. */
   async controlAddress(): Promise<string> {
     return `${await this.clusterAddress('control')}:50051`
