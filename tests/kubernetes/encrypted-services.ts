@@ -1,10 +1,9 @@
 /** Services that encrypt and ask for logins, in the namespace of a release, and the release that uses them. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parse } from 'yaml'
 import { type Database, openDatabase } from '../../sql/index.ts'
 import type { TestAuthority } from '../support/certificates.ts'
-import type { ClusterSettings } from './cluster.ts'
+import { type ClusterSettings, output } from './cluster.ts'
 import { Release } from './release.ts'
 
 const chart = join(import.meta.dirname, '../../helm/order-streams')
@@ -14,7 +13,7 @@ const rootPassword = 'root-of-the-tables'
 export type SecretContents = Readonly<Record<string, { readonly path: string } | { readonly text: string }>>
 
 export class EncryptedRelease extends Release {
-  private readonly images: Readonly<Record<string, string>>
+  private readonly clusterSettings: ClusterSettings
   private readonly authority: TestAuthority
   private readonly directory: string
 
@@ -23,9 +22,7 @@ export class EncryptedRelease extends Release {
     super(settings, namespace)
     this.authority = authority
     this.directory = directory
-    this.images = Object.fromEntries(
-      ['kafka', 'registry', 'mysql'].map((service) => [`${service}Image`, imageOf(service, settings)]),
-    )
+    this.clusterSettings = settings
   }
 
   /** Values with which the chart uses these services, and Secrets that `startServices` and `putSecret` make. */
@@ -66,7 +63,12 @@ export class EncryptedRelease extends Release {
     })
     await this.putDatabasePassword(databasePassword)
     const manifest = join(this.directory, 'services.yaml')
-    const variables = { ...this.images, kafkaHost: this.host('kafka-0.kafka') }
+    const variables = {
+      kafkaHost: this.host('kafka-0.kafka'),
+      kafkaImage: await imageOf('kafka', this.clusterSettings),
+      registryImage: await imageOf('registry', this.clusterSettings),
+      mysqlImage: await imageOf('mysql', this.clusterSettings),
+    }
     const text = readFileSync(join(import.meta.dirname, 'encrypted-services.yaml'), 'utf8')
     writeFileSync(
       manifest,
@@ -150,16 +152,10 @@ function filesOf(paths: Readonly<Record<string, string>>): SecretContents {
 }
 
 /** The one of quickstart, with the tag that the cluster has. */
-function imageOf(service: string, { quickstartSettings }: ClusterSettings): string {
-  const { quickstart }: Values = parse(readFileSync(join(chart, 'values.yaml'), 'utf8'))
-  const { repository, tag } = quickstart[service]!.image
+async function imageOf(service: string, { quickstartSettings }: ClusterSettings): Promise<string> {
   const setting = `quickstart.${service}.image.tag=`
-  const given = quickstartSettings.find((one) => one.startsWith(setting))
-  return `${repository}:${given?.slice(setting.length) ?? tag}`
-}
-
-interface Values {
-  readonly quickstart: Readonly<
-    Record<string, { readonly image: { readonly repository: string; readonly tag: string } }>
-  >
+  const given = quickstartSettings.find((one) => one.startsWith(setting))?.slice(setting.length)
+  const valueOf = (name: string) =>
+    output('helm', 'show', 'values', chart, '--jsonpath', `{.quickstart.${service}.image.${name}}`)
+  return `${await valueOf('repository')}:${given ?? (await valueOf('tag'))}`
 }

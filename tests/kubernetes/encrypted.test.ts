@@ -80,7 +80,11 @@ describe.skipIf(whyNot !== '')(
         ['kafka.tls.existingSecret=strange-client'],
         /does not take the client certificate/,
       ],
-      ['a registry of another authority', ['registry.caSecret=stranger'], /schema registry.*certificate/s],
+      [
+        'a registry of another authority',
+        ['registry.caSecret=stranger'],
+        /no connection to the schema registry https:.*certificate.*NODE_EXTRA_CA_CERTS/,
+      ],
       [
         'a wrong password of the database',
         ['database.existingSecret=wrong-database'],

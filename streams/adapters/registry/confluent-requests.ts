@@ -110,6 +110,7 @@ export class ConfluentRequests {
     const foreign = /^Error, status \d+(?:: (.*))?$/s.exec(text)
     if (foreign !== null) {
       const reason = excerpt(foreign[1] ?? '') || 'no connection could be made'
+      if (status === 400 && /certificate/i.test(reason)) return this.untrusted(reason)
       return this.unavailable(status === 400 ? reason : `HTTP status ${status}: ${reason}`)
     }
     if (status >= 500 || status === 408 || status === 429)
@@ -120,6 +121,14 @@ export class ConfluentRequests {
   private unavailable(reason: string): StreamsError {
     const message = `the schema registry ${this.url} is not available: ${reason}`
     return new StreamsError('REGISTRY_UNAVAILABLE', message, { details: { url: this.url } })
+  }
+
+  /** Of either side: what is wrong with a certificate does not pass. */
+  private untrusted(reason: string): StreamsError {
+    const message =
+      `no connection to the schema registry ${this.url}: ${reason}: its certificate has to be for that host, and of an authority that ` +
+      'is trusted (a file with it is named by NODE_EXTRA_CA_CERTS)'
+    return new StreamsError('REGISTRY_REFUSED', message, { details: { url: this.url } })
   }
 
   private refused({ status, message }: RegistryRefusal): StreamsError {
