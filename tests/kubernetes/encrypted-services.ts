@@ -155,7 +155,7 @@ function filesOf(paths: Readonly<Record<string, string>>): SecretContents {
 async function imageOf(service: string, { quickstartSettings }: ClusterSettings): Promise<string> {
   const setting = `quickstart.${service}.image.tag=`
   const given = quickstartSettings.find((one) => one.startsWith(setting))?.slice(setting.length)
-  const valueOf = (name: string) =>
+  const chartValue = (name: string) =>
     output('helm', 'show', 'values', chart, '--jsonpath', `{.quickstart.${service}.image.${name}}`)
-  return `${await valueOf('repository')}:${given ?? (await valueOf('tag'))}`
+  return `${await chartValue('repository')}:${given ?? (await chartValue('tag'))}`
 }
