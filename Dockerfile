@@ -1,21 +1,34 @@
 # The command line of order-streams as an image: what the npm package holds, Node.js, and nothing that builds.
-# For linux/amd64, for which RocksDB is published as a binary. See docs/docker.md.
+# For linux/amd64, for which RocksDB is published as a binary, and for linux/arm64, for which it is compiled. See docs/docker.md.
 ARG NODE_VERSION=22
 ARG DEBIAN_VERSION=bookworm
 
 FROM node:${NODE_VERSION}-${DEBIAN_VERSION}-slim AS node
+
+# What installs and builds runs on the machine that builds, whatever the image is for: emulated, it would take hours.
+FROM --platform=$BUILDPLATFORM node:${NODE_VERSION}-${DEBIAN_VERSION}-slim AS tools
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 
-FROM node AS dependencies
-# No install script is needed: native parts come as binaries. Their sources, other systems' binaries and types stay behind.
-RUN --mount=type=cache,target=/root/.npm \
-    npm ci --omit=dev --ignore-scripts --no-audit --no-fund && \
+FROM tools AS rocksdb-amd64
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts --no-audit --no-fund --cpu=x64
+
+FROM tools AS rocksdb-arm64
+RUN dpkg --add-architecture arm64 && apt-get update && \
+    case $(dpkg --print-architecture) in arm64) compiler=g++ ;; *) compiler=g++-aarch64-linux-gnu ;; esac && \
+    apt-get install -y --no-install-recommends "$compiler" libzstd-dev:arm64 make python3
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts --no-audit --no-fund --cpu=arm64
+COPY --chmod=755 docker/build-rocksdb /usr/local/bin/
+RUN build-rocksdb node_modules/rocksdb
+
+FROM rocksdb-${TARGETARCH} AS dependencies
+# No install script is needed: native parts come as binaries. Their sources, other systems' binaries and types stay behind; licences do not.
+RUN mv node_modules/rocksdb/deps/rocksdb/rocksdb/LICENSE.* node_modules/rocksdb/ && \
     rm -rf node_modules/.package-lock.json node_modules/@libsql/*-musl \
       node_modules/rocksdb/deps node_modules/rocksdb/prebuilds.zip node_modules/rocksdb/prebuilds/darwin-* && \
     find node_modules \( -name '*.map' -o -name '*.ts' -o -name '*.[cm]ts' -o -type d -empty \) -delete
 
-FROM node AS build
+FROM tools AS build
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN npm run build && mkdir /packed && \
