@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Database, openDatabase } from '../../sql/index.ts'
 import type { TestAuthority } from '../support/certificates.ts'
+import { waitFor } from '../support/waiting.ts'
 import { type ClusterSettings, output } from './cluster.ts'
 import { Release } from './release.ts'
 
@@ -117,6 +118,20 @@ export class EncryptedRelease extends Release {
     ]
     const user = ['--alter', '--entity-type', 'users', '--entity-name', name]
     await this.namespace.kubectl('exec', 'kafka-0', '--', ...tool, ...user, ...change)
+  }
+
+  /** Its container only, which keeps its files; resolves when it listens again. */
+  async restartBroker(): Promise<void> {
+    const [before] = await this.namespace.pods('service=kafka')
+    await this.namespace.kubectl('exec', 'kafka-0', '--', 'bash', '-c', 'kill 1')
+    await waitFor(
+      'the broker is back',
+      async () => {
+        const [pod] = await this.namespace.pods('service=kafka')
+        return pod!.isReady && pod!.restarts > before!.restarts
+      },
+      { deadlineMs: 120_000, longestPauseMs: 500 },
+    )
   }
 
   /** What the job of a hook said. */

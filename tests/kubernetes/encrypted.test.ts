@@ -2,6 +2,7 @@
  * The chart on a real cluster with services of one's own: Kafka by TLS with client certificates and SCRAM, a registry by HTTPS, MySQL by
  * TLS. Each test goes on where the last one ended.
  */
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,6 +22,7 @@ const minutes = 60_000
 const passwords = {
   kafka: 'wonder-4-land',
   nextKafka: 'looking-6-glass',
+  lastKafka: 'queen-7-alice',
   database: 'tea-5-party',
   nextDatabase: 'chess-8-board',
 }
@@ -62,7 +64,8 @@ describe.skipIf(whyNot !== '')(
     it.each([
       [
         'a wrong password at the brokers',
-        ['kafka.sasl.existingSecret=wrong-login'],
+        // As it is by default.
+        ['kafka.sasl.existingSecret=wrong-login', 'migrate.backoffLimit=2'],
         /refuses the login of user "orders" by scram-sha-512/,
       ],
       [
@@ -140,7 +143,8 @@ describe.skipIf(whyNot !== '')(
         await release.putClientCertificate('second')
         await release.putDatabasePassword(passwords.nextDatabase)
         await release.restartAll()
-        await release.changeUser('orders', ['--delete-config', 'SCRAM-SHA-512'])
+        // Not deleted: Kafka 4.1.0 may lose the other user with it when it starts again.
+        await release.changeUser('orders', scram(randomUUID()))
         await alterPassword('DISCARD OLD PASSWORD')
       })
       console.log('without new rows', pauses)
@@ -159,6 +163,17 @@ describe.skipIf(whyNot !== '')(
       expect(await release.hookLog('plan')).toMatch(/refuses the login of user "orders" by scram-sha-512/)
       expect(await uids()).toEqual(before)
       await load.bring(200)
+    })
+
+    it('should come back by itself where a password was changed first and nothing was restarted', async () => {
+      const pauses = await load.during(async () => {
+        await release.changeUser('orders-next', scram(passwords.lastKafka))
+        await release.putSecret('kafka-login', login('orders-next', passwords.lastKafka))
+        // Connections that were let in stay; the broker's restart ends them.
+        await release.restartBroker()
+      })
+      const restarts = (await release.instances()).map(({ name, restarts }) => `${name}: ${restarts}`)
+      console.log('without new rows', pauses, restarts)
     })
 
     async function alterPassword(change: string): Promise<void> {
