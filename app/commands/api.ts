@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { openMetricsPage } from '../../control/http/metrics.ts'
+import { StreamsError } from '../../streams/index.ts'
 import { exitCodes, Stopped } from '../failure.ts'
 import { prepareForOrders, serveOrders } from '../order-api.ts'
 import { tell } from '../output.ts'
@@ -66,12 +67,22 @@ async function serve(options: ConfigOptions): Promise<number> {
       await prepareForOrders(platform, config)
       const { clock, logger } = platform
       const tracing = await openTracing(config, { clock, logger, instanceId: config.instanceId })
-      const api = await serveOrders(platform, config, { metrics: page.metrics, tracer: tracing.tracer })
+      // Started anew, the process has the login that holds by then.
+      let refuse = (_error: StreamsError): void => {}
+      const refused = new Promise<StreamsError>((resolve) => {
+        refuse = resolve
+      })
+      const api = await serveOrders(platform, config, {
+        metrics: page.metrics,
+        tracer: tracing.tracer,
+        onRefused: refuse,
+      })
       probes.show({ status: () => [] })
       tell(`The Order API listens at ${api.url}. Ctrl-C stops.`)
-      await stop.requested
+      const ended = await Promise.race([stop.requested, refused])
       await stop.close('a request under way', () => api.close())
       await stop.close('the traces', () => tracing.close())
+      if (ended instanceof StreamsError) throw ended
       return exitCodes.done
     })
   } catch (error) {
