@@ -47,12 +47,17 @@ export class OrderLoad {
 
   /** So many events, and what comes of them. */
   async bring(count: number): Promise<void> {
+    await this.give(count)
+    await this.settle()
+  }
+
+  /** So many events, whatever comes of them. */
+  async give(count: number): Promise<void> {
     let requests = Math.ceil(count / ordersPerRequest)
     await this.send(() => {
       requests--
       return requests <= 0
     })
-    await this.settle()
   }
 
   private async send(isOver: () => boolean): Promise<void> {
@@ -98,7 +103,7 @@ export class OrderLoad {
   }
 
   /** Waits until the tables are as they should be; when they do not become so, says how they differ. */
-  private async settle(): Promise<void> {
+  async settle(): Promise<void> {
     const rows = this.expected.rows()
     const counts = Object.fromEntries(Object.entries(rows).map(([name, { length }]) => [name, length]))
     const database = await this.release.openDatabase()
