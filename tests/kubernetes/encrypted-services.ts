@@ -9,6 +9,8 @@ import { Release } from './release.ts'
 
 const chart = join(import.meta.dirname, '../../helm/order-streams')
 const rootPassword = 'root-of-the-tables'
+/** Of the user `plain` at the brokers, by the mechanism of that name. */
+export const plainPassword = 'mock-3-turtle'
 
 /** What a Secret holds, by key: the path of a file, or a text. */
 export type SecretContents = Readonly<Record<string, { readonly path: string } | { readonly text: string }>>
@@ -66,6 +68,7 @@ export class EncryptedRelease extends Release {
     const manifest = join(this.directory, 'services.yaml')
     const variables = {
       kafkaHost: this.host('kafka-0.kafka'),
+      plainPassword,
       kafkaImage: await imageOf('kafka', this.clusterSettings),
       registryImage: await imageOf('registry', this.clusterSettings),
       mysqlImage: await imageOf('mysql', this.clusterSettings),

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasOpenssl, TestAuthority } from '../support/certificates.ts'
 import { clusterSettings, ending } from './cluster.ts'
-import { EncryptedRelease } from './encrypted-services.ts'
+import { EncryptedRelease, plainPassword } from './encrypted-services.ts'
 import { OrderLoad } from './order-load.ts'
 
 const whyNot =
@@ -172,8 +172,19 @@ describe.skipIf(whyNot !== '')(
         // Connections that were let in stay; the broker's restart ends them.
         await release.restartBroker()
       })
-      const restarts = (await release.instances()).map(({ name, restarts }) => `${name}: ${restarts}`)
+      const pods = [...(await release.instances()), ...(await release.pods('api'))]
+      const restarts = pods.map(({ name, restarts }) => `${name}: ${restarts}`)
       console.log('without new rows', pauses, restarts)
+      // With the login that they had at first they could not go on.
+      for (const { name, restarts } of pods) expect(restarts, name).toBeGreaterThan(0)
+    })
+
+    it('should go over to another mechanism by an upgrade', async () => {
+      await release.putSecret('plain-login', login('plain', plainPassword))
+      const values = ['kafka.sasl.mechanism=plain', 'kafka.sasl.existingSecret=plain-login']
+      const { code, text } = await release.upgrade(...release.values, ...values)
+      expect(code, text).toBe(0)
+      await load.bring(200)
     })
 
     async function alterPassword(change: string): Promise<void> {
