@@ -184,18 +184,20 @@ describe('the Order API', () => {
     })
   })
 
-  it('should answer 503 while the log is away, and 500 without detail when it fails itself', async () => {
-    let failure: Error = new StreamsError('LOG_UNAVAILABLE', 'no broker answers')
+  it('should answer 503 while the log is away, and 500 when it fails itself, both without detail', async () => {
+    let failure: Error = new StreamsError('LOG_UNAVAILABLE', 'kafka-7.internal does not answer')
     const ingestion = {
       accept: async () => {
         throw failure
       },
     }
     const { post } = await start({ ingestion })
-    expect(await post(JSON.stringify(order()))).toMatchObject({
+    const away = await post(JSON.stringify(order()))
+    expect(away).toMatchObject({
       status: 503,
       answer: { error: 'LOG_UNAVAILABLE', remedy: 'send the request again' },
     })
+    expect(JSON.stringify(away.answer)).not.toContain('kafka-7')
     failure = new Error('secret')
     const { status, answer } = await post(JSON.stringify(order()))
     expect(status).toBe(500)

@@ -172,14 +172,10 @@ function fail(reply: FastifyReply, status: number, failure: Failure): FastifyRep
 
 function failureOf(error: unknown, maxBodyBytes: number): Failure & { readonly status: number } {
   if (error instanceof StreamsError) {
+    // Callers are strangers: names of brokers and users are for the server's own log.
     const remedy =
       error.recovery === 'retry' ? 'send the request again' : 'ask whoever runs the server to look at its log'
-    return {
-      status: 503,
-      error: error.code,
-      message: `the log does not take orders: ${error.message}`,
-      remedy,
-    }
+    return { status: 503, error: error.code, message: 'the log does not take orders at the moment', remedy }
   }
   if (error instanceof PackedBody) {
     const remedy = 'send the JSON as it is, without a content-encoding header'

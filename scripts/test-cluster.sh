@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# npm run test:cluster: installs the chart on a real Kubernetes, and does to it what happens to clusters. Three quarters of an hour.
+# npm run test:cluster: installs the chart on a real Kubernetes, and does to it what happens to clusters. An hour.
 #   TEST_KUBERNETES_IMAGE=registry/order-streams:tag   an image that the cluster of KUBECONFIG can have; needs helm and kubectl, and has
 #                                                      to run where addresses of services and pods can be reached
 #   TEST_K8S=DIR   or: the scripts (up.sh, down.sh, k) of a one-node cluster on this machine; a Docker engine makes the images
