@@ -5,14 +5,12 @@
 import fc from 'fast-check'
 import {
   commitSteps,
-  keyAt,
   type Log,
   type Logger,
   type RuntimeSettings,
   serdes,
   silentLogger,
   topic,
-  valueAt,
 } from '../../streams/index.ts'
 import { crashAt } from '../../streams/testing/index.ts'
 import type { Timed } from '../support/window-oracle.ts'
@@ -23,7 +21,7 @@ import {
   newWorld,
   type OpenLog,
   openLog,
-  readTopic,
+  readNumbers,
   run,
   startProcess,
   type World,
@@ -193,23 +191,9 @@ export async function finish<N extends string>(
     processed.then(() => app.stop()),
   )
   if (left.length > 0) throw new Error(`closing a task failed: ${left.join('; ')}`)
-  const all = await Promise.all(outputs.map(async (name) => [name, await readResults(open, name)] as const))
+  const all = await Promise.all(outputs.map(async (name) => [name, await readNumbers(open, name)] as const))
   // Of each output there is an entry.
   return Object.fromEntries(all) as Record<N, [string, number][]>
-}
-
-/** All rows of an output topic. */
-export async function readResults(
-  { log, clock }: Pick<OpenLog, 'log' | 'clock'>,
-  name: string,
-): Promise<[key: string, value: number][]> {
-  const batches = await run(clock, readTopic(log, clock, name))
-  return batches.flatMap((batch) =>
-    Array.from({ length: batch.length }, (_, index): [string, number] => [
-      keyAt(batch, index)!.toString(),
-      Number(valueAt(batch, index)!.readBigInt64BE()),
-    ]),
-  )
 }
 
 /** A world with the inputs' topics. */

@@ -3,7 +3,6 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   defineTopology,
-  keyAt,
   nullable,
   output,
   type Stage,
@@ -12,7 +11,6 @@ import {
   stagesOf,
   topic,
   tumbling,
-  valueAt,
 } from '../../streams/index.ts'
 import { type Case, input } from './cases.ts'
 import { more, worldOfInputs } from './phases.ts'
@@ -22,7 +20,7 @@ import {
   type OpenLog,
   openLog,
   type Process,
-  readTopic,
+  readNumbers,
   run,
   settle,
   startProcess,
@@ -75,16 +73,6 @@ function record(partition: number, value: number, timestampMs: number) {
   return { partition, key: 'k', value: bytes, timestampMs }
 }
 
-async function read({ log, clock }: OpenLog, name: string): Promise<[string, number][]> {
-  const batches = await run(clock, readTopic(log, clock, name))
-  return batches.flatMap((batch) =>
-    Array.from({ length: batch.length }, (_, index): [string, number] => [
-      keyAt(batch, index)!.toString(),
-      Number(valueAt(batch, index)?.readBigInt64BE() ?? 0),
-    ]),
-  )
-}
-
 /** Lets time pass, timer by timer. */
 async function pass({ clock }: OpenLog, durationMs: number): Promise<void> {
   const endMs = clock.now() + durationMs
@@ -102,15 +90,15 @@ describe('time of a held stage', () => {
     await run(open.clock, stages(process).pause({ stage: whole, ...alice }))
     await append(open.log, input.name, [record(0, 2, open.clock.now()), record(1, 2, open.clock.now())])
     await settle(open.clock, 20)
-    const before = [await read(open, 'ticks'), await read(open, 'closed')]
+    const before = [await readNumbers(open, 'ticks'), await readNumbers(open, 'closed')]
     expect(before[0]!.length).toBeGreaterThan(0)
     await pass(open, 60_000)
-    expect([await read(open, 'ticks'), await read(open, 'closed')]).toEqual(before)
+    expect([await readNumbers(open, 'ticks'), await readNumbers(open, 'closed')]).toEqual(before)
 
     await run(open.clock, stages(process).resume({ stage: whole, ...alice }))
     await pass(open, 5_000)
-    expect((await read(open, 'ticks')).length).toBeGreaterThan(before[0]!.length)
-    expect((await read(open, 'closed')).filter(([key]) => key.startsWith('k2'))).toHaveLength(1)
+    expect((await readNumbers(open, 'ticks')).length).toBeGreaterThan(before[0]!.length)
+    expect((await readNumbers(open, 'closed')).filter(([key]) => key.startsWith('k2'))).toHaveLength(1)
     await run(open.clock, process.app.stop())
     await open.log.close()
   })
@@ -128,12 +116,12 @@ describe('time of a held stage', () => {
     // The inputs that nobody holds go on.
     const offsets = await open.log.committedOffsets('windows', [{ topic: input.name, partition: 0 }])
     expect(offsets).toEqual([2])
-    expect(await read(open, 'closed')).toEqual([])
+    expect(await readNumbers(open, 'closed')).toEqual([])
 
     await append(open.log, more.name, [record(0, 1, 1_010), record(1, 1, 1_020)])
     await run(open.clock, stages(process).resume({ stage: { ...whole, operator: 'others' }, ...alice }))
     await run(open.clock, process.app.drained({ endOfInput: true }))
-    expect((await read(open, 'closed')).sort()).toEqual([
+    expect((await readNumbers(open, 'closed')).sort()).toEqual([
       ['k1@1000', 6],
       ['k1@9000', 2],
     ])
@@ -208,7 +196,7 @@ describe('time of a held stage', () => {
         }
         for (const stage of all) await run(open.clock, stages(process).resume({ stage, ...alice }))
         await run(open.clock, process.app.drained({ endOfInput: true }))
-        expect((await read(open, 'closed')).sort()).toEqual([...expected].sort())
+        expect((await readNumbers(open, 'closed')).sort()).toEqual([...expected].sort())
         await run(open.clock, process.app.stop())
         await open.log.close()
       }),

@@ -1,6 +1,6 @@
 /** Sessions that are left of the time between a savepoint and its use: docs/savepoints.md tells of them. */
-import { type Event, type Phase, readResults } from './phases.ts'
-import { openLog, type World } from './world.ts'
+import type { Event, Phase } from './phases.ts'
+import { openLog, readNumbers, type World } from './world.ts'
 
 /** How often each session was written. */
 function writesOf(rows: readonly (readonly [key: string, value: number])[]): ReadonlyMap<string, number> {
@@ -28,7 +28,7 @@ export function withoutTakenBack<R extends { readonly sessions: readonly (readon
 
 export async function sessionWrites(world: World): Promise<ReadonlyMap<string, number>> {
   const open = await openLog(world.snapshot())
-  const rows = await readResults(open, 'sessions')
+  const rows = await readNumbers(open, 'sessions')
   await open.log.close()
   return writesOf(rows)
 }

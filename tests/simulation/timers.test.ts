@@ -9,7 +9,6 @@ import {
   defineTopology,
   type KeyedContext,
   KeyedProcessor,
-  keyAt,
   keyValueStore,
   type Log,
   output,
@@ -17,7 +16,6 @@ import {
   serdes,
   type TimerContext,
   topic,
-  valueAt,
 } from '../../streams/index.ts'
 import { crashAt } from '../../streams/testing/index.ts'
 import { type PlainTimer, PlainTimers } from '../support/timer-oracle.ts'
@@ -27,7 +25,7 @@ import {
   newProcess,
   newWorld,
   openLog,
-  readTopic,
+  readNumbers,
   run,
   settle,
   startProcess,
@@ -266,16 +264,7 @@ async function finish(world: World, feed: Feed, settings: Partial<RuntimeSetting
       .then(() => app.drained({ endOfInput: true, clockToo: true }))
       .then(() => app.stop()),
   )
-  const read = async (name: string): Promise<[string, number][]> => {
-    const batches = await run(open.clock, readTopic(open.log, open.clock, name))
-    return batches.flatMap((batch) =>
-      Array.from({ length: batch.length }, (_, index): [string, number] => [
-        keyAt(batch, index)!.toString(),
-        Number(valueAt(batch, index)!.readBigInt64BE()),
-      ]),
-    )
-  }
-  const [fired, reports, moved, clock] = await Promise.all(outputs.map(read))
+  const [fired, reports, moved, clock] = await Promise.all(outputs.map((name) => readNumbers(open, name)))
   return { fired: fired!, reports: reports!, moved: moved!, clock: clock! }
 }
 
@@ -406,11 +395,9 @@ describe('timers', () => {
       // Time to look at the clock, and to commit.
       await settle(open.clock)
       await run(open.clock, app.stop())
-      const batches = await run(open.clock, readTopic(open.log, open.clock, 'fired'))
+      const fired = await readNumbers(open, 'fired')
       await open.log.close()
-      return batches.flatMap((batch) =>
-        Array.from({ length: batch.length }, (_, index) => Number(valueAt(batch, index)!.readBigInt64BE())),
-      )
+      return fired.map(([, value]) => value)
     }
     expect(await firedBy(0)).toEqual([])
     expect(await firedBy(dayMs / 2)).toEqual([])

@@ -4,7 +4,13 @@
  */
 import { type EmbeddedLog, openEmbeddedLog } from '../../streams/adapters/embedded/embedded-log.ts'
 import { openLogRegistry } from '../../streams/adapters/registry/log-registry.ts'
-import { type CommitStep, commitSteps, type ProcessingGuarantee } from '../../streams/index.ts'
+import {
+  type CommitStep,
+  commitSteps,
+  keyAt,
+  type ProcessingGuarantee,
+  valueAt,
+} from '../../streams/index.ts'
 import type { Clock } from '../../streams/ports/clock.ts'
 import type { GroupMember, Log } from '../../streams/ports/log.ts'
 import { type Logger, silentLogger } from '../../streams/ports/observability.ts'
@@ -202,6 +208,20 @@ export async function readTopic(log: Log, clock: Clock, topic: string): Promise<
     (batch) => batches.push(batch),
   )
   return batches.sort((a, b) => a.partition - b.partition)
+}
+
+/** The rows of a topic whose values are longs. */
+export async function readNumbers(
+  { log, clock }: Pick<OpenLog, 'log' | 'clock'>,
+  topic: string,
+): Promise<[key: string, value: number][]> {
+  const batches = await run(clock, readTopic(log, clock, topic))
+  return batches.flatMap((batch) =>
+    Array.from({ length: batch.length }, (_, index): [string, number] => [
+      keyAt(batch, index)!.toString(),
+      Number(valueAt(batch, index)!.readBigInt64BE()),
+    ]),
+  )
 }
 
 /** A new world with the case's input in its log. */
